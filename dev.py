@@ -1,0 +1,149 @@
+"""Set up and run the project with nothing but Python: `python3 dev.py run|test|check|bench|format|lock`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+DEBIAN_PACKAGES = {
+    "chromium": "chromium",
+    "hledger": "hledger",
+    "ledger": "ledger",
+    "fonts-wqy-microhei": "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "postgresql": "/usr/lib/postgresql",
+}
+
+
+def sh(*command: str | Path, **extra: str) -> None:
+    subprocess.run([str(part) for part in command], check=True, cwd=ROOT, env={**os.environ, **extra})
+
+
+def ensure(lock: str) -> None:
+    """Bring `.venv` to what the lock file says; a second call with nothing changed costs milliseconds."""
+    text = (ROOT / "requirements" / f"{lock}.lock").read_bytes()
+    wanted = hashlib.sha256(text + sys.version.encode()).hexdigest()
+    stamp = VENV / f".{lock}.stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    if not PYTHON.exists():
+        print("Making .venv ...", flush=True)
+        sh(sys.executable, "-m", "venv", "--without-pip", VENV)
+    print(f"Installing requirements/{lock}.lock (once) ...", flush=True)
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        PYTHON,
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+    )
+    sh(*pip, "--require-hashes", "-r", ROOT / "requirements" / f"{lock}.lock", PIP_ROOT_USER_ACTION="ignore")
+    stamp.write_text(wanted)
+
+
+def ensure_system_packages() -> None:
+    """Install Chromium, PostgreSQL and the outside accountants where they are missing and we may."""
+    missing = [
+        name for name, sign in DEBIAN_PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())
+    ]
+    if not missing:
+        return
+    sudo = _way_to_root()
+    if sudo is None or not shutil.which("apt-get"):
+        print(
+            f"Missing {', '.join(missing)}: the tests that need them are skipped with the reason.", flush=True
+        )
+        return
+    print(f"Installing {', '.join(missing)} ...", flush=True)
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
+        done = subprocess.run(
+            [*sudo, "apt-get", *step], env={**os.environ, **quiet}, stdout=subprocess.DEVNULL
+        )
+        if done.returncode:
+            print("That did not work; the tests that need them are skipped with the reason.", flush=True)
+            return
+
+
+def _way_to_root() -> list[str] | None:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def run(_arguments: Sequence[str]) -> None:
+    ensure("run")
+    os.chdir(ROOT)
+    os.execv(PYTHON, [str(PYTHON), "-m", "flask", "--app", "app", "serve"])
+
+
+def test(arguments: Sequence[str]) -> None:
+    ensure("test")
+    ensure_system_packages()
+    sh(PYTHON, "-m", "pytest", *arguments)
+
+
+def check(_arguments: Sequence[str]) -> None:
+    ensure("test")
+    sh(BIN / "ruff", "format", "--check", ".")
+    sh(BIN / "ruff", "check", ".")
+    sh(BIN / "lint-imports", "--no-cache")
+    sh(BIN / "mypy")
+
+
+def format_code(_arguments: Sequence[str]) -> None:
+    ensure("test")
+    sh(BIN / "ruff", "format", ".")
+    sh(BIN / "ruff", "check", "--fix", ".")
+
+
+def bench(arguments: Sequence[str]) -> None:
+    ensure("test")
+    sh(PYTHON, "-m", "bench", *arguments)
+
+
+def lock(_arguments: Sequence[str]) -> None:
+    options = (
+        "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q"
+    )
+    for name, extra in (("run", []), ("test", ["--group", "test"])):
+        target = f"requirements/{name}.lock"
+        sh("uv", "pip", "compile", *options.split(), "pyproject.toml", *extra, "-o", target)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "run": run,
+    "test": test,
+    "check": check,
+    "format": format_code,
+    "bench": bench,
+    "lock": lock,
+}
+
+
+def main() -> int:
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        print(f"usage: python3 dev.py {'|'.join(COMMANDS)}")
+        return 2
+    try:
+        COMMANDS[sys.argv[1]](sys.argv[2:])
+    except subprocess.CalledProcessError as failed:
+        return failed.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
