@@ -54,23 +54,17 @@ def ensure(lock: str) -> None:
 
 def ensure_system_packages() -> None:
     """Install Chromium, PostgreSQL and the outside accountants where they are missing and we may."""
-    missing = [
-        name for name, sign in DEBIAN_PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())
-    ]
+    missing = [name for name, sign in DEBIAN_PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())]
     if not missing:
         return
     sudo = _way_to_root()
     if sudo is None or not shutil.which("apt-get"):
-        print(
-            f"Missing {', '.join(missing)}: the tests that need them are skipped with the reason.", flush=True
-        )
+        print(f"Missing {', '.join(missing)}: the tests that need them are skipped with the reason.", flush=True)
         return
     print(f"Installing {', '.join(missing)} ...", flush=True)
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     for step in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *missing]):
-        done = subprocess.run(
-            [*sudo, "apt-get", *step], env={**os.environ, **quiet}, stdout=subprocess.DEVNULL
-        )
+        done = subprocess.run([*sudo, "apt-get", *step], env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
         if done.returncode:
             print("That did not work; the tests that need them are skipped with the reason.", flush=True)
             return
@@ -116,9 +110,7 @@ def bench(arguments: Sequence[str]) -> None:
 
 
 def lock(_arguments: Sequence[str]) -> None:
-    options = (
-        "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q"
-    )
+    options = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q"
     for name, extra in (("run", []), ("test", ["--group", "test"])):
         target = f"requirements/{name}.lock"
         sh("uv", "pip", "compile", *options.split(), "pyproject.toml", *extra, "-o", target)

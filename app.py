@@ -1,0 +1,116 @@
+"""The composition root: configuration from the environment, the application, its slices and commands."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, request
+from flask_compress import Compress
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from bank import api, cli, db
+from bank.members import login
+from bank.members import views as members
+from bank.models import metadata
+from bank.web import api as web_api
+from bank.web import errors, headers, i18n, pages
+from bank.web import views as web
+from bank.web.app import BankApp
+
+ROOT = Path(__file__).resolve().parent
+MEGABYTE = 1024 * 1024
+PAGES = (web, members)
+
+csrf = CSRFProtect()
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Build the application from the environment; `overrides` replace single settings."""
+    app = BankApp(__name__)
+    app.config.update(_settings(os.environ))
+    app.config.update(overrides or {})
+    _read_secrets(app)
+    _behind_proxy(app)
+    db.init(app)
+    Migrate(app, db.db, directory=str(ROOT / "migrations"))
+    Compress(app)
+    i18n.init(app)
+    csrf.init_app(app)
+    app.before_request(_guard_forms)
+    login.init(app)
+    errors.init(app)
+    headers.init(app)
+    pages.init(app)
+    for slice_pages in PAGES:
+        app.register_blueprint(slice_pages.pages)
+    root = web_api.init(app)
+    for blueprint in api.BLUEPRINTS:
+        root.register_blueprint(blueprint)
+    cli.init(app)
+    return app
+
+
+def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    data = Path(environment.get("DATA_DIR") or ROOT / "data")
+    public_url = environment.get("PUBLIC_URL", "").rstrip("/")
+    is_https = public_url.startswith("https://")
+    return {
+        "DATA_DIR": data,
+        "DATABASE_URL": environment.get("DATABASE_URL") or f"sqlite:///{data / 'bank.db'}",
+        "DEMO_PASSWORD": environment.get("DEMO_PASSWORD") or "moral-bank-demo",
+        "PUBLIC_URL": public_url,
+        "TRUSTED_PROXIES": int(environment.get("TRUSTED_PROXIES") or 0),
+        "MAX_CONTENT_LENGTH": 8 * MEGABYTE,
+        "MAX_FORM_MEMORY_SIZE": MEGABYTE,
+        "MAX_FORM_PARTS": 100,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=90),
+        "SESSION_COOKIE_NAME": "__Host-session" if is_https else "session",
+        "SESSION_COOKIE_SECURE": is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_CHECK_DEFAULT": False,
+        "WTF_CSRF_SSL_STRICT": False,
+        "COMPRESS_ALGORITHM": ["br", "gzip"],
+        "COMPRESS_BR_LEVEL": 5,
+    }
+
+
+def _read_secrets(app: Flask) -> None:
+    """Take the keys from the environment, or from files made at first start that only we may read."""
+    folder: Path = app.config["DATA_DIR"]
+    for name in ("SECRET_KEY", "CODE_KEY"):
+        app.config[name] = app.config.get(name) or os.environ.get(name) or _secret_file(folder / name.lower())
+
+
+def _secret_file(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_text()
+
+
+def _behind_proxy(app: Flask) -> None:
+    hops = app.config["TRUSTED_PROXIES"]
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def _guard_forms() -> None:
+    """Check the CSRF token of every page form; programs carry a bearer token and no cookie instead."""
+    if not request.path.startswith("/api/"):
+        csrf.protect()
+
+
+__all__ = ["create_app", "metadata"]

@@ -1,0 +1,5 @@
+"""The slices' JSON blueprints, gathered."""
+
+from bank.members.api import api as tokens
+
+BLUEPRINTS = (tokens,)

@@ -1,0 +1,27 @@
+"""The chart of accounts: the only place where a person, a shop or a pool becomes an account name."""
+
+from __future__ import annotations
+
+MINUTES = "MIN"
+POINTS = "PTS"
+UNITS = (MINUTES, POINTS)
+
+
+def member(public_id: str) -> str:
+    """What a member can spend; what is held lies in the sub-account of the same name."""
+    return f"member:{public_id}"
+
+
+def issuance(rules_number: int) -> str:
+    """Where credit comes from: one account for each version of the community's rules."""
+    return f"issuance:rules-{rules_number}"
+
+
+def shop(public_id: str) -> str:
+    """What a shop or provider has handed over against, until the month's settlement."""
+    return f"shop:{public_id}"
+
+
+def pool() -> str:
+    """The community's pool of given and lapsed hours."""
+    return "pool"

@@ -1,0 +1,1 @@
+"""Codes, scans and attendance: who was there, from when to when."""

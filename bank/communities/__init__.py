@@ -1,0 +1,1 @@
+"""The tree of places, and the rules each community lives by."""

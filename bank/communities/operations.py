@@ -1,0 +1,90 @@
+"""Verbs on places and their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from bank import clock
+from bank.communities.models import Community, RuleVersion
+from bank.communities.rules import Rules, read_rules
+from bank.errors import NotFound
+
+
+def add(
+    session: Session,
+    *,
+    kind: str,
+    code: str,
+    name: str,
+    parent: Community | None = None,
+    is_demo: bool = False,
+) -> Community:
+    """Add a place below `parent` (None only for a district)."""
+    path = f"{parent.path if parent else ''}{code}/"
+    place = Community(
+        kind=kind, code=code, name=name, path=path, parent_id=parent.id if parent else None, is_demo=is_demo
+    )
+    session.add(place)
+    session.flush()
+    return place
+
+
+def adopt_rules(
+    session: Session, community: Community, settings: Mapping[str, Any], *, effective_on: date, now: datetime
+) -> Rules:
+    """Add the next rule version, valid from `effective_on`. Raises ValueError for an unknown setting."""
+    latest = session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.community_id == community.id))
+    rules = read_rules((latest or 0) + 1, effective_on, settings)
+    version = RuleVersion(
+        community_id=community.id,
+        number=rules.number,
+        effective_on=effective_on,
+        settings=dict(settings),
+        created_at=now,
+    )
+    session.add(version)
+    session.flush()
+    return rules
+
+
+def rules_on(session: Session, community_id: int, day: date) -> Rules:
+    """Give the rules in force on `day`. Raises NotFound where a community has none yet."""
+    row = session.execute(
+        select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings)
+        .where(RuleVersion.community_id == community_id, RuleVersion.effective_on <= day)
+        .order_by(RuleVersion.effective_on.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return read_rules(row.number, row.effective_on, row.settings)
+
+
+def rules_at(session: Session, community: Community, moment: datetime) -> Rules:
+    """Give the rules in force at a moment, by the community's own calendar."""
+    return rules_on(session, community.id, clock.local_day(moment, community.time_zone))
+
+
+def rules_numbered(session: Session, community_id: int, number: int) -> Rules:
+    """Give the rules of one version. Raises NotFound."""
+    row = session.execute(
+        select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings).where(
+            RuleVersion.community_id == community_id, RuleVersion.number == number
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return read_rules(row.number, row.effective_on, row.settings)
+
+
+def with_code(session: Session, code: str) -> Community:
+    """Find a place by its code. Raises NotFound."""
+    place = session.scalar(select(Community).where(Community.code == code))
+    if place is None:
+        raise NotFound
+    return place

@@ -1,0 +1,62 @@
+"""The numbers a community lives by, with defaults from domain.md section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import Any
+
+DEED_POINTS: Mapping[str, int] = {
+    "advice": 2,
+    "lecture": 2,
+    "mediation": 5,
+    "errand": 5,
+    "lost_property": 10,
+    "care": 10,
+    "captain_duty": 10,
+    "care_disabled": 15,
+    "blood_donation": 30,
+    "bravery": 100,
+}
+NOTICE_DAYS: Mapping[str, int] = {"A": 3, "B": 3, "C": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One rule version in force: amounts in minutes and points, spans in the unit that ends their name."""
+
+    number: int
+    effective_on: date
+    notice_days: Mapping[str, int] = field(default_factory=lambda: dict(NOTICE_DAYS))
+    """Working days of public notice by evidence class."""
+    deed_notice_days: int = 3
+    deed_points: Mapping[str, int] = field(default_factory=lambda: dict(DEED_POINTS))
+    deed_claims_per_week: int = 3
+    deed_points_per_month: int = 60
+    rounding_minutes: int = 1
+    """Credited minutes are rounded down to a multiple of this."""
+    daily_minutes: int = 8 * 60
+    daily_minutes_with_second: int = 12 * 60
+    balance_cap_minutes: int = 1_500 * 60
+    check_in_early_minutes: int = 30
+    check_out_late_minutes: int = 60
+    late_after_minutes: int = 15
+    least_stay_minutes: int = 10
+    auto_close_after_minutes: int = 30
+    answer_objection_days: int = 5
+    voucher_days: int = 7
+    goods_orders_per_month: int = 0
+    """How many orders of goods a member may place a month; 0 means no limit."""
+
+
+SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}
+
+
+def read_rules(number: int, effective_on: date, settings: Mapping[str, Any]) -> Rules:
+    """Lay a version's settings over the defaults. Raises ValueError for a setting that does not exist."""
+    unknown = set(settings) - SETTINGS
+    if unknown:
+        raise ValueError(f"no such rules: {', '.join(sorted(unknown))}")
+    merged = {name: {**NOTICE_DAYS, **value} if name == "notice_days" else value for name, value in settings.items()}
+    return Rules(number=number, effective_on=effective_on, **merged)

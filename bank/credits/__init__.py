@@ -1,0 +1,1 @@
+"""A proposal of credit, its review, its public notice and its posting."""

@@ -1,0 +1,158 @@
+"""Tables of credits on their way into the book, every decision on them, and service totals."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.base import Base
+
+STATES = ("submitted", "second_review", "in_notice", "objected", "posted", "refused", "reversed", "void")
+STEPS = (
+    "proposed",
+    "approved",
+    "second_approved",
+    "refused",
+    "undone",
+    "objected",
+    "upheld",
+    "dismissed",
+    "posted",
+    "reversed",
+    "voided",
+)
+
+
+class Credit(Base):
+    """A proposal of credit for one person with its evidence, from submission to posting.
+
+    `source` names the fact behind it (`attendance:9`, `deed:4`), so one fact is credited once. `amount` is what is
+    proposed; `approved_amount` what the deciders let stand, never more. The checks keep one pair of hands from
+    doing it all, whatever the code above believes.
+    """
+
+    __tablename__ = "credit"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('submitted', 'second_review', 'in_notice', 'objected', 'posted', 'refused', 'reversed', 'void')",
+            name="state",
+        ),
+        CheckConstraint("unit IN ('MIN', 'PTS')", name="unit"),
+        CheckConstraint("evidence_class IN ('A', 'B', 'C')", name="evidence_class"),
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("approved_amount IS NULL OR approved_amount BETWEEN 0 AND amount", name="approved_amount"),
+        CheckConstraint("first_by IS NULL OR first_by <> person_id", name="first_is_not_own"),
+        CheckConstraint(
+            "second_by IS NULL OR (second_by <> person_id AND second_by <> first_by AND second_by <> proposed_by)",
+            name="second_is_another",
+        ),
+        CheckConstraint(
+            "state NOT IN ('in_notice', 'objected', 'posted') "
+            "OR (first_by IS NOT NULL AND approved_amount IS NOT NULL)",
+            name="decided_by_somebody",
+        ),
+        CheckConstraint(
+            "state NOT IN ('in_notice', 'objected', 'posted') OR first_by <> proposed_by OR second_by IS NOT NULL",
+            name="nobody_mints_alone",
+        ),
+        CheckConstraint("txn_id IS NULL OR evidence_class <> 'C' OR unit = 'PTS'", name="honour_is_never_spendable"),
+        Index("ix_credit_desk", "community_id", "state", "created_at"),
+        Index("ix_credit_due", "state", "notice_until"),
+        Index("ix_credit_person_day", "person_id", "happened_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    source: Mapped[str] = mapped_column(unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """Who brought it in: the volunteer who scanned, whoever scanned their card, the neighbour who nominated."""
+    title: Mapped[str]
+    happened_on: Mapped[date]
+    unit: Mapped[str]
+    amount: Mapped[int]
+    approved_amount: Mapped[int | None]
+    evidence_class: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    """What the passbook and the desk show: moments, places and ways, never a name other than the deciders'."""
+    flags: Mapped[list[Any]]
+    """`[{code, reason}]` for the desk; empty means clean."""
+    rules_number: Mapped[int]
+    state: Mapped[str] = mapped_column(default="submitted")
+    created_at: Mapped[datetime]
+    first_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    first_at: Mapped[datetime | None]
+    second_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    second_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    """Why it was refused or lowered, in words for the member."""
+    batch: Mapped[str | None] = mapped_column(index=True)
+    """Names the taps that decided together, for undo."""
+    notice_from: Mapped[datetime | None]
+    notice_until: Mapped[datetime | None]
+    posted_at: Mapped[datetime | None]
+    txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+
+
+class CreditStep(Base):
+    """One decision on a credit; only ever added."""
+
+    __tablename__ = "credit_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"), index=True)
+    step: Mapped[str]
+    at: Mapped[datetime]
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """None when the bank itself acted, as when a notice ends."""
+    amount: Mapped[int | None]
+    reason: Mapped[str | None]
+
+
+class Objection(Base):
+    """A resident's doubt about an item on notice; it freezes that item until somebody else answers."""
+
+    __tablename__ = "objection"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'upheld', 'dismissed')", name="state"),
+        CheckConstraint("(state = 'open') = (answered_at IS NULL)", name="answered"),
+        CheckConstraint("answered_by IS NULL OR answered_by <> by_person_id", name="answered_by_another"),
+        Index(
+            "uq_objection_open",
+            "credit_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"), index=True)
+    by_person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    reason: Mapped[str]
+    state: Mapped[str] = mapped_column(default="open")
+    created_at: Mapped[datetime]
+    answer_due_at: Mapped[datetime]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    answered_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+
+
+class ServiceTotal(Base):
+    """Lifetime minutes of verified, witnessed or honour service: a statistic that is never spent."""
+
+    __tablename__ = "service_total"
+    __table_args__ = (
+        CheckConstraint("evidence_class IN ('A', 'B', 'C')", name="evidence_class"),
+        CheckConstraint("minutes >= 0", name="minutes"),
+    )
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"), primary_key=True)
+    evidence_class: Mapped[str] = mapped_column(primary_key=True)
+    minutes: Mapped[int]

@@ -1,0 +1,61 @@
+"""The database handle and the only places that commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+from ledger import Ledger
+from ledger import engine as book_engine
+from ledger.base import Base
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
+
+
+def init(app: Flask) -> None:
+    """Give the app its engine, prepared as the book needs it."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = book_engine.normalise_url(app.config["DATABASE_URL"])
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, "pool_pre_ping": False}
+    db.init_app(app)
+    with app.app_context():
+        book_engine.prepare_engine(db.engine)
+
+
+def session() -> Session:
+    """Give this request's session."""
+    return db.session()
+
+
+def begin_write() -> None:
+    """End what was only read and begin a write: on SQLite nobody else writes from here to the commit."""
+    book_engine.begin_write(session())
+
+
+def keep() -> None:
+    """Commit what this request did."""
+    session().commit()
+
+
+def drop() -> None:
+    """Undo what this request did."""
+    session().rollback()
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """Open a write of its own that commits at the end: for jobs, commands and counters, never inside another write."""
+    with Session(db.engine, expire_on_commit=False) as own:
+        book_engine.begin_write(own)
+        yield own
+        own.commit()
+
+
+def book(session: Session, community_id: int, now: datetime) -> Ledger:
+    """Open a community's book for this session; `now` is the moment its entries are recorded at."""
+    engine = session.get_bind().engine
+    return Ledger(engine, ledger_id=community_id, clock=lambda: now)

@@ -1,0 +1,1 @@
+"""Good deeds: told by the doer or by a neighbour."""

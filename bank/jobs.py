@@ -1,0 +1,1 @@
+"""Due work: one function for each job, each safe to run twice."""

@@ -1,0 +1,1 @@
+"""People and households, their roles and cards, and how they sign in."""

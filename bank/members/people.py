@@ -1,0 +1,165 @@
+"""Looking after people: sign-in with its limits, registration from paper, cards, PINs and roles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bank import clock, db
+from bank.communities.models import Community
+from bank.errors import Invalid, NotAllowed, say
+from bank.members import operations as members
+from bank.members import passwords, rules
+from bank.members.actor import Actor
+from bank.members.models import Household, Person
+from bank.web import limits
+
+SIGN_IN_PERIOD_S = 300
+TRIES_PER_LOGIN = 10
+TRIES_PER_ADDRESS = 600
+"""A whole market square may share one carrier address, so this only slows a flood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Hashes made before the write begins."""
+
+    password_hash: str | None
+    pin_hash: str | None
+
+
+def who_signs_in(login: str, password: str, *, address: str) -> int | None:
+    """Find whose login and password these are, None for nobody's; slow, and outside any write. Raises TooMany."""
+    now = clock.utc_now()
+    name = f"sign-in:{hashlib.sha256(login.strip().lower().encode('utf-8', 'replace')).hexdigest()[:32]}"
+    db.drop()
+    limits.spend(
+        {name: TRIES_PER_LOGIN, f"sign-in-from:{address}": TRIES_PER_ADDRESS}, period_s=SIGN_IN_PERIOD_S, now=now
+    )
+    candidates = members.find_by_login(db.session(), login)
+    db.drop()
+    person = members.check_password(candidates, password)
+    return person.id if person else None
+
+
+def make_pin_hash(pin: str, again: str) -> str:
+    """Check a new PIN typed twice and hash it. Raises Invalid."""
+    if pin != again:
+        raise Invalid({"again": [say("两次输入的 PIN 不一样。")]})
+    if not rules.is_good_pin(pin):
+        raise Invalid({"pin": [say("PIN 是四位数字，不要用 1234、0000 这样容易猜到的。")]})
+    return passwords.make_hash(pin)
+
+
+def hash_secrets(given: Mapping[str, Any]) -> Secrets:
+    """Hash the password and PIN of a registration. Raises Invalid."""
+    pin = given.get("pin")
+    return Secrets(
+        passwords.make_hash(given["password"]) if given.get("password") else None,
+        make_pin_hash(pin, pin) if pin else None,
+    )
+
+
+def register_from_paper(
+    session: Session, who: Actor, given: Mapping[str, Any], secrets: Secrets, *, now: datetime
+) -> Person:
+    """Register a resident from a paper form in the coordinator's community. Raises Invalid."""
+    phone = _read_phone(given.get("phone"))
+    login = _read_login(given.get("login"))
+    community = session.get_one(Community, who.community_id)
+    household = _household(session, community, given.get("building"), given.get("door"))
+    return members.register(
+        session,
+        community,
+        name=given["name"],
+        now=now,
+        login=login,
+        phone=phone,
+        password_hash=secrets.password_hash,
+        pin_hash=secrets.pin_hash,
+        household=household,
+        is_elder=given["is_elder"],
+    )
+
+
+def set_pin(session: Session, who: Actor, public_id: str, pin_hash: str, *, now: datetime) -> None:
+    """Give a member a new PIN at the desk; they are told who did it."""
+    person = _other_member(session, who, public_id)
+    person.pin_hash = pin_hash
+    sentence = say("%(name)s 在社区柜台为您设了新的 PIN。如果不是您要求的，请马上告诉社区。")
+    members.tell(session, [person.id], sentence, facts={"name": who.name}, now=now)
+
+
+def reissue_card(session: Session, who: Actor, public_id: str, *, now: datetime) -> None:
+    """Void a member's pass and card; they are told who did it."""
+    person = _other_member(session, who, public_id)
+    members.reissue_card(session, person)
+    sentence = say("%(name)s 为您换了新卡，旧卡和旧码不能再用。")
+    members.tell(session, [person.id], sentence, facts={"name": who.name}, now=now)
+
+
+def set_password(session: Session, person_id: int, password_hash: str) -> None:
+    """Change a password and end every sign-in."""
+    session.get_one(Person, person_id).password_hash = password_hash
+    members.end_sign_ins(session, person_id)
+
+
+def change_role(session: Session, who: Actor, person: Person, role: str, *, give: bool, now: datetime) -> None:
+    """Give or take a role in the administrator's community."""
+    place = session.get_one(Community, who.community_id)
+    if give:
+        members.grant_role(session, person, role, place, now=now, granted_by=who.person_id)
+    else:
+        members.revoke_role(session, person, role, place)
+
+
+def home_of(session: Session, person: Person) -> str:
+    """Say where a person lives: building and door, or nothing."""
+    if person.household_id is None:
+        return ""
+    row = session.execute(
+        select(Community.name, Household.door)
+        .join(Household, Household.building_id == Community.id)
+        .where(Household.id == person.household_id)
+    ).one()
+    return f"{row.name} {row.door}"
+
+
+def _other_member(session: Session, who: Actor, public_id: str) -> Person:
+    person = members.in_community(session, who.community_id, public_id)
+    if person.id == who.person_id:
+        raise NotAllowed
+    return person
+
+
+def _read_phone(text: str | None) -> str | None:
+    if not text:
+        return None
+    phone = rules.read_phone(text)
+    if phone is None:
+        raise Invalid({"phone": [say("请填 11 位手机号。")]})
+    return phone
+
+
+def _read_login(text: str | None) -> str | None:
+    if not text:
+        return None
+    if not rules.LOGIN.match(text.lower()):
+        raise Invalid({"login": [say("登录名用 3 到 31 个小写字母和数字，以字母开头。")]})
+    return text.lower()
+
+
+def _household(session: Session, community: Community, code: str | None, door: str | None) -> Household | None:
+    if not code or not door:
+        return None
+    building = session.scalar(select(Community).where(Community.code == code, Community.parent_id == community.id))
+    if building is None:
+        raise Invalid({"building": [say("请从给出的选项里选一个。")]})
+    same = session.scalar(select(Household).where(Household.building_id == building.id, Household.door == door))
+    return same or members.settle(session, building, door)

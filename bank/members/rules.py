@@ -1,0 +1,38 @@
+"""Pure decisions about people: what a phone, a login and a PIN look like, and how a name is masked."""
+
+from __future__ import annotations
+
+import re
+
+from pypinyin import Style, lazy_pinyin
+
+PHONE = re.compile(r"1[3-9][0-9]{9}\Z")
+LOGIN = re.compile(r"[a-z][a-z0-9_.-]{2,30}\Z")
+PIN = re.compile(r"[0-9]{4}\Z")
+WEAK_PINS = frozenset({"0000", "1111", "1234", "4321", "8888", "6666", "2222", "3333", "4444", "5555", "7777", "9999"})
+
+
+def read_phone(text: str) -> str | None:
+    """Read a mainland mobile number typed with or without +86, spaces or dashes; None if it is none."""
+    digits = re.sub(r"[\s-]", "", text).removeprefix("+86")
+    return digits if PHONE.match(digits) else None
+
+
+def mask_name(name: str) -> str:
+    """Show a name as the public sees it: the first letter, the rest starred (`李*`)."""
+    return f"{name[0]}{'*' * min(2, max(1, len(name) - 1))}" if name else "*"
+
+
+def mask_phone(phone: str | None) -> str:
+    """Show a phone as `138****5678`."""
+    return f"{phone[:3]}****{phone[-4:]}" if phone else ""
+
+
+def initials(name: str) -> str:
+    """Give a name's pinyin initials in lower case, such as `lxy` for 李秀英."""
+    return "".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()[:20]
+
+
+def is_good_pin(pin: str) -> bool:
+    """Tell whether a PIN has four digits and is none of the first that a thief tries."""
+    return bool(PIN.match(pin)) and pin not in WEAK_PINS

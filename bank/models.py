@@ -1,0 +1,14 @@
+"""Every table of the bank, gathered for migrations and tests."""
+
+from bank.activities import models as activities
+from bank.checkin import models as checkin
+from bank.communities import models as communities
+from bank.credits import models as credits_
+from bank.deeds import models as deeds
+from bank.members import models as members
+from bank.shop import models as shop
+from bank.web import models as web
+from ledger.base import Base
+
+TABLES = (activities, checkin, communities, credits_, deeds, members, shop, web)
+metadata = Base.metadata

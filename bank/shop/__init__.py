@@ -1,0 +1,1 @@
+"""Services and goods: orders, vouchers and hand-over."""

@@ -1,0 +1,1 @@
+"""What every page shares: the way in, errors, languages, limits, headers."""

@@ -1,0 +1,70 @@
+"""The JSON API's frame: problem documents, OpenAPI 3.1, pages of a list, and who may call."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_smorest import Api, Blueprint
+from marshmallow import Schema, fields
+
+from bank.web.fields import Int, Words
+
+PREFIX = "/api/v1"
+
+
+class ProblemSchema(Schema):
+    """A problem document of RFC 9457 with a stable `code`, and the errors by field where it is `invalid`."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    code = fields.String(required=True)
+    detail = fields.String()
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+
+
+class ProblemApi(Api):
+    """flask-smorest without its own error answers: `web/errors.py` gives those for the whole app."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """Register none."""
+
+
+class PageQuery(Schema):
+    """Query of every list."""
+
+    limit = Int(least=1, most=100, load_default=50)
+    cursor = Words(most=200, load_default=None)
+
+
+def page_schema(item: type[Schema]) -> type[Schema]:
+    """Make the schema of a list of `item`."""
+    name = item.__name__.removesuffix("Schema") + "Page"
+    return Schema.from_dict(
+        {
+            "items": fields.List(fields.Nested(item), required=True),
+            "next": fields.String(allow_none=True, required=True),
+        },
+        name=name,
+    )
+
+
+def blueprint(name: str, description: str) -> Blueprint:
+    """Make a slice's API blueprint below `/api/v1`."""
+    return Blueprint(f"api_{name}", __name__, url_prefix=PREFIX, description=description)
+
+
+def init(app: Flask) -> ProblemApi:
+    """Set the API up on the app; the slices' blueprints are registered on what is returned."""
+    app.config.update(
+        API_TITLE="Moral Bank",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=PREFIX,
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    api = ProblemApi(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    return api

@@ -1,0 +1,100 @@
+"""The Flask application class: one request is one transaction, and one key is one answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, request
+from flask.typing import ResponseReturnValue
+from ledger.errors import LedgerError, Retryable
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from bank import db
+from bank.errors import BankError
+from bank.web import replay
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MOST_TRIES = 5
+RETRYABLE_STATES = frozenset({"40001", "40P01", "55P03"})
+
+
+F = TypeVar("F")
+
+
+class AlreadyAnswered(Exception):
+    """The key of this request has its answer; not a fault."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def reads_first(view: F) -> F:
+    """Mark a view that has slow work to do before it writes: it calls `begin_write` of this module itself."""
+    view.reads_first = True  # type: ignore[attr-defined]
+    return view
+
+
+def begin_write() -> None:
+    """Begin this request's write and take its key. On SQLite nobody else writes from here to the commit."""
+    db.begin_write()
+    earlier = replay.slot().claim()
+    if earlier is not None:
+        raise AlreadyAnswered(earlier)
+
+
+class BankApp(Flask):
+    """Commits an answer below 400, rolls back anything else, and tries again after a lost race."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        if request.method in SAFE_METHODS:
+            try:
+                return super().dispatch_request()
+            finally:
+                db.drop()
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                return self._write_once()
+            except (DBAPIError, Retryable) as failure:
+                db.drop()
+                if attempt == MOST_TRIES or not _is_worth_another_try(failure):
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    def _write_once(self) -> Response:
+        slot = replay.open_slot()
+        try:
+            if not _reads_first():
+                begin_write()
+            response = self.make_response(super().dispatch_request())
+        except AlreadyAnswered as already:
+            db.drop()
+            return already.answer
+        except (BankError, LedgerError, HTTPException) as refusal:
+            if isinstance(refusal, Retryable):
+                raise
+            response = self.make_response(self.handle_user_exception(refusal))
+        if response.status_code < 400:
+            slot.remember(response)
+            db.keep()
+        else:
+            db.drop()
+            if response.status_code == 409:
+                slot.remember_refusal(response)
+        return response
+
+
+def _reads_first() -> bool:
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, "reads_first", False))
+
+
+def _is_worth_another_try(failure: DBAPIError | Retryable) -> bool:
+    if isinstance(failure, Retryable):
+        return True
+    state = getattr(failure.orig, "sqlstate", None)
+    return state in RETRYABLE_STATES or "database is locked" in str(failure.orig)

@@ -1,0 +1,152 @@
+"""Refusals become a page or a problem document; the only place that knows status numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from bank.errors import (
+    BankError,
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    SignInNeeded,
+    TooMany,
+    say,
+)
+from bank.web.i18n import translate
+from bank.web.replay import KeyReused
+from ledger import errors as book
+
+STATUS: tuple[tuple[type[BankError], int], ...] = (
+    (KeyReused, 422),
+    (NotFound, 404),
+    (NotAllowed, 403),
+    (SignInNeeded, 401),
+    (TooMany, 429),
+    (Invalid, 422),
+    (Conflict, 409),
+)
+HTTP_PROBLEMS = {
+    400: ("invalid", say("请求的内容读不懂，请检查后再发。")),
+    404: ("not_found", NotFound.sentence),
+    405: ("method_not_allowed", say("这个地址不接受这种请求。")),
+    413: ("too_large", say("内容太大了，请减小后再试。")),
+    415: ("invalid", say("请求的内容类型不对，请发送 JSON。")),
+    422: ("invalid", Invalid.sentence),
+    429: ("rate_limited", say("请求太多了，请稍后再试。")),
+}
+BOOK_REFUSALS: dict[type[book.LedgerError], tuple[str, str]] = {
+    book.InsufficientFunds: ("insufficient_funds", say("余额不够，什么也没有扣。")),
+    book.LimitExceeded: ("cap_exceeded", say("这样会超过账户的上限。")),
+    book.AccountFrozen: ("account_frozen", say("这个账户已被冻结，请联系社区工作人员。")),
+    book.PeriodClosed: ("period_closed", say("这一天的账已经结了，不能再记到那一天。")),
+}
+
+
+def init(app: Flask) -> None:
+    """Answer every refusal in the form that was asked for."""
+    app.register_error_handler(BankError, _on_bank_error)
+    app.register_error_handler(book.LedgerError, _on_book_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(DBAPIError, _on_database_error)
+
+
+def is_for_programs() -> bool:
+    """Tell whether the answer is JSON: the API, and page scripts that ask for it."""
+    return request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json"
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    """Make a problem document of RFC 9457 with a stable code."""
+    response = jsonify({"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail, **more})
+    response.status_code = status
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
+    if is_for_programs():
+        return problem(status, code, sentence, **more)
+    page = render_template("errors/error.html", status=status, code=code, sentence=sentence, **more)
+    return current_app.make_response((page, status))
+
+
+def _on_bank_error(error: BankError) -> ResponseReturnValue:
+    status = next(number for kind, number in STATUS if isinstance(error, kind))
+    if isinstance(error, SignInNeeded) and not is_for_programs():
+        onward = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("members.sign_in", next=onward))
+    more: dict[str, Any] = {}
+    if isinstance(error, Invalid):
+        more["errors"] = {name: [translate(text) for text in texts] for name, texts in error.errors.items()}
+    response = _answer(status, error.code, translate(error.sentence, error.facts), **more)
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _on_book_error(error: book.LedgerError) -> ResponseReturnValue:
+    for kind, (code, sentence) in BOOK_REFUSALS.items():
+        if isinstance(error, kind):
+            return _answer(409, code, translate(sentence))
+    if isinstance(error, book.IdempotencyConflict):
+        return _answer(422, KeyReused.code, translate(KeyReused.sentence))
+    if isinstance(error, book.Retryable):
+        return _busy()
+    raise error
+
+
+def _on_http_error(error: HTTPException) -> ResponseReturnValue:
+    status = error.code or 500
+    if status < 400:
+        return error
+    if isinstance(error, CSRFError):
+        return _answer(400, "invalid", translate(say("页面打开得太久了，请刷新后再试一次，填的内容不会丢。")))
+    if status == 400 and is_for_programs():
+        status = 422
+    code, sentence = HTTP_PROBLEMS.get(status, ("error", say("出了点问题，请稍后再试。")))
+    more: dict[str, Any] = {}
+    if status == 422:
+        more["errors"] = _field_errors(getattr(error, "data", None))
+    response = _answer(status, code, translate(sentence), **more)
+    if status == 405 and getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
+    return response
+
+
+def _field_errors(data: Any) -> dict[str, list[str]]:
+    """Flatten webargs' messages (`{place: {field: [texts]}}`) to one level of field names."""
+    found: dict[str, list[str]] = {}
+
+    def walk(name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{name}.{key}" if name else str(key), inner)
+        else:
+            texts = value if isinstance(value, list) else [value]
+            found.setdefault(name or "body", []).extend(translate(str(text)) for text in texts)
+
+    for fields in ((data or {}).get("messages") or {}).values():
+        walk("", fields)
+    return found
+
+
+def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
+    current_app.logger.error("database refused: %s", type(error.orig).__name__)
+    if current_app.testing:
+        raise error
+    return _busy()
+
+
+def _busy() -> Response:
+    sentence = say("系统正忙，刚才这一步没有完成。请稍等片刻，再按一次。")
+    response = _answer(503, "unavailable", translate(sentence))
+    response.headers["Retry-After"] = "2"
+    return response

@@ -1,0 +1,44 @@
+"""Languages: Chinese is what the sources say, English comes from the catalogue in `translations/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, request
+from flask_babel import Babel
+from flask_babel import gettext as babel_gettext
+
+from bank.web.who import viewer
+
+LOCALES = {"zh": "zh_Hans_CN", "en": "en"}
+babel = Babel()
+
+
+def init(app: Flask) -> None:
+    """Choose a language for every request."""
+    app.config.setdefault("BABEL_DEFAULT_LOCALE", LOCALES["zh"])
+    app.config.setdefault("BABEL_DEFAULT_TIMEZONE", "Asia/Shanghai")
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    babel.init_app(app, locale_selector=lambda: LOCALES[language()])
+
+
+def language() -> str:
+    """Give `zh` or `en`: what the member chose, else the cookie, else what the browser asks for."""
+    chosen = request.cookies.get("lang")
+    if chosen in LOCALES:
+        return chosen
+    who = viewer()
+    if who is not None:
+        return who.language
+    return request.accept_languages.best_match(["zh", "en"], "zh") or "zh"
+
+
+def gettext(sentence: str, **facts: Any) -> str:
+    """Put a sentence of this file's caller in the person's language."""
+    return str(babel_gettext(sentence, **facts))
+
+
+def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:
+    """Put a marked sentence in the person's language and fill in its facts."""
+    return gettext(sentence, **(facts or {}))

@@ -1,0 +1,47 @@
+"""Limits on tries, counted in the database so that all workers share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from bank import db
+from bank.errors import TooMany
+from bank.web.models import Tries
+
+
+def spend(limits: Mapping[str, int], *, period_s: int, now: datetime) -> None:
+    """Count one try against each name and keep the count whatever happens to the request.
+
+    `limits` maps a name (`sign-in:phone:138…` hashed by the caller if personal) to the most tries in `period_s`.
+    Raises TooMany. Call it before the request's own write begins.
+    """
+    window = int(now.timestamp()) // period_s
+    with db.unit_of_work() as session:
+        counts = {name: _count(session, name, window, now + timedelta(seconds=period_s)) for name in sorted(limits)}
+    if any(counts[name] > limit for name, limit in limits.items()):
+        raise TooMany(period_s - int(now.timestamp()) % period_s)
+
+
+def forget(names: list[str]) -> None:
+    """Begin counting anew, as after a right password."""
+    with db.unit_of_work() as session:
+        session.execute(delete(Tries).where(Tries.name.in_(names)))
+
+
+def sweep(session: Session, *, now: datetime) -> None:
+    """Delete counts that no longer matter."""
+    session.execute(delete(Tries).where(Tries.expires_at < now))
+
+
+def _count(session: Session, name: str, window: int, expires_at: datetime) -> int:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(Tries).values(name=name, window=window, count=1, expires_at=expires_at)
+    counted = statement.on_conflict_do_update(
+        index_elements=["name", "window"], set_={"count": Tries.count + 1}
+    ).returning(Tries.count)
+    return session.execute(counted).scalar_one()

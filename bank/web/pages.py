@@ -1,0 +1,92 @@
+"""What every template may use: hashed static addresses, words for numbers and moments, who is looking."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, request, url_for
+from flask_babel import format_date
+
+from bank import chart
+from bank.web.i18n import gettext, language, translate
+from bank.web.who import viewer
+
+TIME_ZONE = "Asia/Shanghai"
+
+
+def init(app: Flask) -> None:
+    """Give the templates their words."""
+    app.jinja_env.filters.update(hours=hours, amount=amount, moment=moment, clock=clock_time, day=day, say=translate)
+    app.jinja_env.globals.update(static_url=static_url, form_key=lambda: secrets.token_hex(16))
+    app.context_processor(_looking)
+
+
+def _looking() -> dict[str, object]:
+    who = viewer()
+    lang = language()
+    elder = request.cookies.get("elder")
+    return {
+        "viewer": who,
+        "language": lang,
+        "lang": "zh-CN" if lang == "zh" else "en",
+        "is_elder": elder == "1" if elder else bool(who and who.is_elder),
+    }
+
+
+def static_url(name: str) -> str:
+    """Give the address of a static file with a digest of its content, so that it may be cached for ever."""
+    return url_for("static", filename=name, v=_digest(str(current_app.static_folder), name))
+
+
+@lru_cache(maxsize=512)
+def _digest(folder: str, name: str) -> str:
+    path = Path(folder) / name
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else "missing"
+
+
+def hours(minutes: int) -> str:
+    """Say minutes as hours: `3.5 小时`, or `20 分钟` below one hour when they make no half."""
+    whole, rest = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else ""
+    if rest == 0:
+        return gettext("%(n)s 小时", n=f"{sign}{whole}")
+    if rest == 30:
+        return gettext("%(n)s 小时", n=f"{sign}{whole}.5")
+    if whole == 0:
+        return gettext("%(n)s 分钟", n=f"{sign}{rest}")
+    return gettext("%(h)s 小时 %(m)s 分", h=f"{sign}{whole}", m=rest)
+
+
+def amount(value: int, unit: str) -> str:
+    """Say an amount in the words of its unit."""
+    return hours(value) if unit == chart.MINUTES else gettext("%(n)s 积分", n=value)
+
+
+def _local(value: datetime) -> datetime:
+    return value.astimezone(ZoneInfo(TIME_ZONE))
+
+
+def moment(value: datetime) -> str:
+    """Say a moment as a person reads it in the community: `11月23日 14:05`."""
+    return f"{day(_local(value).date())} {_local(value):%H:%M}"
+
+
+def clock_time(value: datetime) -> str:
+    """Say the time of day of a moment."""
+    return f"{_local(value):%H:%M}"
+
+
+def day(value: date | datetime) -> str:
+    """Say a day: `11月23日 周一`, with the year where it is not this one."""
+    on = _local(value).date() if isinstance(value, datetime) else value
+    this_year = on.year == datetime.now(ZoneInfo(TIME_ZONE)).year
+    if language() == "zh":
+        pattern = "M月d日 EEE" if this_year else "y年M月d日"
+    else:
+        pattern = "EEE d MMM" if this_year else "d MMM y"
+    return str(format_date(on, pattern))

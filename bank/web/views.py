@@ -1,0 +1,75 @@
+"""Pages that belong to nobody: health, language and type size, the manifest."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, make_response, redirect, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bank import db
+from bank.web.i18n import LOCALES, gettext
+from bank.web.pages import static_url
+
+pages = Blueprint("web", __name__)
+A_YEAR_S = 365 * 24 * 3600
+
+
+@pages.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    try:
+        db.session().execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return jsonify({"status": "unavailable"}), 503
+    return jsonify({"status": "ok"})
+
+
+@pages.post("/preferences")
+def preferences() -> ResponseReturnValue:
+    answer: Response = make_response(redirect(_safe_next(request.form.get("next")), code=303))
+    lang, elder = request.form.get("lang"), request.form.get("elder")
+    if lang in LOCALES:
+        answer.set_cookie("lang", lang, max_age=A_YEAR_S, samesite="Lax", secure=request.is_secure)
+    if elder in ("0", "1"):
+        answer.set_cookie("elder", elder, max_age=A_YEAR_S, samesite="Lax", secure=request.is_secure)
+    return answer
+
+
+@pages.get("/manifest.webmanifest")
+def manifest() -> ResponseReturnValue:
+    icons = [
+        {"src": static_url(f"icons/{name}-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": use}
+        for name, use in (("icon", "any"), ("maskable", "maskable"))
+        for size in (192, 512)
+    ]
+    answer = jsonify(
+        {
+            "id": "/",
+            "name": gettext("道德银行"),
+            "short_name": gettext("道德银行"),
+            "lang": "zh-CN",
+            "start_url": "/?src=pwa",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": "#fbf7ef",
+            "theme_color": "#a3281e",
+            "icons": icons,
+            "shortcuts": [
+                {"name": gettext("签到"), "url": "/scan"},
+                {"name": gettext("我的码"), "url": "/me/pass"},
+            ],
+        }
+    )
+    answer.content_type = "application/manifest+json"
+    return answer
+
+
+def _safe_next(onward: str | None) -> str:
+    return safe_path(onward) or "/"
+
+
+def safe_path(onward: str | None) -> str | None:
+    """Give `onward` if it is a path of our own, else None: a sign-in never sends anyone elsewhere."""
+    if not onward or not onward.startswith("/") or onward.startswith("//") or "\\" in onward or "\n" in onward:
+        return None
+    return onward
