@@ -58,5 +58,7 @@ def read_rules(number: int, effective_on: date, settings: Mapping[str, Any]) -> 
     unknown = set(settings) - SETTINGS
     if unknown:
         raise ValueError(f"no such rules: {', '.join(sorted(unknown))}")
-    merged = {name: {**NOTICE_DAYS, **value} if name == "notice_days" else value for name, value in settings.items()}
+    merged: Any = {
+        name: {**NOTICE_DAYS, **value} if name == "notice_days" else value for name, value in settings.items()
+    }
     return Rules(number=number, effective_on=effective_on, **merged)

@@ -11,6 +11,7 @@ from flask import session as cookie
 from bank import clock, db
 from bank.errors import SignInNeeded
 from bank.members import operations as members
+from bank.members import rules
 from bank.members.actor import Actor
 
 manager = flask_login.LoginManager()
@@ -57,6 +58,7 @@ def init(app: Flask) -> None:
     manager.user_loader(_from_cookie)
     manager.request_loader(_from_token)
     app.extensions["viewer"] = _viewer
+    app.jinja_env.filters["mask_phone"] = rules.mask_phone
 
 
 def actor() -> Actor:

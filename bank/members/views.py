@@ -135,7 +135,7 @@ def index() -> ResponseReturnValue:
 @pages.get("/people/new")
 def register_form() -> ResponseReturnValue:
     login.actor().require("coordinator")
-    return render_template("members/register.html", buildings=_buildings(), given={}, errors={})
+    return render_template("members/register.html", building_options=_buildings(), given={}, errors={})
 
 
 @pages.post("/people/new")
@@ -151,7 +151,7 @@ def register() -> ResponseReturnValue:
     except Invalid as refusal:
         db.drop()
         page = render_template(
-            "members/register.html", buildings=_buildings(), given=request.form, errors=refusal.errors
+            "members/register.html", building_options=_buildings(), given=request.form, errors=refusal.errors
         )
         return page, 422
     flash(gettext("登记好了，可以打印卡片。"), "ok")
@@ -165,7 +165,7 @@ def person(public_id: str) -> ResponseReturnValue:
     found = members.in_community(db.session(), who.community_id, public_id)
     home = people.home_of(db.session(), found)
     held = members.actor_of(db.session(), found).roles
-    return render_template("members/person.html", person=found, home=home, held=held)
+    return render_template("members/person.html", person=found, home=home, held=held, role_names=role_names())
 
 
 @pages.post("/people/<public_id>/card")
@@ -214,7 +214,19 @@ def change_access(public_id: str) -> ResponseReturnValue:
     return redirect(url_for(".person", public_id=public_id), code=303)
 
 
-def _buildings() -> list[Community]:
+def _buildings() -> list[tuple[str, str]]:
     who = login.actor()
     found = select(Community).where(Community.parent_id == who.community_id, Community.kind == "building")
-    return list(db.session().scalars(found.order_by(Community.code)))
+    return [(place.code, place.name) for place in db.session().scalars(found.order_by(Community.code))]
+
+
+def role_names() -> dict[str, str]:
+    """Give what each role is called, in the person's language."""
+    return {
+        "coordinator": gettext("协调员"),
+        "second_approver": gettext("复核员"),
+        "shopkeeper": gettext("店员"),
+        "panel": gettext("评议员"),
+        "auditor": gettext("审计员"),
+        "admin": gettext("管理员"),
+    }

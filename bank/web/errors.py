@@ -42,6 +42,17 @@ HTTP_PROBLEMS = {
     422: ("invalid", Invalid.sentence),
     429: ("rate_limited", say("请求太多了，请稍后再试。")),
 }
+TITLES = {
+    0: say("出了点问题"),
+    401: say("请先登录"),
+    403: say("没有权限"),
+    404: say("没有找到"),
+    409: say("现在不行"),
+    413: say("太大了"),
+    422: say("需要改一改"),
+    429: say("请稍等"),
+    503: say("系统正忙"),
+}
 BOOK_REFUSALS: dict[type[book.LedgerError], tuple[str, str]] = {
     book.InsufficientFunds: ("insufficient_funds", say("余额不够，什么也没有扣。")),
     book.LimitExceeded: ("cap_exceeded", say("这样会超过账户的上限。")),
@@ -74,7 +85,8 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
 def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
     if is_for_programs():
         return problem(status, code, sentence, **more)
-    page = render_template("errors/error.html", status=status, code=code, sentence=sentence, **more)
+    title = translate(TITLES.get(status, TITLES[0]))
+    page = render_template("errors/error.html", status=status, code=code, title=title, detail=sentence, **more)
     return current_app.make_response((page, status))
 
 

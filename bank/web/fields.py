@@ -38,7 +38,9 @@ class StrictSchema(Schema):
     error_messages = {"unknown": MESSAGES["unknown"], "type": MESSAGES["invalid"]}  # noqa: RUF012
 
 
-OWN_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {name: MESSAGES[name] for name in ("required", "null", "validator_failed", "invalid")}
+OWN_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    name: MESSAGES[name] for name in ("required", "null", "validator_failed", "invalid")
+}
 
 
 class Int(fields.Integer):

@@ -22,7 +22,9 @@ TIME_ZONE = "Asia/Shanghai"
 def init(app: Flask) -> None:
     """Give the templates their words."""
     app.jinja_env.filters.update(hours=hours, amount=amount, moment=moment, clock=clock_time, day=day, say=translate)
-    app.jinja_env.globals.update(static_url=static_url, form_key=lambda: secrets.token_hex(16))
+    app.jinja_env.globals.update(
+        static_url=static_url, form_key=lambda: secrets.token_hex(16), has_page=lambda name: name in app.view_functions
+    )
     app.context_processor(_looking)
 
 

@@ -127,12 +127,21 @@ def _answers(app: Flask) -> None:
         app.scans.append((asked, request.headers.get("X-CSRFToken")))  # type: ignore[attr-defined]
         if "/s/P1" not in asked["card"]:
             return jsonify(
-                ok=False, status="error", name="", title="不是居民码", detail="请扫居民卡或手机上的“我的码”", sound="error"
+                ok=False,
+                status="error",
+                name="",
+                title="不是居民码",
+                detail="请扫居民卡或手机上的“我的码”",
+                sound="error",
             ), 409
         status = "already" if sum(a["card"] == asked["card"] for a, _ in app.scans) > 1 else asked["direction"]  # type: ignore[attr-defined]
         return jsonify(
-            ok=True, status=status, name="李秀英", title={"in": "已签到", "out": "已签退"}.get(status, "签到过了"),
-            detail="14:02 · 楼道清洁", sound="attention" if status == "already" else "ok",
+            ok=True,
+            status=status,
+            name="李秀英",
+            title={"in": "已签到", "out": "已签退"}.get(status, "签到过了"),
+            detail="14:02 · 楼道清洁",
+            sound="attention" if status == "already" else "ok",
         )
 
     @app.get("/gallery/codes")
@@ -146,8 +155,11 @@ def _answers(app: Flask) -> None:
             server_now=now,
             step_s=15,
             codes=[
-                {"offset_ms": round((step * 15 - now) * 1000), "six": f"{step * 7919 % 10**6:06d}",
-                 "url": f"{request.host_url}s/R17K2M9QXCA{step:05d}823KG6E7XEF37V8"}
+                {
+                    "offset_ms": round((step * 15 - now) * 1000),
+                    "six": f"{step * 7919 % 10**6:06d}",
+                    "url": f"{request.host_url}s/R17K2M9QXCA{step:05d}823KG6E7XEF37V8",
+                }
                 for step in range(first, first + count)
             ],
         )
