@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
-from ledger.errors import LedgerError, Retryable
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from bank import db
 from bank.errors import BankError
 from bank.web import replay
+from ledger.errors import LedgerError, Retryable
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_TRIES = 5

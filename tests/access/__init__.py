@@ -1,0 +1,1 @@
+"""Who may call what: one row for every route, one file for every slice."""
