@@ -67,6 +67,7 @@ function rest(form) {
 }
 
 document.addEventListener('submit', (event) => {
+  if (event.defaultPrevented) return;
   const form = event.target;
   const button = event.submitter || (pressed && pressed.form === form ? pressed : null);
   const question = (button && button.dataset.confirm) || form.dataset.confirm;
@@ -84,20 +85,27 @@ document.addEventListener('submit', (event) => {
     });
     return;
   }
-  if (event.defaultPrevented) return;
   form.dataset.sent = '1';
   if (button) button.setAttribute('aria-busy', 'true');
   setTimeout(rest, 8000, form);
 });
 window.addEventListener('pageshow', () => document.querySelectorAll('form[data-sent]').forEach(rest));
 
+/* Some in-app browsers refuse storage. */
+function remembered(key) {
+  try { return sessionStorage.getItem(key); } catch (refused) { return null; }
+}
+function remember(key, value) {
+  try { sessionStorage.setItem(key, value); } catch (refused) { /* then it is asked again */ }
+}
+
 /* The one button of a scanned page is pressed for a person who is signed in, once the page is really looked at. */
 function pressForMe() {
   const form = document.querySelector('form[data-auto-submit]');
   if (!form || !('signedIn' in body.dataset) || document.prerendering || document.visibilityState !== 'visible') return;
-  if (form.dataset.pressed || sessionStorage.getItem('pressed') === location.href) return;
+  if (form.dataset.pressed || remembered('pressed') === location.href) return;
   form.dataset.pressed = '1';
-  sessionStorage.setItem('pressed', location.href);
+  remember('pressed', location.href);
   send(form, form.querySelector('button'));
 }
 document.addEventListener('prerenderingchange', pressForMe);
