@@ -72,9 +72,7 @@ class Ledger:
         accounts.check_terms(terms)
         return run(
             self._engine,
-            lambda wire, _locks_all: accounts.open_account(
-                wire, self._ledger_id, pair, terms, self._now_us()
-            ),
+            lambda wire, _locks_all: accounts.open_account(wire, self._ledger_id, pair, terms, self._now_us()),
             session,
         )
 
@@ -207,17 +205,13 @@ class Ledger:
             raise InvalidTxn(f"a shortfall is 'reject' or 'debt', not {shortfall!r}")
         fields = (requests.id_field(txn_id), shortfall)
         asked = requests.request("reverse", fields, key=key, actor=actor, memo=memo, effective=effective)
-        return self._resolve(
-            lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()), session
-        )
+        return self._resolve(lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()), session)
 
     def balance(self, path: str, unit: str, *, session: AnySession | None = None) -> Balance:
         """Return what an account has now; UnknownAccount, UnitMismatch."""
         return read(self._engine, lambda wire: reading.balance(wire, self._ledger_id, path, unit), session)
 
-    def balances(
-        self, paths: Sequence[str], *, session: AnySession | None = None
-    ) -> dict[tuple[str, str], Balance]:
+    def balances(self, paths: Sequence[str], *, session: AnySession | None = None) -> dict[tuple[str, str], Balance]:
         """Return the balances of these paths by (path, unit) in one statement; unknown ones are left out."""
         return read(self._engine, lambda wire: reading.balances(wire, self._ledger_id, paths), session)
 
@@ -251,9 +245,7 @@ class Ledger:
 
         run(self._engine, work, session)
 
-    def _post(
-        self, postings: Sequence[Posting], session: AnySession | None, *, is_atomic: bool
-    ) -> list[Outcome]:
+    def _post(self, postings: Sequence[Posting], session: AnySession | None, *, is_atomic: bool) -> list[Outcome]:
         def work(wire: Wire, locks_all: bool) -> list[Outcome]:
             planned = requests.plans(Desk(wire, self._directory, self._ledger_id), postings)
             lost = [plan for plan in planned if isinstance(plan, LedgerError)]
@@ -272,9 +264,7 @@ class Ledger:
 
         return _receipt(run(self._engine, work, session))
 
-    def _answer(
-        self, wire: Wire, plans: Sequence[Plan], locks_all: bool, *, is_atomic: bool = False
-    ) -> list[Outcome]:
+    def _answer(self, wire: Wire, plans: Sequence[Plan], locks_all: bool, *, is_atomic: bool = False) -> list[Outcome]:
         return post_plans(
             wire,
             self._ledger_id,

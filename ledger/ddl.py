@@ -52,17 +52,12 @@ def _on_sqlite(table: Table) -> Iterable[str]:
         )
     # INSERT OR REPLACE deletes the older row without firing delete triggers where recursive_triggers is off.
     # IGNORE on idempotency keeps INSERT ... ON CONFLICT DO NOTHING RETURNING working there.
-    answer = (
-        "RAISE(IGNORE)" if name == "idempotency" else f"RAISE(ABORT, 'the ledger refuses replace on {name}')"
-    )
+    answer = "RAISE(IGNORE)" if name == "idempotency" else f"RAISE(ABORT, 'the ledger refuses replace on {name}')"
     taken = " OR ".join(
         f"EXISTS (SELECT 1 FROM {name} WHERE {' AND '.join(f'{c} = NEW.{c}' for c in columns)})"  # noqa: S608
         for columns in _keys(table)
     )
-    yield (
-        f"CREATE TRIGGER {name}_refuse_replace BEFORE INSERT ON {name} WHEN {taken} "
-        f"BEGIN SELECT {answer}; END"
-    )
+    yield (f"CREATE TRIGGER {name}_refuse_replace BEFORE INSERT ON {name} WHEN {taken} BEGIN SELECT {answer}; END")
 
 
 def _keys(table: Table) -> list[tuple[str, ...]]:

@@ -185,9 +185,7 @@ def _prepare_sqlite(engine: Engine, *, for_migrations: bool) -> None:
         driver.begin(mode)
 
 
-def _authorize(
-    action: int, first: str | None, second: str | None, _db: str | None, _inner: str | None
-) -> int:
+def _authorize(action: int, first: str | None, second: str | None, _db: str | None, _inner: str | None) -> int:
     if action in _DENIED or (action == sqlite3.SQLITE_PRAGMA and first in _DENIED_PRAGMAS and second):
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK

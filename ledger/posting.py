@@ -197,9 +197,7 @@ def lock(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef], *, locks_al
     for is_shared in (False, True):
         chosen = {key: ref for key, ref in accounts.items() if ref.is_shared == is_shared}
         if is_shared and not locks_all:
-            slots.update(
-                {key: Slot(ref, 0, 0, 0, None, None, False, 0, 0, True) for key, ref in chosen.items()}
-            )
+            slots.update({key: Slot(ref, 0, 0, 0, None, None, False, 0, 0, True) for key, ref in chosen.items()})
         elif chosen:
             slots.update(_lock_rows(wire, ledger_id, chosen))
     return slots
@@ -226,9 +224,7 @@ def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[frozenset
         wanted = [link for plan in plans if (link := getattr(plan, column)) is not None]
         condition, ids = wire.any_of(f"{column}_id", wanted, "uuid")
         sql = f"SELECT {column}_id FROM txn WHERE ledger_id = ? AND {condition}"  # noqa: S608
-        found.append(
-            frozenset(row[0] for row in wire.rows(sql, [ledger_id, *ids])) if wanted else frozenset()
-        )
+        found.append(frozenset(row[0] for row in wire.rows(sql, [ledger_id, *ids])) if wanted else frozenset())
     return found[0], found[1]
 
 

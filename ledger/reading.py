@@ -42,9 +42,7 @@ WHERE t.ledger_id = ? AND t.id = ?"""
 
 def balance(wire: Wire, ledger_id: int, path: str, unit: str) -> Balance:
     """Return one account's balance; UnknownAccount, UnitMismatch."""
-    rows = wire.rows(
-        _BALANCE + "a.path = ? AND a.unit = ?", (ledger_id, grammar.path(path), grammar.unit(unit))
-    )
+    rows = wire.rows(_BALANCE + "a.path = ? AND a.unit = ?", (ledger_id, grammar.path(path), grammar.unit(unit)))
     if not rows:
         raise _absence(wire, ledger_id, path, unit)
     return _balance(*rows[0][2:])
@@ -70,9 +68,7 @@ def _absence(wire: Wire, ledger_id: int, path: str, unit: str) -> UnitMismatch |
     return UnknownAccount(f"there is no account {path}")
 
 
-def statement(
-    wire: Wire, ledger_id: int, path: str, unit: str, *, limit: int = 50, cursor: str | None = None
-) -> Page:
+def statement(wire: Wire, ledger_id: int, path: str, unit: str, *, limit: int = 50, cursor: str | None = None) -> Page:
     """Return a page of 1 to 500 entries, newest first; `cursor` is the `next` of the page before."""
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
         raise InvalidTxn(f"a page has 1 to {MAX_PAGE} entries, not {limit!r}")

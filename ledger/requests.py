@@ -112,9 +112,7 @@ def make(asked: Request, kind: str, legs: Sequence[Leg], **more: Any) -> Plan:
     return Plan(asked.key, asked.request_hash, kind, legs, asked.actor, asked.effective, asked.memo, **more)
 
 
-def hold(
-    desk: Desk, asked: Request, path: str, unit: str, amount: int, expires_us: int | None, now_us: int
-) -> Plan:
+def hold(desk: Desk, asked: Request, path: str, unit: str, amount: int, expires_us: int | None, now_us: int) -> Plan:
     """Plan to set an amount aside in the account's own `:held` sub-account, which is opened on first use."""
     account = desk.account(path, unit)
     held = _sub_account(desk, account, grammar.HELD, accounts.HELD_TERMS, now_us)
@@ -128,9 +126,7 @@ def hold(
     )
 
 
-def _sub_account(
-    desk: Desk, owner: AccountRef, suffix: str, terms: accounts.Terms, now_us: int
-) -> AccountRef:
+def _sub_account(desk: Desk, owner: AccountRef, suffix: str, terms: accounts.Terms, now_us: int) -> AccountRef:
     pair = (owner.path + suffix, owner.unit)
     found = accounts.find(desk.wire, desk.directory, desk.ledger_id, [pair])[pair]
     if isinstance(found, AccountRef):
@@ -164,9 +160,7 @@ def known(desk: Desk, txn_id: uuid.UUID) -> Known:
         raise UnknownTxn(f"there is no transaction {txn_id}")
     kind, expires_at = rows[0]
     transfers = answers.transfers_of(desk.wire, desk.ledger_id, [own_id])[own_id]
-    legs = tuple(
-        Leg(desk.account(t.debit, t.unit), desk.account(t.credit, t.unit), t.amount) for t in transfers
-    )
+    legs = tuple(Leg(desk.account(t.debit, t.unit), desk.account(t.credit, t.unit), t.amount) for t in transfers)
     return Known(own_id, kind, None if expires_at is None else us_out(expires_at), legs)
 
 
@@ -208,9 +202,7 @@ def release(desk: Desk, asked: Request, txn_id: uuid.UUID) -> Plan:
     return make(asked, "release", back, resolves=found.id, holder=leg.debit, held_change=-leg.amount)
 
 
-def reverse(
-    desk: Desk, asked: Request, txn_id: uuid.UUID, shortfall: Literal["reject", "debt"], now_us: int
-) -> Plan:
+def reverse(desk: Desk, asked: Request, txn_id: uuid.UUID, shortfall: Literal["reject", "debt"], now_us: int) -> Plan:
     """Plan the mirror of a transaction, last transfer first.
 
     What a capture paid goes back to the hold's owner, because the hold itself is over.

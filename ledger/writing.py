@@ -119,10 +119,7 @@ _DAILY = Insert(
     " ON CONFLICT (ledger_id, account_id, effective_date)"
     " DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr",
 )
-_SET = (
-    "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, "
-    "last_recorded_at = "
-)
+_SET = "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, last_recorded_at = "
 _UPDATE = f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?"  # noqa: S608
 _UPDATE_MANY = """
 UPDATE balance SET dr_posted = dr_posted + n.dr, cr_posted = cr_posted + n.cr, held = balance.held + n.held,
@@ -151,9 +148,7 @@ def write(
     `starts` gives (seq, balance) of each locked account; an account that is not in it is updated last, by id.
     Raises SharedRefusal where such an account is frozen.
     """
-    keys: list[Row] = [
-        (ledger_id, p.key, hashes[p.key], "posted", p.txn_id, None, recorded_at) for p in posted
-    ]
+    keys: list[Row] = [(ledger_id, p.key, hashes[p.key], "posted", p.txn_id, None, recorded_at) for p in posted]
     keys += [
         (ledger_id, str(e.key), hashes[str(e.key)], "rejected", None, f"{e.code}: {e.message}", recorded_at)
         for e in refused
@@ -166,9 +161,7 @@ def write(
     _write_txns(wire, ledger_id, posted)
     changes = _changes(posted)
     early = [change for key, change in changes.items() if key in starts]
-    late = sorted(
-        (change for key, change in changes.items() if key not in starts), key=lambda c: c.account_id
-    )
+    late = sorted((change for key, change in changes.items() if key not in starts), key=lambda c: c.account_id)
     _update(wire, ledger_id, early)
     _write_lines(wire, ledger_id, early, starts)
     if late:
@@ -240,9 +233,7 @@ def _update_late(wire: Wire, ledger_id: int, change: Change) -> tuple[int, int]:
     return seq - len(change.moves), balance - change.credits + change.debits
 
 
-def _write_lines(
-    wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]
-) -> None:
+def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]) -> None:
     entries: list[Row] = []
     daily: dict[tuple[Id, Any], list[int]] = {}
     for change in changes:

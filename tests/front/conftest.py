@@ -85,5 +85,3 @@ def open_page(gallery: Gallery) -> Iterator[Callable[..., Watched]]:
         yield open_
         found = [complaint for watched in opened for complaint in watched.complaints]
         assert found == []
-
-

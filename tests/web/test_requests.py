@@ -1,4 +1,4 @@
-"""What holds for every request: one key one answer, GET never writes, forms are guarded, errors speak both languages."""
+"""What holds for every request: one key one answer, GET never writes, guarded forms, clear errors."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ def test_a_refusal_speaks_the_language_that_is_asked_for(world: World, language:
         (b"login=a", "text/plain"),
         (b"", "application/json"),
     ],
+    ids=["cut off", "too deep", "null", "text", "huge number", "half a letter", "no text", "wrong type", "empty"],
 )
 def test_a_broken_body_is_a_clear_refusal(world: World, body: bytes, content_type: str) -> None:
     answer = world.app.test_client().post("/api/v1/tokens", data=body, content_type=content_type)
