@@ -1,4 +1,4 @@
-"""A small server that shows every component with the real policy and stand-in globals: python -m tests.front.gallery."""
+"""A server that shows every component with the real policy and stand-in globals: python -m tests.front.gallery."""
 
 from __future__ import annotations
 
