@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,12 +26,14 @@ PAGES = [
     "/s/R1ABC",
     "/counter",
     "/board",
+    "/gallery/error",
 ]
 LOOKS = {
     "phone": ({"width": 390, "height": 844}, ""),
     "small": ({"width": 320, "height": 640}, ""),
     "elder": ({"width": 320, "height": 640}, "elder=1"),
     "english": ({"width": 320, "height": 640}, "lang=en"),
+    "zoomed": ({"width": 640, "height": 400}, ""),  # a desktop at 200 %
     "desktop": ({"width": 1280, "height": 800}, ""),
 }
 OVER_THE_EDGE = """() => document.documentElement.scrollWidth > innerWidth + 1
@@ -151,3 +154,18 @@ def test_the_code_screen_goes_on_without_the_network(open_page: Callable[..., An
     page.clock.run_for(400_000)
     page.get_by_text("码暂时用不了").wait_for(timeout=10_000)
     watched.complaints[:] = [text for text in watched.complaints if "ERR_INTERNET_DISCONNECTED" not in text]
+
+
+def pages_in(pdf: bytes) -> list[tuple[int, int]]:
+    """Read the size in millimetres of each page of a PDF."""
+    boxes = re.findall(rb"/MediaBox *\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    return [(round(float(w) / 72 * 25.4), round(float(h) / 72 * 25.4)) for w, h in boxes]
+
+
+def test_cards_and_notices_print_on_their_own_paper(open_page: Callable[..., Any], gallery: Any) -> None:
+    page = open_page("/gallery/paper").page
+    assert sorted(pages_in(page.pdf(prefer_css_page_size=True))) == [(86, 54), (86, 54), (210, 297)]
+    page.goto(gallery.url + "/gallery/sheet")
+    assert pages_in(page.pdf(prefer_css_page_size=True)) == [(210, 297)]
+    page.goto(gallery.url + "/passbook")
+    assert set(pages_in(page.pdf(prefer_css_page_size=True))) == {(210, 297)}

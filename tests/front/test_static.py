@@ -14,7 +14,10 @@ from typing import Any
 
 import brotli
 import pytest
+from flask import render_template
 from PIL import Image
+
+from tests.front.gallery import create_gallery
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -141,3 +144,20 @@ def test_the_manifest_names_icons_of_the_size_it_says() -> None:
             assert f"{image.width}x{image.height}" == icon["sizes"]
     assert (manifest["id"], manifest["lang"], manifest["display"]) == ("/", "zh-CN", "standalone")
     assert {shortcut["url"] for shortcut in manifest["shortcuts"]} == {"/scan", "/me/pass"}
+
+
+def test_a_whole_landing_weighs_at_most_25_kilobytes() -> None:
+    page = create_gallery().test_client().get("/s/R1ABC")
+    html = len(brotli.compress(page.data))
+    assert html <= 8 * KB
+    assert html + compressed(STATIC / "app.css", STATIC / "js" / "app.js", STATIC / "icons.svg") <= 25 * KB
+
+
+@pytest.mark.parametrize("template", ["errors/error.html", "errors/500.html"])
+def test_error_pages_render_for_a_stranger(template: str) -> None:
+    app = create_gallery()
+    with app.test_request_context("/lost?as=nobody"):
+        html = render_template(
+            template, status=404, title="没有找到", detail="请检查地址。", code="not_found"
+        )
+    assert "app.css" in html
