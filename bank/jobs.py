@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
-from bank.web import limits
+from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
 
@@ -18,7 +18,12 @@ def sweep_tries(session: Session, now: datetime) -> int:
     return limits.sweep(session, now=now)
 
 
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries}
+def sweep_answers(session: Session, now: datetime) -> int:
+    """Forget answers that nobody will ask for again."""
+    return replay.sweep(session, now=now)
+
+
+JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "sweep_answers": sweep_answers}
 """By name, in the order they run; each gives how many things it did."""
 
 

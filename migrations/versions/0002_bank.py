@@ -57,6 +57,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('person_id', 'key', name=op.f('pk_request_key')),
     sqlite_strict=True
     )
+    op.create_index(op.f('ix_request_key_created_at'), 'request_key', ['created_at'], unique=False)
     op.create_table('tries',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('window', BigId, autoincrement=False, nullable=False),
