@@ -1,1 +1,31 @@
-"""Due work: one function for each job, each safe to run twice."""
+"""Due work: one function for each job, each safe to run twice and to be killed anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from bank import db
+from bank.web import limits
+
+Job = Callable[[Session, datetime], int]
+
+
+def sweep_tries(session: Session, now: datetime) -> int:
+    """Forget counted tries that no longer matter."""
+    return limits.sweep(session, now=now)
+
+
+JOBS: dict[str, Job] = {"sweep_tries": sweep_tries}
+"""By name, in the order they run; each gives how many things it did."""
+
+
+def run_due(now: datetime) -> dict[str, int]:
+    """Run every job in a write of its own; give what each did."""
+    done: dict[str, int] = {}
+    for name, job in JOBS.items():
+        with db.unit_of_work() as session:
+            done[name] = job(session, now)
+    return done

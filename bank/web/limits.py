@@ -33,9 +33,10 @@ def forget(names: list[str]) -> None:
         session.execute(delete(Tries).where(Tries.name.in_(names)))
 
 
-def sweep(session: Session, *, now: datetime) -> None:
-    """Delete counts that no longer matter."""
-    session.execute(delete(Tries).where(Tries.expires_at < now))
+def sweep(session: Session, *, now: datetime) -> int:
+    """Delete counts that no longer matter; give how many."""
+    gone = session.execute(delete(Tries).where(Tries.expires_at < now).returning(Tries.name))
+    return len(gone.all())
 
 
 def _count(session: Session, name: str, window: int, expires_at: datetime) -> int:
