@@ -20,13 +20,13 @@ from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
 from bank.web import api as web_api
-from bank.web import errors, headers, i18n, pages
+from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
 from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, members)
+PAGES = (web, docs, members)
 
 csrf = CSRFProtect()
 
@@ -53,6 +53,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     root = web_api.init(app)
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
+    docs.finish(root)
     cli.init(app)
     return app
 
