@@ -1,5 +1,7 @@
 """The slices' JSON blueprints, gathered."""
 
+from bank.activities.api import api as activities
+from bank.checkin.api import api as checkin
 from bank.members.api import api as tokens
 
-BLUEPRINTS = (tokens,)
+BLUEPRINTS = (tokens, activities, checkin)
