@@ -1,24 +1,159 @@
-"""The slices' commands, gathered."""
+"""The commands: serve, the book's checks and export, the demo, the jobs."""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import threading
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
 
 import click
-from flask import Flask
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import inspect, select, text
+from sqlalchemy.orm import Session
+
+from bank import checks, clock, db, jobs
+from bank.communities.models import Community
+
+JOB_EVERY_S = 3.0
+FORMATS = ("hledger", "beancount", "ledger", "jsonl")
 
 
 def init(app: Flask) -> None:
     """Put the commands on the app."""
-    app.cli.add_command(serve)
+    for command in (serve, ledger_commands, demo_commands, jobs_commands):
+        app.cli.add_command(command)
 
 
 @click.command("serve")
+@with_appcontext
 def serve() -> None:
-    """Serve the bank on HOST and PORT, making the database first where there is none."""
-    from flask import current_app
+    """Serve the bank on HOST and PORT; a first start makes the database and loads the demo community."""
+    bring_up_to_date()
+    if not _has_communities():
+        from bank.demo import loading
+
+        loading.load(households=120, days=60, seed=1, show=click.get_text_stream("stderr"))
+    host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
+    _greet(host, port)
+    app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
+    db.drop()
+    threading.Thread(target=_work_a_round, args=(app,), daemon=True, name="jobs").start()
     from waitress import serve as waitress_serve
 
-    host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
-    click.echo(f"http://{host}:{port}")
-    waitress_serve(current_app._get_current_object(), host=host, port=port, threads=8)  # type: ignore[attr-defined]
+    waitress_serve(app, host=host, port=port, threads=8, ident=None, max_request_body_size=16 * 1024 * 1024)
+
+
+def bring_up_to_date() -> None:
+    """Migrate the database where it is behind; costs one query where it is not."""
+    newest = max(path.name[:4] for path in (Path(current_app.root_path) / "migrations" / "versions").glob("[0-9]*.py"))
+    if _schema_version() == newest:
+        return
+    from flask_migrate import upgrade
+
+    upgrade()
+
+
+def _schema_version() -> str | None:
+    with db.db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _has_communities() -> bool:
+    return db.session().scalar(select(Community.id).limit(1)) is not None
+
+
+def _greet(host: str, port: int) -> None:
+    click.echo(f"\n  道德银行 Moral Bank   http://{host}:{port}\n")
+    if db.session().scalar(select(Community.id).where(Community.is_demo).limit(1)) is not None:
+        from bank.demo import people
+
+        click.echo("  演示账号 demo logins: " + ", ".join(people.LOGINS))
+        click.echo(f"  密码 password: {current_app.config['DEMO_PASSWORD']}\n")
+
+
+def _work_a_round(app: Flask) -> None:
+    """Do what is due, then plan the next round in a thread of its own: a round that fails ends no later one."""
+    try:
+        with app.app_context():
+            jobs.run_due(clock.utc_now())
+    finally:
+        again = threading.Timer(JOB_EVERY_S, _work_a_round, (app,))
+        again.daemon = True
+        again.start()
+
+
+ledger_commands = AppGroup("ledger", help="Check the books and write them out.")
+
+
+@ledger_commands.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def verify(as_json: bool) -> None:
+    """Recompute every projection from the facts and check every invariant; exit 1 with each finding named."""
+    report = checks.verify_all(db.session(), clock.utc_now())
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        for line in report.lines():
+            click.echo(line)
+    sys.exit(0 if report.is_ok else 1)
+
+
+@ledger_commands.command("export")
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True)
+@click.option("--community", "code", help="The community's code; the first one where it is left out.")
+@click.option("--through", type=click.DateTime(["%Y-%m-%d"]), help="The last day to write.")
+def export(form: Any, code: str | None, through: datetime | None) -> None:
+    """Write a community's journal to standard output, byte for byte the same each time."""
+    community = _community(db.session(), code)
+    last: date | None = through.date() if through else None
+    out = click.get_text_stream("stdout", encoding="utf-8")
+    db.book(db.session(), community.id, clock.utc_now()).export(form, out, through=last)
+
+
+def _community(session: Session, code: str | None) -> Community:
+    found = select(Community).where(Community.kind == "community").order_by(Community.code).limit(1)
+    community = session.scalar(found if code is None else found.where(Community.code == code))
+    if community is None:
+        raise click.ClickException(f"there is no community {code or ''}".strip())
+    return community
+
+
+demo_commands = AppGroup("demo", help="A lively community to look at.")
+
+
+@demo_commands.command("load")
+@click.option("--households", type=click.IntRange(5, 20_000), default=700, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3_650), default=180, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+def demo_load(households: int, days: int, seed: int) -> None:
+    """Load a community with that much history, made through the same rules as real use."""
+    from bank.demo import loading
+
+    bring_up_to_date()
+    if _has_communities():
+        raise click.ClickException("this database already holds a community; load the demo into an empty one")
+    loading.load(households=households, days=days, seed=seed, show=click.get_text_stream("stderr"))
+
+
+jobs_commands = AppGroup("jobs", help="Due work.")
+
+
+@jobs_commands.command("run")
+@click.option("--once", is_flag=True, help="Do what is due now and stop.")
+def run_jobs(once: bool) -> None:
+    """Do due work: notices that end, vouchers that lapse, activities that are over."""
+    while True:
+        for name, count in jobs.run_due(clock.utc_now()).items():
+            if count or once:
+                click.echo(f"{name}: {count}")
+        if once:
+            return
+        time.sleep(JOB_EVERY_S)

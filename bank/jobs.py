@@ -1,22 +1,45 @@
-"""Due work: one function for each job, each safe to run twice."""
+"""Due work: one function for each job, each safe to run twice and to be killed anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from bank.db import unit_of_work
+from sqlalchemy.orm import Session
+
+from bank import db
 from bank.shop import operations as shop
+from bank.web import limits
 
-MOST_AT_ONCE = 10_000
+Job = Callable[[Session, datetime], int]
+MOST_ROUNDS = 10_000
 
 
-def lapse_vouchers(now: datetime) -> int:
-    """Give back the hours and stock of every voucher whose last day is over; how many there were."""
-    lapsed = 0
-    while lapsed < MOST_AT_ONCE:
-        with unit_of_work() as session:
-            found = shop.lapse_due(session, now=now)
+def sweep_tries(session: Session, now: datetime) -> int:
+    """Forget counted tries that no longer matter."""
+    return limits.sweep(session, now=now)
+
+
+def lapse_vouchers(session: Session, now: datetime) -> int:
+    """Give back the hours and stock of a voucher whose last day is over."""
+    return shop.lapse_due(session, now=now)
+
+
+JOBS: dict[str, Job] = {"lapse_vouchers": lapse_vouchers, "sweep_tries": sweep_tries}
+"""By name, in the order they run; each gives how many things it did."""
+
+
+def run_due(now: datetime) -> dict[str, int]:
+    """Run every job, again while it finds something to do, each time in a write of its own; give what each did."""
+    return {name: _run_out(job, now) for name, job in JOBS.items()}
+
+
+def _run_out(job: Job, now: datetime) -> int:
+    done = 0
+    for _ in range(MOST_ROUNDS):
+        with db.unit_of_work() as session:
+            found = job(session, now)
         if not found:
             break
-        lapsed += found
-    return lapsed
+        done += found
+    return done

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import qrcode
 from qrcode.image.svg import SvgPathImage
@@ -10,6 +12,7 @@ from qrcode.image.svg import SvgPathImage
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U, so nobody misreads it."""
 
+_source: random.Random = random.SystemRandom()
 _LOOK_ALIKES = str.maketrans("OIL", "011")
 
 
@@ -23,7 +26,18 @@ def svg(text: str) -> str:
 
 def new_public_id() -> str:
     """Draw a random 40-bit public name of eight characters."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(8))
+    return "".join(_source.choices(ALPHABET, k=8))
+
+
+@contextmanager
+def drawn_from(source: random.Random) -> Iterator[None]:
+    """Draw public names from a seeded source, so that a demo of one seed is the same each time."""
+    global _source
+    before, _source = _source, source
+    try:
+        yield
+    finally:
+        _source = before
 
 
 def fold(text: str) -> str:

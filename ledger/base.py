@@ -22,7 +22,7 @@ Bytes = LargeBinary().with_variant(BYTEA, "postgresql")
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware moment in UTC: timestamptz on PostgreSQL, integer microseconds on SQLite. Naive values are refused."""
+    """An aware moment in UTC: timestamptz on PostgreSQL, integer µs on SQLite. Naive values are refused."""
 
     impl = Integer
     cache_ok = True

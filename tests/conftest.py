@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from sqlalchemy import create_engine, make_url, text
 from app import create_app
 from bank import clock
 from bank.db import db
-from tests.postgres import postgres_url_or_reason  # noqa: F401
+from tests.postgres import Cluster, postgres_cluster
 from tests.world import World, build_world
+
+__all__ = ["postgres_cluster"]
 
 MONDAY_NINE = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday, 23 November 2026, nine in the morning in Changsha."""
@@ -37,7 +40,8 @@ class SetClock:
         return self.now
 
 
-def _settings(url: str, folder: Path) -> dict[str, Any]:
+def settings(url: str, folder: Path) -> dict[str, Any]:
+    """Give the settings of an application under test."""
     return {
         "TESTING": True,
         "DATABASE_URL": url,
@@ -48,47 +52,60 @@ def _settings(url: str, folder: Path) -> dict[str, Any]:
     }
 
 
+class Templates:
+    """A migrated and empty database for each engine, made once and copied for every test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sqlite: Path | None = None
+        self.postgresql: str | None = None
+
+    def on_sqlite(self, target: Path) -> str:
+        """Copy the template to `target` and give its URL."""
+        if self.sqlite is None:
+            self.sqlite = self.folder / "template.db"
+            self._migrate(f"sqlite:///{self.sqlite}")
+        shutil.copyfile(self.sqlite, target)
+        return f"sqlite:///{target}"
+
+    def on_postgresql(self, cluster: Cluster) -> str:
+        """Copy the template to a database of its own and give its URL."""
+        if self.postgresql is None:
+            url = cluster.database()
+            self._migrate(url)
+            self.postgresql = make_url(url).database
+        name = f"bank_{next(_numbers)}_{os.getpid()}"
+        _run(cluster.url, f"CREATE DATABASE {name} TEMPLATE {self.postgresql}")
+        return make_url(cluster.url).set(database=name).render_as_string(hide_password=False)
+
+    def _migrate(self, url: str) -> None:
+        with create_app(settings(url, self.folder)).app_context():
+            _interim() if not list(Path("migrations/versions").glob("0001*")) else upgrade()
+            db.engine.dispose()
+
+
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Give, for an engine, a migrated and empty template database, made once."""
-    made: dict[str, str] = {}
-
-    def make(engine: str, base: str = "") -> str:
-        if engine not in made:
-            folder = tmp_path_factory.mktemp("template")
-            if engine == "sqlite":
-                made[engine] = f"sqlite:///{folder / 'bank.db'}"
-            else:
-                _postgres(base, "CREATE DATABASE moral_bank_template")
-                made[engine] = _named(base, "moral_bank_template")
-            with create_app(_settings(made[engine], folder)).app_context():
-                upgrade()
-                db.engine.dispose()
-        return made[engine]
-
-    return make
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """The session's template databases."""
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, migrated: Callable[..., str], tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Iterator[str]:
     """A fresh migrated database on SQLite, then on PostgreSQL."""
     if request.param == "sqlite":
-        target = tmp_path / "bank.db"
-        shutil.copyfile(make_url(migrated("sqlite")).database or "", target)
-        yield f"sqlite:///{target}"
+        yield templates.on_sqlite(tmp_path / "bank.db")
         return
-    base = request.getfixturevalue("postgres_url")
-    migrated("postgresql", base)
-    name = f"moral_bank_{next(_numbers)}"
-    _postgres(base, f"CREATE DATABASE {name} TEMPLATE moral_bank_template")
-    yield _named(base, name)
-    _postgres(base, f"DROP DATABASE {name} WITH (FORCE)")
+    cluster: Cluster = request.getfixturevalue("postgres_cluster")
+    url = templates.on_postgresql(cluster)
+    yield url
+    cluster.drop(url)
 
 
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The application on a fresh database."""
-    made = create_app(_settings(database_url, tmp_path))
+    made = create_app(settings(database_url, tmp_path))
     yield made
     with made.app_context():
         db.engine.dispose()
@@ -108,12 +125,17 @@ def world(app: Flask, now: SetClock) -> World:
     return build_world(app, now)
 
 
-def _named(base: str, name: str) -> str:
-    return make_url(base).set(database=name).render_as_string(hide_password=False)
-
-
-def _postgres(base: str, statement: str) -> None:
-    engine = create_engine(base, isolation_level="AUTOCOMMIT")
+def _run(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(statement))
     engine.dispose()
+
+
+def _interim() -> None:
+    from ledger import schema
+    from ledger.base import Base
+
+    with db.engine.begin() as c:
+        schema.create(c)
+        Base.metadata.create_all(c)

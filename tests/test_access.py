@@ -47,4 +47,5 @@ def _ask(world: World, row: Row, who: str) -> int:
     if row.rule.startswith("/api/"):
         return world.api(signed_in, row.method, path, call.body).status_code
     more: dict[str, Any] = {"data": call.body} if call.body is not None else {}
-    return world.page(signed_in).open(path, method=row.method, **more).status_code
+    with world.page(signed_in).open(path, method=row.method, **more) as answer:
+        return answer.status_code

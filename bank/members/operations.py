@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
 from bank.communities.models import Community
@@ -112,6 +112,12 @@ def find_by_login(session: Session, login: str) -> list[Person]:
     return list(session.scalars(found))
 
 
+def only_in_a_demo(session: Session, people: Sequence[Person]) -> list[Person]:
+    """Keep those who live in a demo community: the demo's well-known password opens nothing anywhere else."""
+    demos = set(session.scalars(select(Community.id).where(Community.is_demo)))
+    return [person for person in people if person.community_id in demos]
+
+
 def check_password(candidates: Sequence[Person], password: str) -> Person | None:
     """Find whose password it is; slow, so call it outside a write. None for nobody's."""
     for person in candidates:
@@ -150,10 +156,11 @@ def close_sign_in(session: Session, token: str) -> None:
 
 def who_holds(session: Session, token: str, kind: str, now: datetime) -> tuple[Actor, str, bool] | None:
     """Give who signed in with a token, their language and whether they chose large type; None if it has ended."""
-    home = select(Community.path).where(Community.id == Person.community_id).scalar_subquery()
+    home = aliased(Community)
     rows = session.execute(
-        select(Person, home.label("home"), Role.name.label("role"), Community.path)
+        select(Person, home.path.label("home"), Role.name.label("role"), Community.path)
         .join(SignIn, SignIn.person_id == Person.id)
+        .join(home, home.id == Person.community_id)
         .outerjoin(Role, Role.person_id == Person.id)
         .outerjoin(Community, Community.id == Role.community_id)
         .where(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -43,6 +44,8 @@ def who_signs_in(login: str, password: str, *, address: str) -> int | None:
         {name: TRIES_PER_LOGIN, f"sign-in-from:{address}": TRIES_PER_ADDRESS}, period_s=SIGN_IN_PERIOD_S, now=now
     )
     candidates = members.find_by_login(db.session(), login)
+    if password == current_app.config["DEMO_PASSWORD"]:
+        candidates = members.only_in_a_demo(db.session(), candidates)
     db.drop()
     person = members.check_password(candidates, password)
     return person.id if person else None

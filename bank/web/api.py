@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import Any
+
+from flask import Flask, Request
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema, fields
+from webargs.flaskparser import FlaskParser
 
-from bank.web.fields import Int, Words
+from bank.errors import Invalid
+from bank.web.fields import MESSAGES, Int, Words
 
 PREFIX = "/api/v1"
 
@@ -31,6 +35,23 @@ class ProblemApi(Api):
         """Register none."""
 
 
+class Parser(FlaskParser):
+    """Reads a body; one nested too deep to be read is as invalid as any other."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Give the body's data. Raises Invalid."""
+        try:
+            return super().load_json(req, schema)
+        except RecursionError as too_deep:
+            raise Invalid({"body": [MESSAGES["invalid"]]}) from too_deep
+
+
+class ApiBlueprint(Blueprint):
+    """A slice's blueprint, reading bodies with the house's parser."""
+
+    ARGUMENTS_PARSER = Parser()
+
+
 class PageQuery(Schema):
     """Query of every list."""
 
@@ -52,7 +73,7 @@ def page_schema(item: type[Schema]) -> type[Schema]:
 
 def blueprint(name: str, description: str) -> Blueprint:
     """Make a slice's API blueprint below `/api/v1`."""
-    return Blueprint(f"api_{name}", __name__, url_prefix=PREFIX, description=description)
+    return ApiBlueprint(f"api_{name}", __name__, url_prefix=PREFIX, description=description)
 
 
 def init(app: Flask) -> ProblemApi:

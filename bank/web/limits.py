@@ -46,9 +46,10 @@ def forget(names: list[str]) -> None:
         session.execute(delete(Tries).where(Tries.name.in_(names)))
 
 
-def sweep(session: Session, *, now: datetime) -> None:
-    """Delete counts that no longer matter."""
-    session.execute(delete(Tries).where(Tries.expires_at < now))
+def sweep(session: Session, *, now: datetime) -> int:
+    """Delete counts that no longer matter; give how many."""
+    gone = session.execute(delete(Tries).where(Tries.expires_at < now).returning(Tries.name))
+    return len(gone.all())
 
 
 def _count_up(session: Session, name: str, most: int, now: datetime, rests_until: datetime) -> tuple[int, datetime]:

@@ -101,7 +101,7 @@ def create_gallery() -> Flask:
 
     for endpoint, rule in PAGES.items():
         app.add_url_rule(rule, endpoint, _page, methods=["GET", "POST"])
-    app.add_url_rule("/gallery/<name>", "gallery", _page)
+    app.add_url_rule("/gallery/<name>", "gallery", _page, methods=["GET", "POST"])
     _answers(app)
     return app
 

@@ -1,0 +1,82 @@
+"""The whole house checked against its facts: the book's own verification, and the slices' promises about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from bank import chart, db
+from bank.activities.models import Activity, SignUp
+from bank.communities.models import Community
+from bank.credits.models import Credit, ServiceTotal
+
+
+@dataclass
+class HouseReport:
+    """What was looked at, and each finding in words."""
+
+    checked: dict[str, Any] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def is_ok(self) -> bool:
+        """True where nothing was found."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report for programs."""
+        return {"ok": self.is_ok, "checked": self.checked, "findings": self.findings}
+
+    def lines(self) -> list[str]:
+        """Give the report for people."""
+        seen = [f"{name}: {what}" for name, what in self.checked.items()]
+        return [*seen, *(f"FINDING {finding}" for finding in self.findings), "ok" if self.is_ok else "NOT OK"]
+
+
+def verify_all(session: Session, now: datetime) -> HouseReport:
+    """Verify every community's book and what the slices derive from it."""
+    report = HouseReport()
+    for community in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.code)):
+        books = db.book(session, community.id, now).verify()
+        report.checked[f"{community.code} {community.name}"] = f"{books.txns} transactions, {books.accounts} accounts"
+        report.findings += [f"{community.code}: {finding}" for finding in books.findings]
+    for name, check in (("service totals", _service_totals), ("places taken", _places_taken)):
+        found = check(session)
+        report.checked[name] = "checked"
+        report.findings += found
+    return report
+
+
+def _service_totals(session: Session) -> list[str]:
+    """Lifetime minutes are the sum of what was posted and not reversed."""
+    posted = (
+        select(Credit.person_id, Credit.evidence_class, func.sum(Credit.approved_amount).label("minutes"))
+        .where(Credit.state == "posted", Credit.unit == chart.MINUTES)
+        .group_by(Credit.person_id, Credit.evidence_class)
+    )
+    right = {(row.person_id, row.evidence_class): int(row.minutes) for row in session.execute(posted)}
+    kept = {
+        (row.person_id, row.evidence_class): row.minutes
+        for row in session.execute(select(ServiceTotal.person_id, ServiceTotal.evidence_class, ServiceTotal.minutes))
+    }
+    wrong = {key for key in right.keys() | kept.keys() if right.get(key, 0) != kept.get(key, 0)}
+    return [
+        f"service total of person {p} class {c}: {kept.get((p, c), 0)}, facts say {right.get((p, c), 0)}"
+        for p, c in sorted(wrong)
+    ]
+
+
+def _places_taken(session: Session) -> list[str]:
+    """An activity's taken places are its signed-up people."""
+    signed_up = func.coalesce(func.sum(case((SignUp.state == "signed_up", 1), else_=0)), 0)
+    rows = session.execute(
+        select(Activity.public_id, Activity.taken, signed_up.label("people"))
+        .outerjoin(SignUp, SignUp.activity_id == Activity.id)
+        .group_by(Activity.id, Activity.public_id, Activity.taken)
+        .having(Activity.taken != signed_up)
+    )
+    return [f"activity {row.public_id}: {row.taken} places taken, {row.people} people signed up" for row in rows]

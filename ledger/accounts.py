@@ -1,0 +1,201 @@
+"""Opening accounts and finding them by path; what was found is remembered, for an account never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
+
+from ledger import grammar
+from ledger.errors import AccountFrozen, InvalidTxn, LedgerError, UnitMismatch, UnknownAccount
+from ledger.ids import uuid7_bytes
+from ledger.values import Account
+from ledger.wire import Id, Insert, Wire, moment_out, uuid_out
+
+MAX_REMEMBERED = 50_000
+
+Pair = tuple[str, str]
+"""(path, unit): unique in a ledger."""
+
+
+class AccountRef(NamedTuple):
+    """An account as the posting path needs it."""
+
+    id: Id
+    path: str
+    unit: str
+    is_shared: bool
+
+
+class Directory:
+    """The accounts of one engine's database that this process has met, by (ledger, path, unit)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str, str], AccountRef] = {}
+
+    def get(self, ledger_id: int, pair: Pair) -> AccountRef | None:
+        return self._known.get((ledger_id, *pair))
+
+    def put(self, ledger_id: int, account: AccountRef) -> None:
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[ledger_id, account.path, account.unit] = account
+
+    def forget(self) -> None:
+        """Drop everything: an account was met inside a transaction that was rolled back later."""
+        self._known.clear()
+
+
+_directories: WeakKeyDictionary[Any, Directory] = WeakKeyDictionary()
+
+
+def directory_of(engine: Engine) -> Directory:
+    """Return the one directory of an engine."""
+    return _directories.setdefault(engine, Directory())
+
+
+_ACCOUNT = Insert(
+    "account",
+    (
+        ("ledger_id", "bigint"),
+        ("id", "uuid"),
+        ("path", "text"),
+        ("unit", "text"),
+        ("kind", "text"),
+        ("mode", "text"),
+        ("is_shared", "boolean"),
+        ("opened_at", "timestamptz"),
+    ),
+    " ON CONFLICT DO NOTHING",
+)
+_BALANCE = Insert(
+    "balance",
+    (
+        ("ledger_id", "bigint"),
+        ("account_id", "uuid"),
+        ("dr_posted", "bigint"),
+        ("cr_posted", "bigint"),
+        ("held", "bigint"),
+        ("min_balance", "bigint"),
+        ("max_balance", "bigint"),
+        ("frozen", "boolean"),
+        ("seq", "bigint"),
+        ("last_recorded_at", "timestamptz"),
+    ),
+)
+_SELECT = (
+    "SELECT a.id, a.path, a.unit, a.kind, a.mode, a.is_shared, b.min_balance, b.max_balance, a.opened_at "
+    "FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id "
+    "WHERE a.ledger_id = ? AND a.path = ? AND a.unit = ?"
+)
+
+
+class Terms(NamedTuple):
+    """What an account is opened with."""
+
+    kind: str
+    mode: str = "strict"
+    is_shared: bool = False
+    min_balance: int | None = 0
+    max_balance: int | None = None
+
+
+HELD_TERMS = Terms("held")
+DEBT_TERMS = Terms("debt", min_balance=None)
+
+
+def check_terms(terms: Terms) -> None:
+    """Raise InvalidTxn where an account could not be opened on these terms."""
+    grammar.kind(terms.kind)
+    floor, ceiling = grammar.bound(terms.min_balance), grammar.bound(terms.max_balance)
+    if terms.mode != "strict":
+        raise InvalidTxn("only strict accounts can be opened so far")
+    if (floor is not None and floor > 0) or (ceiling is not None and ceiling < 0):
+        raise InvalidTxn("an account begins at 0, which lies outside these bounds")
+
+
+def open_account(wire: Wire, ledger_id: int, pair: Pair, terms: Terms, now_us: int) -> Account:
+    """Open the account, or return it where it was opened on the same terms; InvalidTxn where on others."""
+    found = wire.rows(_SELECT, (ledger_id, *pair))
+    if not found:
+        moment = wire.us_in(now_us)
+        account_id = wire.id_in(uuid7_bytes(now_us))
+        row = (ledger_id, account_id, *pair, terms.kind, terms.mode, wire.flag_in(terms.is_shared), moment)
+        if wire.insert(_ACCOUNT, [row]):
+            bounds = (terms.min_balance, terms.max_balance)
+            wire.insert(_BALANCE, [(ledger_id, account_id, 0, 0, 0, *bounds, wire.flag_in(False), 0, moment)])
+        found = wire.rows(_SELECT, (ledger_id, *pair))
+    account = _account(found[0])
+    opened = Terms(account.kind, account.mode, account.is_shared, account.min_balance, account.max_balance)
+    if opened != terms:
+        raise InvalidTxn(f"{pair[0]} {pair[1]} was opened on other terms: {opened}")
+    return account
+
+
+def _account(row: Any) -> Account:
+    account_id, path, unit, kind, mode, is_shared, floor, ceiling, opened_at = row
+    opened = moment_out(opened_at)
+    return Account(uuid_out(account_id), path, unit, kind, mode, bool(is_shared), floor, ceiling, opened)
+
+
+def find(
+    wire: Wire, directory: Directory, ledger_id: int, pairs: Iterable[Pair]
+) -> dict[Pair, AccountRef | LedgerError]:
+    """Return each pair's account, or the UnknownAccount or UnitMismatch that using it would be."""
+    found: dict[Pair, AccountRef | LedgerError] = {}
+    missing: list[Pair] = []
+    for pair in pairs:
+        known = directory.get(ledger_id, pair)
+        if known is None:
+            missing.append(pair)
+        else:
+            found[pair] = known
+    if missing:
+        found.update(_look_up(wire, directory, ledger_id, missing))
+    return found
+
+
+def _look_up(
+    wire: Wire, directory: Directory, ledger_id: int, pairs: list[Pair]
+) -> dict[Pair, AccountRef | LedgerError]:
+    condition, paths = wire.any_of("path", sorted({path for path, _ in pairs}), "text")
+    rows = wire.rows(
+        f"SELECT id, path, unit, is_shared FROM account WHERE ledger_id = ? AND {condition}",  # noqa: S608
+        [ledger_id, *paths],
+    )
+    known = {}
+    for account_id, path, unit, is_shared in rows:
+        account = known[path, unit] = AccountRef(account_id, path, unit, bool(is_shared))
+        directory.put(ledger_id, account)
+    units_by_path = dict(known.keys())
+    return {pair: known.get(pair) or _absence(pair, units_by_path) for pair in pairs}
+
+
+def _absence(pair: Pair, units_by_path: dict[str, str]) -> LedgerError:
+    path, unit = pair
+    if path in units_by_path:
+        return UnitMismatch(f"{path} is not kept in {unit}")
+    return UnknownAccount(f"there is no account {path}")
+
+
+def one(wire: Wire, directory: Directory, ledger_id: int, pair: Pair) -> AccountRef:
+    """Return one account; UnknownAccount, UnitMismatch."""
+    account = find(wire, directory, ledger_id, [pair])[pair]
+    if isinstance(account, LedgerError):
+        raise account
+    return account
+
+
+def set_frozen(wire: Wire, ledger_id: int, account: AccountRef, is_frozen: bool) -> None:
+    """Freeze or thaw an account under its row lock."""
+    wire.run(
+        "UPDATE balance SET frozen = ? WHERE ledger_id = ? AND account_id = ?",
+        (wire.flag_in(is_frozen), ledger_id, account.id),
+    )
+
+
+def frozen_error(account: AccountRef) -> AccountFrozen:
+    """Return the refusal that names the frozen account."""
+    return AccountFrozen(f"{account.path} is frozen")

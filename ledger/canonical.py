@@ -1,0 +1,72 @@
+"""The bytes that are hashed: a request for idempotency, a transaction for the published log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from struct import Struct
+
+VERSION = b"1"
+LEAF_PREFIX = b"\x00"  # RFC 6962 section 2.1: leaves and nodes hash apart
+_LENGTH = Struct(">I").pack
+_ABSENT = b"\xff\xff\xff\xff"
+
+
+def pack(fields: Iterable[bytes | str | int | None]) -> bytes:
+    """Join fields so that no two lists give the same bytes: four bytes of length, then the field.
+
+    Text is UTF-8, an integer its decimal digits; an absent field has the length 2**32 - 1 and no bytes.
+    """
+    parts: list[bytes] = []
+    for field in fields:
+        if field is None:
+            parts.append(_ABSENT)
+            continue
+        raw = field if isinstance(field, bytes) else str(field).encode()
+        parts.append(_LENGTH(len(raw)))
+        parts.append(raw)
+    return b"".join(parts)
+
+
+def request_hash(verb: str, fields: Iterable[bytes | str | int | None]) -> bytes:
+    """Hash what the client supplied, never a generated id or a server's time: 32 bytes."""
+    return hashlib.sha256(pack((VERSION, verb, *fields))).digest()
+
+
+def memo_digest(salt: bytes, text: str) -> bytes:
+    """Hash a memo with its salt, so that an erased memo cannot be guessed from the book: 32 bytes."""
+    return hashlib.sha256(salt + text.encode()).digest()
+
+
+def leaf_hash(canonical: bytes) -> bytes:
+    """Hash a transaction's canonical bytes as a leaf of the log: 32 bytes."""
+    return hashlib.sha256(LEAF_PREFIX + canonical).digest()
+
+
+def transaction(
+    *,
+    ledger_id: int,
+    txn_id: bytes,
+    kind: str,
+    effective: str,
+    recorded_us: int,
+    actor: str,
+    reverses: bytes | None,
+    resolves: bytes | None,
+    relates: bytes | None,
+    expires_us: int | None,
+    digest: bytes | None,
+    transfers: Iterable[tuple[str, str, str, int]],
+    nonce: bytes,
+) -> bytes:
+    """Write a transaction as bytes: every column of its row, then (debit, credit, unit, amount) per transfer.
+
+    `effective` is an ISO date, moments are microseconds since 1970, ids 16 bytes; the nonce comes last.
+    """
+    rows = list(transfers)
+    fields: list[bytes | str | int | None] = [VERSION, ledger_id, txn_id, kind, effective, recorded_us, actor]
+    fields += [reverses, resolves, relates, expires_us, digest, len(rows)]
+    for row in rows:
+        fields += row
+    fields.append(nonce)
+    return pack(fields)

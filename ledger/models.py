@@ -1,0 +1,225 @@
+"""The book's tables: facts that are only ever inserted, and the projections (balance, daily) that follow."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.base import Base
+
+# Without a rowid there is no hidden second key through which INSERT OR REPLACE could delete a fact.
+CLUSTERED = {"sqlite_with_rowid": False}
+
+
+def _to_account(*columns: str) -> ForeignKeyConstraint:
+    target = ["account.ledger_id", "account.id", "account.unit"][: len(columns) + 1]
+    return ForeignKeyConstraint(["ledger_id", *columns], target, ondelete="RESTRICT")
+
+
+def _to_txn(column: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["ledger_id", column], ["txn.ledger_id", "txn.id"], ondelete="RESTRICT")
+
+
+class AccountRow(Base):
+    """Fact: an account was opened. Never deleted; freezing and limits live in its balance row."""
+
+    __tablename__ = "account"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    unit: Mapped[str]
+    kind: Mapped[str]
+    mode: Mapped[str]
+    is_shared: Mapped[bool]
+    opened_at: Mapped[datetime]
+    __table_args__ = (
+        UniqueConstraint("ledger_id", "path", "unit"),
+        UniqueConstraint("ledger_id", "id", "unit"),
+        CheckConstraint("mode IN ('strict', 'lazy')", name="mode"),
+        CLUSTERED,
+    )
+
+
+class BalanceRow(Base):
+    """Projection: what an account has, with its bounds; the CHECKs are the last guard against overdraft."""
+
+    __tablename__ = "balance"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    dr_posted: Mapped[int]
+    cr_posted: Mapped[int]
+    held: Mapped[int]
+    min_balance: Mapped[int | None]
+    max_balance: Mapped[int | None]
+    frozen: Mapped[bool]
+    seq: Mapped[int]
+    last_recorded_at: Mapped[datetime]
+    __table_args__ = (
+        _to_account("account_id"),
+        CheckConstraint("dr_posted >= 0 AND cr_posted >= 0 AND held >= 0 AND seq >= 0", name="not_negative"),
+        CheckConstraint("min_balance IS NULL OR cr_posted - dr_posted >= min_balance", name="floor"),
+        # What is held still counts towards the ceiling, so a release always finds room.
+        CheckConstraint("max_balance IS NULL OR cr_posted - dr_posted + held <= max_balance", name="ceiling"),
+        {**CLUSTERED, "postgresql_with": {"fillfactor": 70}},
+    )
+
+
+class IdempotencyRow(Base):
+    """Fact: a request was answered once and for all. Its key row is what makes twins wait for each other."""
+
+    __tablename__ = "idempotency"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes]
+    outcome: Mapped[str]
+    txn_id: Mapped[uuid.UUID | None]
+    reason: Mapped[str | None]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint("length(key) BETWEEN 1 AND 200", name="key"),
+        CheckConstraint("length(request_hash) = 32", name="request_hash"),
+        CheckConstraint("outcome IN ('posted', 'rejected')", name="outcome"),
+        CheckConstraint("(outcome = 'posted') = (txn_id IS NOT NULL)", name="posted_has_txn"),
+        CheckConstraint("(outcome = 'rejected') = (reason IS NOT NULL)", name="rejected_has_reason"),
+        CLUSTERED,
+    )
+
+
+class TxnRow(Base):
+    """Fact: something happened. `effective_date` is when it counts, `recorded_at` when the book heard."""
+
+    __tablename__ = "txn"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    effective_date: Mapped[date]
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str]
+    reverses_id: Mapped[uuid.UUID | None]
+    resolves_id: Mapped[uuid.UUID | None]
+    relates_id: Mapped[uuid.UUID | None]
+    expires_at: Mapped[datetime | None]
+    memo_digest: Mapped[bytes | None]
+    nonce: Mapped[bytes]
+    canonical: Mapped[bytes]
+    leaf_hash: Mapped[bytes]
+    __table_args__ = (
+        UniqueConstraint("ledger_id", "reverses_id"),
+        UniqueConstraint("ledger_id", "resolves_id"),
+        _to_txn("reverses_id"),
+        _to_txn("resolves_id"),
+        _to_txn("relates_id"),
+        CheckConstraint("length(nonce) = 16", name="nonce"),
+        CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"),
+        CheckConstraint("memo_digest IS NULL OR length(memo_digest) = 32", name="memo_digest"),
+        CLUSTERED,
+    )
+
+
+class TransferRow(Base):
+    """Fact: an amount moved from one account to another; units and ledgers cannot mix (composite keys)."""
+
+    __tablename__ = "transfer"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    txn_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    unit: Mapped[str]
+    debit_id: Mapped[uuid.UUID]
+    credit_id: Mapped[uuid.UUID]
+    amount: Mapped[int]
+    __table_args__ = (
+        _to_txn("txn_id"),
+        _to_account("debit_id", "unit"),
+        _to_account("credit_id", "unit"),
+        CheckConstraint("debit_id <> credit_id", name="two_accounts"),
+        CheckConstraint("amount BETWEEN 1 AND 1000000000000", name="amount"),
+        Index(None, "ledger_id", "debit_id"),
+        Index(None, "ledger_id", "credit_id"),
+        CLUSTERED,
+    )
+
+
+class EntryRow(Base):
+    """Fact: one line of one account, numbered without gaps from 1."""
+
+    __tablename__ = "entry"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    txn_id: Mapped[uuid.UUID]
+    ordinal: Mapped[int]
+    delta: Mapped[int]
+    balance_after: Mapped[int]
+    effective_date: Mapped[date]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (
+        _to_account("account_id"),
+        ForeignKeyConstraint(
+            ["ledger_id", "txn_id", "ordinal"],
+            ["transfer.ledger_id", "transfer.txn_id", "transfer.ordinal"],
+            ondelete="RESTRICT",
+        ),
+        CheckConstraint("seq >= 1", name="seq"),
+        CheckConstraint("delta <> 0", name="delta"),
+        Index(None, "ledger_id", "account_id", "effective_date"),
+        CLUSTERED,
+    )
+
+
+class DailyRow(Base):
+    """Projection: what moved on an account per effective day; later the answer to 'as of that day'."""
+
+    __tablename__ = "daily"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    effective_date: Mapped[date] = mapped_column(primary_key=True)
+    dr: Mapped[int]
+    cr: Mapped[int]
+    __table_args__ = (
+        _to_account("account_id"),
+        CheckConstraint("dr >= 0 AND cr >= 0", name="not_negative"),
+        CLUSTERED,
+    )
+
+
+class MemoRow(Base):
+    """A free text that may be erased on request; the transaction keeps only SHA256(salt || text)."""
+
+    __tablename__ = "memo"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    txn_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    salt: Mapped[bytes]
+    text: Mapped[str]
+    __table_args__ = (_to_txn("txn_id"), CheckConstraint("length(salt) = 16", name="salt"), CLUSTERED)
+
+
+class PeriodCloseRow(Base):
+    """Fact: nothing will be posted on or before this day any more."""
+
+    __tablename__ = "period_close"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    closed_through: Mapped[date] = mapped_column(primary_key=True)
+    trial_balance_digest: Mapped[bytes]
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str]
+    __table_args__ = (CheckConstraint("length(trial_balance_digest) = 32", name="digest"), CLUSTERED)
+
+
+TABLES = tuple(
+    row.metadata.tables[row.__tablename__]
+    for row in (
+        AccountRow,
+        BalanceRow,
+        IdempotencyRow,
+        TxnRow,
+        TransferRow,
+        EntryRow,
+        DailyRow,
+        MemoRow,
+        PeriodCloseRow,
+    )
+)
+FACTS = ("account", "idempotency", "txn", "transfer", "entry", "period_close")

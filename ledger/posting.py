@@ -1,0 +1,353 @@
+"""The one way anything is posted: find earlier answers, lock in order, decide in memory, write in sets."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, tzinfo
+
+from ledger import answers, canonical
+from ledger.accounts import AccountRef, frozen_error
+from ledger.errors import (
+    AlreadyReversed,
+    HoldExpired,
+    HoldResolved,
+    IdempotencyConflict,
+    InsufficientFunds,
+    LedgerError,
+    LimitExceeded,
+)
+from ledger.grammar import MAX_BALANCE
+from ledger.ids import uuid7_bytes
+from ledger.values import Receipt, Transfer
+from ledger.wire import Id, Wire, from_us, raw_out, us_out
+from ledger.writing import Posted, SharedRefusal, write
+
+Outcome = Receipt | LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A transfer between two accounts that were found."""
+
+    debit: AccountRef
+    credit: AccountRef
+    amount: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """A request with its accounts found, ready to be decided under their locks."""
+
+    key: str
+    request_hash: bytes
+    kind: str
+    legs: Sequence[Leg]
+    actor: str
+    effective: date | None
+    memo: str | None = None
+    reverses: Id | None = None
+    resolves: Id | None = None
+    expires_us: int | None = None
+    only_before_us: int | None = None
+    """A capture is refused from this moment on."""
+    holder: AccountRef | None = None
+    """Whose `held` changes, and by how much; a freeze does not stop what was promised before."""
+    held_change: int = 0
+    debts: dict[Id, AccountRef] = field(default_factory=dict)
+    """Where a reversal books what an account can no longer pay, by that account's id."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """A locked balance row, and what the batch has decided to change in it so far."""
+
+    account: AccountRef
+    debits: int
+    credits: int
+    held: int
+    floor: int | None
+    ceiling: int | None
+    is_frozen: bool
+    seq: int
+    last_us: int
+    is_late: bool = False
+
+
+@dataclass(slots=True)
+class Books:
+    """What one batch knows while it decides."""
+
+    ledger_id: int
+    zone: tzinfo
+    now_us: int
+    slots: dict[Id, Slot]
+    resolved: frozenset[Id]
+    reversed: frozenset[Id]
+
+
+class Redo(Exception):
+    """A twin came first, or a shared account refused at the end: undo and decide again with every lock."""
+
+
+_COLUMNS = "account_id, dr_posted, cr_posted, held, min_balance, max_balance, frozen, seq, last_recorded_at"
+
+
+def post_plans(
+    wire: Wire,
+    ledger_id: int,
+    plans: Sequence[Plan],
+    *,
+    clock_us: Callable[[], int],
+    zone: tzinfo,
+    locks_all: bool = False,
+    is_atomic: bool = False,
+) -> list[Outcome]:
+    """Answer each plan in order inside the open transaction; the caller commits.
+
+    A business refusal is an outcome, not an exception. Atomic: after the first refusal nothing but that
+    refusal is written. Redo: roll back and call again with `locks_all`.
+    """
+    known = answers.find(wire, ledger_id, [plan.key for plan in plans])
+    fresh = [plan for plan in plans if plan.key not in known]
+    outcomes: dict[str, Outcome] = {}
+    if fresh:
+        outcomes = _decide_and_write(
+            wire, ledger_id, fresh, clock_us=clock_us, zone=zone, locks_all=locks_all, is_atomic=is_atomic
+        )
+    hashes = {key: answer.request_hash for key, answer in known.items()}
+    result: list[Outcome] = []
+    for plan in plans:
+        if plan.key not in hashes:
+            hashes[plan.key] = plan.request_hash
+            result.append(outcomes.get(plan.key) or LedgerError("not tried", key=plan.key))
+        elif hashes[plan.key] != plan.request_hash:
+            result.append(IdempotencyConflict("this key was used with another body", key=plan.key))
+        elif plan.key in known:
+            result.append(known[plan.key].outcome())
+        else:
+            result.append(again(outcomes[plan.key]))
+    return result
+
+
+def again(outcome: Outcome) -> Outcome:
+    """Return an outcome as its replay."""
+    if isinstance(outcome, Receipt):
+        return replace(outcome, replayed=True)
+    return type(outcome)(outcome.message, key=outcome.key, replayed=True)
+
+
+def _decide_and_write(
+    wire: Wire,
+    ledger_id: int,
+    plans: Sequence[Plan],
+    *,
+    clock_us: Callable[[], int],
+    zone: tzinfo,
+    locks_all: bool,
+    is_atomic: bool,
+) -> dict[str, Outcome]:
+    slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all or not wire.is_postgres)
+    resolved, reversed_ = _links(wire, ledger_id, plans)
+    # The clock is read after the locks: whoever waited is recorded after whom they waited for.
+    books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_)
+    starts = {k: (s.seq, s.credits - s.debits) for k, s in slots.items() if not s.is_late}
+    decided: dict[str, Posted | LedgerError] = {}
+    for plan in plans:
+        if plan.key in decided:
+            continue
+        verdict = decided[plan.key] = decide(wire, books, plan)
+        if is_atomic and isinstance(verdict, LedgerError):
+            decided = {plan.key: verdict}
+            break
+    posted = [verdict for verdict in decided.values() if isinstance(verdict, Posted)]
+    refused = [verdict for verdict in decided.values() if isinstance(verdict, LedgerError)]
+    hashes = {plan.key: plan.request_hash for plan in reversed(plans)}
+    recorded_at = wire.us_in(books.now_us)
+    try:
+        done = write(wire, ledger_id, posted, refused, hashes=hashes, starts=starts, recorded_at=recorded_at)
+    except SharedRefusal:
+        done = False
+    if not done:
+        raise Redo
+    return {p.key: p.receipt for p in posted} | {str(e.key): e for e in refused}
+
+
+def _accounts(plans: Iterable[Plan]) -> dict[Id, AccountRef]:
+    accounts: dict[Id, AccountRef] = {}
+    for plan in plans:
+        for leg in plan.legs:
+            accounts[leg.debit.id] = leg.debit
+            accounts[leg.credit.id] = leg.credit
+        if plan.holder is not None:
+            accounts[plan.holder.id] = plan.holder
+        for debt in plan.debts.values():
+            accounts[debt.id] = debt
+    return accounts
+
+
+def lock(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef], *, locks_all: bool) -> dict[Id, Slot]:
+    """Lock the accounts' balance rows by id, shared ones after the others, or leave those for the end.
+
+    NO KEY UPDATE: a plain FOR UPDATE would stop every insert whose foreign key points at the row.
+    """
+    slots = {}
+    for is_shared in (False, True):
+        chosen = {key: ref for key, ref in accounts.items() if ref.is_shared == is_shared}
+        if is_shared and not locks_all:
+            slots.update({key: Slot(ref, 0, 0, 0, None, None, False, 0, 0, True) for key, ref in chosen.items()})
+        elif chosen:
+            slots.update(_lock_rows(wire, ledger_id, chosen))
+    return slots
+
+
+def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> dict[Id, Slot]:
+    condition, ids = wire.any_of("account_id", accounts, "uuid")
+    suffix = " ORDER BY account_id FOR NO KEY UPDATE" if wire.is_postgres else ""
+    rows = wire.rows(
+        f"SELECT {_COLUMNS} FROM balance WHERE ledger_id = ? AND {condition}{suffix}",  # noqa: S608
+        [ledger_id, *ids],
+    )
+    if len(rows) < len(accounts):
+        raise Redo  # met in a transaction that was rolled back
+    return {
+        key: Slot(accounts[key], dr, cr, held, floor, ceiling, bool(frozen), seq, us_out(last))
+        for key, dr, cr, held, floor, ceiling, frozen, seq, last in rows
+    }
+
+
+def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[frozenset[Id], frozenset[Id]]:
+    found = []
+    for column in ("resolves", "reverses"):
+        wanted = [link for plan in plans if (link := getattr(plan, column)) is not None]
+        condition, ids = wire.any_of(f"{column}_id", wanted, "uuid")
+        sql = f"SELECT {column}_id FROM txn WHERE ledger_id = ? AND {condition}"  # noqa: S608
+        found.append(frozenset(row[0] for row in wire.rows(sql, [ledger_id, *ids])) if wanted else frozenset())
+    return found[0], found[1]
+
+
+def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
+    """Answer one plan under its locks, and reserve what it moves; no statement is sent."""
+    legs = _payable(books, plan)
+    net = _net(legs)
+    slots = [books.slots[key] for key in net]
+    recorded_us = max([books.now_us, *(slot.last_us + 1 for slot in slots)])
+    refusal = _refusal(books, plan, net, recorded_us)
+    if refusal is not None:
+        refusal.key = plan.key
+        return refusal
+    for slot in slots:
+        slot.debits += net[slot.account.id][0]
+        slot.credits += net[slot.account.id][1]
+        slot.last_us = recorded_us
+    if plan.holder is not None:
+        books.slots[plan.holder.id].held += plan.held_change
+    return _posted(wire, books, plan, legs, recorded_us)
+
+
+def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
+    """Split the legs that an account cannot pay in full between it and its debt account."""
+    if not plan.debts:
+        return plan.legs
+    left = {key: spendable(books.slots[key]) for key in plan.debts}
+    legs: list[Leg] = []
+    for leg in plan.legs:
+        debt = plan.debts.get(leg.debit.id)
+        paid = leg.amount if debt is None else min(leg.amount, max(0, left[leg.debit.id]))
+        if paid:
+            legs.append(replace(leg, amount=paid))
+        if debt is not None:
+            left[leg.debit.id] -= paid
+            if paid < leg.amount:
+                legs.append(Leg(debt, leg.credit, leg.amount - paid))
+    return legs
+
+
+def spendable(slot: Slot) -> int:
+    """Return what the account can pay before it touches its floor."""
+    return MAX_BALANCE if slot.floor is None else slot.credits - slot.debits - slot.floor
+
+
+def _net(legs: Iterable[Leg]) -> dict[Id, list[int]]:
+    net: dict[Id, list[int]] = {}
+    for leg in legs:
+        net.setdefault(leg.debit.id, [0, 0])[0] += leg.amount
+        net.setdefault(leg.credit.id, [0, 0])[1] += leg.amount
+    return net
+
+
+def _refusal(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: int) -> LedgerError | None:
+    if plan.resolves is not None and plan.resolves in books.resolved:
+        return HoldResolved("this hold was captured or released before")
+    if plan.reverses is not None and plan.reverses in books.reversed:
+        return AlreadyReversed("this transaction was reversed before")
+    if plan.only_before_us is not None and recorded_us >= plan.only_before_us:
+        return HoldExpired("the time of this hold is over")
+    exempt = plan.holder.id if plan.holder is not None and plan.held_change < 0 else None
+    for key in net:
+        if books.slots[key].is_frozen and key != exempt:
+            return frozen_error(books.slots[key].account)
+    for key, (debits, credits_) in net.items():
+        held = plan.held_change if plan.holder is not None and plan.holder.id == key else 0
+        refusal = _out_of_bounds(books.slots[key], debits, credits_, held)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _out_of_bounds(slot: Slot, debits: int, credits_: int, held: int) -> LedgerError | None:
+    after = slot.credits + credits_ - slot.debits - debits
+    name = slot.account.path
+    if slot.floor is not None and after < slot.floor:
+        return InsufficientFunds(f"{name} lacks {slot.floor - after} {slot.account.unit}")
+    if slot.ceiling is not None and after + slot.held + held > slot.ceiling:
+        return LimitExceeded(f"{name} would be {after + slot.held + held - slot.ceiling} above its limit")
+    if max(slot.debits + debits, slot.credits + credits_) > MAX_BALANCE:
+        return LimitExceeded(f"{name} holds no greater number")
+    return None
+
+
+def _posted(wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_us: int) -> Posted:
+    recorded_at = from_us(recorded_us)
+    effective = plan.effective or recorded_at.astimezone(books.zone).date()
+    noise = os.urandom(32)
+    salt, nonce = noise[:16], noise[16:]
+    raw = uuid7_bytes(recorded_us)
+    memo = None if plan.memo is None else (salt, plan.memo, canonical.memo_digest(salt, plan.memo))
+    rows = [(leg.debit.path, leg.credit.path, leg.debit.unit, leg.amount) for leg in legs]
+    text = canonical.transaction(
+        ledger_id=books.ledger_id,
+        txn_id=raw,
+        kind=plan.kind,
+        effective=effective.isoformat(),
+        recorded_us=recorded_us,
+        actor=plan.actor,
+        reverses=None if plan.reverses is None else raw_out(plan.reverses),
+        resolves=None if plan.resolves is None else raw_out(plan.resolves),
+        relates=None,
+        expires_us=plan.expires_us,
+        digest=memo and memo[2],
+        transfers=rows,
+        nonce=nonce,
+    )
+    leaf = canonical.leaf_hash(text)
+    receipt = Receipt(uuid.UUID(bytes=raw), leaf, nonce, recorded_at, tuple(Transfer(*row) for row in rows))
+    return Posted(
+        plan.key,
+        wire.id_in(raw),
+        receipt,
+        plan.kind,
+        wire.day_in(effective),
+        wire.us_in(recorded_us),
+        plan.actor,
+        plan.reverses,
+        plan.resolves,
+        wire.us_in(plan.expires_us),
+        memo,
+        text,
+        [(leg.debit.unit, leg.debit.id, leg.credit.id, leg.amount) for leg in legs],
+        plan.holder.id if plan.holder else None,
+        plan.held_change,
+    )

@@ -1,0 +1,155 @@
+"""What goes into the book and what comes out: plain frozen values, amounts always integers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from ledger.errors import LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Move `amount` of `unit` from the debited account (its balance falls) to the credited one (it rises)."""
+
+    debit: str
+    credit: str
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Txn:
+    """Transfers that happen together. `memo` may be erased later; everything else stays for ever."""
+
+    kind: str
+    transfers: Sequence[Transfer]
+    effective: date
+    actor: str
+    memo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as opened. `min_balance` and `max_balance` bound credits - debits; None is no bound."""
+
+    id: uuid.UUID
+    path: str
+    unit: str
+    kind: str
+    mode: str
+    is_shared: bool
+    min_balance: int | None
+    max_balance: int | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of one posting. The nonce is for the parties only: with it they can recompute `leaf_hash`."""
+
+    txn_id: uuid.UUID
+    leaf_hash: bytes
+    nonce: bytes
+    recorded_at: datetime
+    transfers: tuple[Transfer, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The answer for one refused item of a batch; `error` is what `post` would have raised."""
+
+    key: str
+    error: LedgerError = field(compare=False)
+
+    @property
+    def code(self) -> str:
+        return self.error.code
+
+    @property
+    def replayed(self) -> bool:
+        return self.error.replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """`available` can be spent, `held` is promised, `posted` is both; `seq` counts the account's entries."""
+
+    posted: int
+    held: int
+    available: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an account's statement; `amount` is signed, `counterparties` are the other side's paths."""
+
+    txn_id: uuid.UUID
+    seq: int
+    kind: str
+    unit: str
+    amount: int
+    balance_after: int
+    effective_date: date
+    recorded_at: datetime
+    actor: str
+    memo: str | None
+    counterparties: tuple[str, ...]
+    reverses_id: uuid.UUID | None
+    resolves_id: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Newest first; `next` is the cursor of the following page, None at the end."""
+
+    items: tuple[Entry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction with its links in both directions; `memo` is None where none was or it was erased."""
+
+    txn_id: uuid.UUID
+    kind: str
+    effective_date: date
+    recorded_at: datetime
+    actor: str
+    memo: str | None
+    transfers: tuple[Transfer, ...]
+    reverses_id: uuid.UUID | None
+    reversed_by: uuid.UUID | None
+    resolves_id: uuid.UUID | None
+    resolved_by: uuid.UUID | None
+    relates_id: uuid.UUID | None
+    expires_at: datetime | None
+    nonce: bytes
+    canonical: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One place where the book contradicts itself: the rule's name, where, and what was found there."""
+
+    rule: str
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `verify` looked at and found; `ok` means every projection follows from the facts."""
+
+    txns: int
+    accounts: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings

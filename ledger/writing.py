@@ -1,0 +1,250 @@
+"""What one batch writes, in sets: keys, transactions, memos, transfers, balances, entries, daily sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.errors import LedgerError
+from ledger.values import Receipt
+from ledger.wire import Id, Insert, Row, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A decided transaction, its values in the form the engine stores."""
+
+    key: str
+    txn_id: Id
+    receipt: Receipt
+    kind: str
+    effective: Any
+    recorded_at: Any
+    actor: str
+    reverses: Id | None
+    resolves: Id | None
+    expires_at: Any
+    memo: tuple[bytes, str, bytes] | None
+    canonical: bytes
+    rows: Sequence[tuple[str, Id, Id, int]]
+    holder: Id | None
+    held_change: int
+
+
+@dataclass(slots=True)
+class Change:
+    """What a batch does to one account."""
+
+    account_id: Id
+    debits: int = 0
+    credits: int = 0
+    held: int = 0
+    last_recorded_at: Any = None
+    moves: list[tuple[Id, int, int, Any, Any]] = field(default_factory=list)
+    """(txn, ordinal, signed amount, effective, recorded) in the order of posting."""
+
+
+class SharedRefusal(Exception):
+    """A shared account, touched last and without a lock, is frozen."""
+
+
+_KEYS = Insert(
+    "idempotency",
+    (
+        ("ledger_id", "bigint"),
+        ("key", "text"),
+        ("request_hash", "bytea"),
+        ("outcome", "text"),
+        ("txn_id", "uuid"),
+        ("reason", "text"),
+        ("recorded_at", "timestamptz"),
+    ),
+    " ON CONFLICT DO NOTHING",
+)
+_TXNS = Insert(
+    "txn",
+    (
+        ("ledger_id", "bigint"),
+        ("id", "uuid"),
+        ("kind", "text"),
+        ("effective_date", "date"),
+        ("recorded_at", "timestamptz"),
+        ("actor", "text"),
+        ("reverses_id", "uuid"),
+        ("resolves_id", "uuid"),
+        ("expires_at", "timestamptz"),
+        ("memo_digest", "bytea"),
+        ("nonce", "bytea"),
+        ("canonical", "bytea"),
+        ("leaf_hash", "bytea"),
+    ),
+)
+_MEMOS = Insert("memo", (("ledger_id", "bigint"), ("txn_id", "uuid"), ("salt", "bytea"), ("text", "text")))
+_TRANSFERS = Insert(
+    "transfer",
+    (
+        ("ledger_id", "bigint"),
+        ("txn_id", "uuid"),
+        ("ordinal", "bigint"),
+        ("unit", "text"),
+        ("debit_id", "uuid"),
+        ("credit_id", "uuid"),
+        ("amount", "bigint"),
+    ),
+)
+_ENTRIES = Insert(
+    "entry",
+    (
+        ("ledger_id", "bigint"),
+        ("account_id", "uuid"),
+        ("seq", "bigint"),
+        ("txn_id", "uuid"),
+        ("ordinal", "bigint"),
+        ("delta", "bigint"),
+        ("balance_after", "bigint"),
+        ("effective_date", "date"),
+        ("recorded_at", "timestamptz"),
+    ),
+)
+_DAILY = Insert(
+    "daily",
+    (
+        ("ledger_id", "bigint"),
+        ("account_id", "uuid"),
+        ("effective_date", "date"),
+        ("dr", "bigint"),
+        ("cr", "bigint"),
+    ),
+    " ON CONFLICT (ledger_id, account_id, effective_date)"
+    " DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr",
+)
+_SET = "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, last_recorded_at = "
+_UPDATE = f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?"  # noqa: S608
+_UPDATE_MANY = """
+UPDATE balance SET dr_posted = dr_posted + n.dr, cr_posted = cr_posted + n.cr, held = balance.held + n.held,
+       seq = seq + n.entries, last_recorded_at = n.last
+FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::timestamptz[], ?::bigint[], ?::uuid[])
+     AS n (dr, cr, held, entries, last, ledger_id, id)
+WHERE balance.ledger_id = n.ledger_id AND balance.account_id = n.id"""
+_UPDATE_LATE = (
+    f"UPDATE balance SET {_SET}GREATEST(last_recorded_at, ?) WHERE ledger_id = ? AND account_id = ? "  # noqa: S608
+    "AND NOT frozen RETURNING seq, cr_posted - dr_posted"
+)
+
+
+def write(
+    wire: Wire,
+    ledger_id: int,
+    posted: Sequence[Posted],
+    refused: Sequence[LedgerError],
+    *,
+    hashes: Mapping[str, bytes],
+    starts: Mapping[Id, tuple[int, int]],
+    recorded_at: Any,
+) -> bool:
+    """Write the batch; False where a twin took one of its keys meanwhile and everything must be undone.
+
+    `starts` gives (seq, balance) of each locked account; an account that is not in it is updated last, by id.
+    Raises SharedRefusal where such an account is frozen.
+    """
+    keys: list[Row] = [(ledger_id, p.key, hashes[p.key], "posted", p.txn_id, None, recorded_at) for p in posted]
+    keys += [
+        (ledger_id, str(e.key), hashes[str(e.key)], "rejected", None, f"{e.code}: {e.message}", recorded_at)
+        for e in refused
+    ]
+    # Sorted, so that two batches with the same keys wait for each other instead of in a circle.
+    if keys and wire.insert(_KEYS, sorted(keys)) < len(keys):
+        return False
+    if not posted:
+        return True
+    _write_txns(wire, ledger_id, posted)
+    changes = _changes(posted)
+    early = [change for key, change in changes.items() if key in starts]
+    late = sorted((change for key, change in changes.items() if key not in starts), key=lambda c: c.account_id)
+    _update(wire, ledger_id, early)
+    _write_lines(wire, ledger_id, early, starts)
+    if late:
+        ends = {change.account_id: _update_late(wire, ledger_id, change) for change in late}
+        _write_lines(wire, ledger_id, late, ends)
+    return True
+
+
+def _write_txns(wire: Wire, ledger_id: int, posted: Sequence[Posted]) -> None:
+    txns: list[Row] = []
+    memos: list[Row] = []
+    transfers: list[Row] = []
+    for p in posted:
+        digest = None
+        if p.memo is not None:
+            salt, text, digest = p.memo
+            memos.append((ledger_id, p.txn_id, salt, text))
+        receipt = p.receipt
+        links = (p.reverses, p.resolves, p.expires_at, digest)
+        proof = (receipt.nonce, p.canonical, receipt.leaf_hash)
+        txns.append((ledger_id, p.txn_id, p.kind, p.effective, p.recorded_at, p.actor, *links, *proof))
+        transfers += [(ledger_id, p.txn_id, number, *row) for number, row in enumerate(p.rows, 1)]
+    wire.insert(_TXNS, txns)
+    if memos:
+        wire.insert(_MEMOS, memos)
+    wire.insert(_TRANSFERS, transfers)
+
+
+def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
+    changes: dict[Id, Change] = {}
+    for p in posted:
+        for number, (_unit, debit, credit, amount) in enumerate(p.rows, 1):
+            for account_id, delta in ((debit, -amount), (credit, amount)):
+                change = changes.get(account_id)
+                if change is None:
+                    change = changes[account_id] = Change(account_id)
+                if delta < 0:
+                    change.debits -= delta
+                else:
+                    change.credits += delta
+                change.last_recorded_at = p.recorded_at
+                change.moves.append((p.txn_id, number, delta, p.effective, p.recorded_at))
+        if p.holder is not None:
+            change = changes.setdefault(p.holder, Change(p.holder))
+            change.held += p.held_change
+            change.last_recorded_at = p.recorded_at
+    return changes
+
+
+def _update(wire: Wire, ledger_id: int, changes: Sequence[Change]) -> None:
+    rows = [_update_row(ledger_id, change) for change in changes]
+    if wire.is_postgres and len(rows) > 1:
+        wire.run(_UPDATE_MANY, [list(column) for column in zip(*rows, strict=True)])
+    elif rows:
+        wire.run_many(_UPDATE, rows)
+
+
+def _update_row(ledger_id: int, change: Change) -> Row:
+    moved = (change.debits, change.credits, change.held, len(change.moves))
+    return (*moved, change.last_recorded_at, ledger_id, change.account_id)
+
+
+def _update_late(wire: Wire, ledger_id: int, change: Change) -> tuple[int, int]:
+    """Update an account that was not locked before; return its (seq, balance) from before the batch."""
+    found = wire.rows(_UPDATE_LATE, _update_row(ledger_id, change))
+    if not found:
+        raise SharedRefusal
+    seq, balance = found[0]
+    return seq - len(change.moves), balance - change.credits + change.debits
+
+
+def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]) -> None:
+    entries: list[Row] = []
+    daily: dict[tuple[Id, Any], list[int]] = {}
+    for change in changes:
+        key = change.account_id
+        seq, balance = starts[key]
+        for txn_id, number, delta, effective, recorded_at in change.moves:
+            seq += 1
+            balance += delta
+            entries.append((ledger_id, key, seq, txn_id, number, delta, balance, effective, recorded_at))
+            day = daily.setdefault((key, effective), [0, 0])
+            day[0 if delta < 0 else 1] += abs(delta)
+    if entries:
+        wire.insert(_ENTRIES, entries)
+        wire.insert(_DAILY, [(ledger_id, *key, *sums) for key, sums in daily.items()])

@@ -1,0 +1,26 @@
+/* A hand scanner types like a very fast keyboard and ends with Enter; listen to it while no field has the focus. */
+const BURST_MS = 80; // longer between two keys is a person
+const SHORTEST = 8;
+
+export function watchWedge(take) {
+  let typed = '';
+  let last = 0;
+  document.addEventListener('keydown', (event) => {
+    const place = document.activeElement;
+    if (place && /^(INPUT|TEXTAREA|SELECT)$/.test(place.tagName) && place.type !== 'radio') return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const now = performance.now();
+    if (now - last > BURST_MS) typed = '';
+    last = now;
+    if (event.key === 'Enter') {
+      if (typed.length < SHORTEST) return;
+      event.preventDefault();
+      event.stopPropagation();
+      take(typed);
+      typed = '';
+    } else if (event.key.length === 1) {
+      typed += event.key;
+      if (typed.length > 4) event.preventDefault();
+    }
+  }, true);
+}

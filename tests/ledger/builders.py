@@ -1,0 +1,56 @@
+"""Short words for the tests of the book."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from ledger import Ledger, Receipt, Transfer, Txn
+
+TODAY = date(2026, 3, 2)
+ISSUANCE, ANNA, BORIS, SHOP = "issuance:hall", "member:anna", "member:boris", "shop:1"
+UNIT = "MIN"
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **distance: float) -> datetime:
+        self.now += timedelta(**distance)
+        return self.now
+
+
+def open_chart(book: Ledger) -> None:
+    """Open an issuance account without a floor, two members and a shop."""
+    book.open_account(ISSUANCE, UNIT, kind="issuance", min_balance=None, is_shared=True)
+    book.open_account(ANNA, UNIT, kind="member")
+    book.open_account(BORIS, UNIT, kind="member")
+    book.open_account(SHOP, UNIT, kind="shop", is_shared=True)
+
+
+def txn(debit: str, credit: str, amount: Any, **more: Any) -> Txn:
+    """Write a transaction of one transfer."""
+    unit = more.pop("unit", UNIT)
+    said = {"kind": "credit", "effective": TODAY, "actor": "p:coordinator", **more}
+    return Txn(transfers=[Transfer(debit, credit, unit, amount)], **said)
+
+
+def earn(book: Ledger, path: str, amount: int, *, key: str = "earn", **more: Any) -> Receipt:
+    """Credit a member from the issuance account."""
+    return book.post(txn(ISSUANCE, path, amount), key=key, **more)
+
+
+def pay(book: Ledger, debit: str, credit: str, amount: int, *, key: str, **more: Any) -> Receipt:
+    """Move an amount between two accounts."""
+    return book.post(txn(debit, credit, amount, kind="gift"), key=key, **more)
+
+
+def available(book: Ledger, path: str) -> int:
+    """Return what the account can spend."""
+    return book.balance(path, UNIT).available

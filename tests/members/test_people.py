@@ -1,0 +1,116 @@
+"""Looking after people: registration, cards, PINs, search, and what a PIN must be."""
+
+from __future__ import annotations
+
+import pytest
+
+from bank import chart, db
+from bank.members import operations as members
+from bank.members import rules
+from bank.members.models import Person
+from tests.conftest import SetClock
+from tests.world import World
+
+
+def test_a_coordinator_registers_a_resident_from_paper_with_accounts_opened(world: World, now: SetClock) -> None:
+    form = {"name": "黄桂英", "phone": "138 0000 0001", "building": "wyh-3", "door": "2单元101", "is_elder": "1"}
+    answer = world.page("coordinator").post("/people/new", data=form)
+    assert answer.status_code == 303
+    with world.write() as session:
+        person = members.in_community(session, world.community_id, answer.headers["Location"].rsplit("/", 1)[1])
+        assert (person.phone, person.pinyin, person.is_elder) == ("13800000001", "hgy", True)
+        book = db.book(session, world.community_id, now.now)
+        assert book.balance(chart.member(person.public_id), chart.MINUTES).available == 0
+        assert book.balance(chart.member(person.public_id), chart.POINTS).available == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "黄桂英", "phone": "12345"}, "phone"),
+        ({"name": "黄桂英", "login": "Volunteer"}, "login"),
+        ({"name": "黄桂英", "login": "坏"}, "login"),
+        ({"name": "黄桂英", "building": "nowhere", "door": "1"}, "building"),
+        ({"name": "黄桂英", "pin": "1234"}, "pin"),
+        ({"name": "黄桂英", "password": "short"}, "password"),
+        ({"name": "黄\x00桂英"}, "name"),
+        ({"name": "黄" * 41}, "name"),
+    ],
+)
+def test_a_registration_that_cannot_be_keeps_what_was_typed(world: World, form: dict[str, str], field: str) -> None:
+    answer = world.page("coordinator").post("/people/new", data={**form, "door": form.get("door", "9单元909")})
+    assert answer.status_code == 422
+    assert f'id="e-{field}"' in answer.text
+    assert "9单元909" in answer.text or form.get("door", "") in answer.text
+
+
+def test_a_member_of_another_community_is_as_good_as_not_there(world: World) -> None:
+    stranger = world.people["stranger"].public_id
+    assert world.page("coordinator").get(f"/people/{stranger}").status_code == 404
+    assert world.page("coordinator").post(f"/people/{stranger}/card").status_code == 404
+    assert world.page("admin").post(f"/people/{stranger}/access", data={"do": "disable"}).status_code == 404
+
+
+def test_a_new_card_voids_the_old_one_and_its_owner_is_told_by_whom(world: World) -> None:
+    resident = world.people["resident"]
+    assert world.page("coordinator").post(f"/people/{resident.public_id}/card").status_code == 303
+    with world.write() as session:
+        assert session.get_one(Person, resident.id).card_version == 2
+    assert "陈芳" in world.page("resident").get("/").text
+
+
+def test_nobody_resets_their_own_card_at_the_desk(world: World) -> None:
+    me = world.people["coordinator"].public_id
+    assert world.page("coordinator").post(f"/people/{me}/card").status_code == 403
+
+
+def test_messages_are_shown_until_put_away(world: World, now: SetClock) -> None:
+    with world.write() as session:
+        members.tell(session, [world.people["resident"].id], "%(name)s 来过", facts={"name": "小<b>明"}, now=now.now)
+    page = world.page("resident")
+    assert "小&lt;b&gt;明 来过" in page.get("/").text
+    assert page.post("/me/messages").status_code == 303
+    assert "来过" not in page.get("/").text
+
+
+@pytest.mark.parametrize("asked", ["李秀英", "李", "lxy", "LXY", "0002"])
+def test_people_are_found_by_name_initials_and_phone_tail(world: World, asked: str) -> None:
+    with world.write() as session:
+        found = members.search(session, world.community_id, asked)
+    assert world.people["resident"].id in [person.id for person in found]
+
+
+@pytest.mark.parametrize("asked", ["", "%", "_", "\\", "1' OR '1'='1", "00"])
+def test_a_search_for_nothing_or_for_wild_cards_finds_nobody(world: World, asked: str) -> None:
+    with world.write() as session:
+        assert members.search(session, world.community_id, asked) == []
+
+
+def test_names_and_phones_are_masked() -> None:
+    assert rules.mask_name("李秀英") == "李**"
+    assert rules.mask_name("王明") == "王*"
+    assert rules.mask_name("㛃") == "㛃*"
+    assert rules.mask_phone("13812345678") == "138****5678"
+
+
+@pytest.mark.parametrize(
+    ("pin", "is_good"),
+    [("2580", True), ("1234", False), ("258", False), ("25800", False), ("２５８０", False), ("2580\n", False)],
+)
+def test_a_pin_is_four_plain_digits_and_not_the_first_a_thief_tries(pin: str, is_good: bool) -> None:
+    assert rules.is_good_pin(pin) is is_good
+
+
+@pytest.mark.parametrize(
+    ("text", "phone"),
+    [
+        ("13812345678", "13812345678"),
+        ("+86 138-1234-5678", "13812345678"),
+        ("12345678901", None),
+        ("1381234567", None),
+        ("volunteer", None),
+    ],
+)
+def test_phones_are_read_as_people_type_them(text: str, phone: str | None) -> None:
+    assert rules.read_phone(text) == phone
