@@ -45,6 +45,8 @@ class Rules:
     least_stay_minutes: int = 10
     auto_close_after_minutes: int = 30
     answer_objection_days: int = 5
+    object_after_posting_days: int = 7
+    """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7
     goods_orders_per_month: int = 0
     """How many orders of goods a member may place a month; 0 means no limit."""

@@ -21,9 +21,11 @@ STEPS = (
     "objected",
     "upheld",
     "dismissed",
+    "withdrawn",
     "posted",
     "reversed",
     "voided",
+    "reopened",
 )
 
 
@@ -61,7 +63,8 @@ class Credit(Base):
         ),
         CheckConstraint("txn_id IS NULL OR evidence_class <> 'C' OR unit = 'PTS'", name="honour_is_never_spendable"),
         Index("ix_credit_desk", "community_id", "state", "created_at"),
-        Index("ix_credit_due", "state", "notice_until"),
+        Index("ix_credit_due", "state", "due_at"),
+        Index("ix_credit_posted", "community_id", "state", "posted_at"),
         Index("ix_credit_person_day", "person_id", "happened_on"),
     )
 
@@ -81,7 +84,7 @@ class Credit(Base):
     evidence: Mapped[dict[str, Any]]
     """What the passbook and the desk show: moments, places and ways, never a name other than the deciders'."""
     flags: Mapped[list[Any]]
-    """`[{code, reason}]` for the desk; empty means clean."""
+    """`[{code, facts}]` for the desk; empty means clean."""
     rules_number: Mapped[int]
     state: Mapped[str] = mapped_column(default="submitted")
     created_at: Mapped[datetime]
@@ -91,18 +94,32 @@ class Credit(Base):
     second_at: Mapped[datetime | None]
     reason: Mapped[str | None]
     """Why it was refused or lowered, in words for the member."""
-    batch: Mapped[str | None] = mapped_column(index=True)
-    """Names the taps that decided together, for undo."""
+    batch: Mapped[str | None]
+    """Names the tap that decided last, for undo."""
     notice_from: Mapped[datetime | None]
     notice_until: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    """When the bank next tries to post it: the end of its notice, later where the book refused."""
+    held_up: Mapped[str | None]
+    """The code with which the book refused last, until it is posted."""
+    posting_round: Mapped[int] = mapped_column(default=0)
+    """Rises with every posting that was refused or undone, because the book answers a key only once."""
     posted_at: Mapped[datetime | None]
     txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
 
 
 class CreditStep(Base):
-    """One decision on a credit; only ever added."""
+    """One decision on a credit; only ever added, the database refuses anything else."""
 
     __tablename__ = "credit_step"
+    __table_args__ = (
+        Index(
+            "ix_credit_step_batch",
+            "batch",
+            sqlite_where=text("batch IS NOT NULL"),
+            postgresql_where=text("batch IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"), index=True)
@@ -110,8 +127,13 @@ class CreditStep(Base):
     at: Mapped[datetime]
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
     """None when the bank itself acted, as when a notice ends."""
+    role: Mapped[str | None]
+    """In which capacity they decided: coordinator, second_approver or panel."""
     amount: Mapped[int | None]
     reason: Mapped[str | None]
+    batch: Mapped[str | None]
+    txn_id: Mapped[uuid.UUID | None]
+    """The posting or reversal in the book that belongs to this step."""
 
 
 class Objection(Base):
@@ -119,7 +141,7 @@ class Objection(Base):
 
     __tablename__ = "objection"
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'upheld', 'dismissed')", name="state"),
+        CheckConstraint("state IN ('open', 'upheld', 'dismissed', 'withdrawn')", name="state"),
         CheckConstraint("(state = 'open') = (answered_at IS NULL)", name="answered"),
         CheckConstraint("answered_by IS NULL OR answered_by <> by_person_id", name="answered_by_another"),
         Index(
@@ -142,6 +164,7 @@ class Objection(Base):
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
     answered_at: Mapped[datetime | None]
     answer: Mapped[str | None]
+    """In words for both sides; None where the objection was taken back."""
 
 
 class ServiceTotal(Base):

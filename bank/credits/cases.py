@@ -1,0 +1,110 @@
+"""What the desk must know before it decides: the credits, their people locked, rules, days and balances."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from bank import chart, db
+from bank.communities.models import RuleVersion
+from bank.communities.rules import Rules, read_rules
+from bank.credits.models import Credit
+from bank.credits.rules import Case
+from bank.members.models import Person
+
+COUNTED = ("second_review", "in_notice", "objected", "posted")
+"""States in which somebody has approved, so that the minutes count towards the day."""
+PROMISED = ("second_review", "in_notice", "objected")
+
+
+def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
+    """Read credits with their beneficiaries; ids that do not exist are left out."""
+    chosen: Any = select(
+        Credit.id,
+        Credit.source,
+        Credit.title,
+        Credit.community_id,
+        Credit.person_id,
+        Person.name,
+        Person.household_id,
+        Credit.proposed_by,
+        Credit.happened_on,
+        Credit.unit,
+        Credit.amount,
+        Credit.approved_amount,
+        Credit.evidence_class,
+        Credit.rules_number,
+        Credit.state,
+        Credit.first_by,
+        Credit.posting_round,
+    )
+    rows = session.execute(chosen.join(Person, Person.id == Credit.person_id).where(Credit.id.in_(credit_ids)))
+    return {row.id: Case(*row) for row in rows}
+
+
+def lock_people(session: Session, person_ids: Iterable[int]) -> None:
+    """Let one decision at a time count a person's day and balance; on SQLite the write lock does that already."""
+    if session.get_bind().dialect.name == "postgresql":
+        chosen = select(Person.id).where(Person.id.in_(sorted(set(person_ids)))).order_by(Person.id)
+        session.execute(chosen.with_for_update(key_share=True))
+
+
+def rules_of(session: Session, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Rules]:
+    """Read the rule versions named by (community, number)."""
+    pairs = sorted(set(wanted))
+    rows = session.execute(
+        select(RuleVersion).where(tuple_(RuleVersion.community_id, RuleVersion.number).in_(pairs))
+    ).scalars()
+    return {(row.community_id, row.number): read_rules(row.number, row.effective_on, row.settings) for row in rows}
+
+
+def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, date], int]:
+    """Sum what each person was approved for each day, without the credits that are chosen themselves."""
+    people = {case.person_id for case in chosen if case.unit == chart.MINUTES}
+    days = {case.happened_on for case in chosen if case.unit == chart.MINUTES}
+    if not people:
+        return {}
+    rows = session.execute(
+        select(Credit.person_id, Credit.happened_on, func.sum(Credit.approved_amount))
+        .where(
+            Credit.person_id.in_(people),
+            Credit.happened_on.in_(days),
+            Credit.unit == chart.MINUTES,
+            Credit.state.in_(COUNTED),
+            Credit.id.not_in([case.id for case in chosen]),
+        )
+        .group_by(Credit.person_id, Credit.happened_on)
+    )
+    return {(person_id, day): int(total or 0) for person_id, day, total in rows}
+
+
+def spendable_minutes(session: Session, community_id: int, chosen: Collection[Case], now: datetime) -> dict[int, int]:
+    """Give what each person has in the book and is promised besides, without the chosen credits, in minutes."""
+    people = {case.person_id for case in chosen if case.unit == chart.MINUTES and case.is_spendable}
+    if not people:
+        return {}
+    promised = session.execute(
+        select(Credit.person_id, func.sum(Credit.approved_amount))
+        .where(
+            Credit.person_id.in_(people),
+            Credit.unit == chart.MINUTES,
+            Credit.evidence_class != "C",
+            Credit.state.in_(PROMISED),
+            Credit.id.not_in([case.id for case in chosen]),
+        )
+        .group_by(Credit.person_id)
+    )
+    totals = {person_id: int(total or 0) for person_id, total in promised}
+    paths = {
+        chart.member(public_id): person_id
+        for person_id, public_id in session.execute(select(Person.id, Person.public_id).where(Person.id.in_(people)))
+    }
+    held = db.book(session, community_id, now).balances(list(paths), session=session)
+    for (path, unit), balance in held.items():
+        if unit == chart.MINUTES:
+            totals[paths[path]] = totals.get(paths[path], 0) + balance.posted
+    return totals

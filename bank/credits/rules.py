@@ -1,0 +1,209 @@
+"""Pure decisions about credits: who may decide, how much fits, what comes next, how long the notice lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bank import chart, clock
+from bank.communities.rules import Rules
+from bank.errors import BankError, Conflict, NotAllowed, NotFound, say
+from bank.members.actor import Actor
+
+UNDECIDED = ("submitted", "second_review")
+UNDO_S = 10
+DECIDERS = ("coordinator", "second_approver")
+ANSWERERS = ("coordinator", "second_approver", "panel")
+
+TRANSITIONS: Mapping[str, tuple[str, ...]] = {
+    "submitted": ("second_review", "in_notice", "posted", "refused", "void"),
+    "second_review": ("in_notice", "posted", "refused", "submitted", "void"),
+    "in_notice": ("posted", "objected", "submitted", "second_review", "void"),
+    "objected": ("in_notice", "posted", "refused", "void"),
+    "posted": ("reversed", "submitted", "second_review"),
+    "refused": ("submitted", "second_review"),
+}
+"""From each state, where it may go; back to review only by undo or by reopening what was refused."""
+FINAL: Mapping[str, str] = {
+    "void": say("对应的签到或申报已作废，这一条不再计入。"),
+    "reversed": say("入账后经核实有误，已用一笔冲正退回，原来的记录都保留着。"),
+}
+"""States that nothing leaves, each with its reason."""
+
+REASONS: Mapping[str, str] = {
+    "no_proof": say("没有足够的凭据说明做了多久。"),
+    "not_seen": say("活动负责人没有看到您参加。"),
+    "counted_twice": say("这段时间已经在别的活动里计过了。"),
+    "too_long": say("登记的时长比实际服务的长。"),
+    "does_not_count": say("按社区的规则，这件事不计入时长或积分。"),
+    "wrong_person": say("登记的人和实际做的人对不上。"),
+}
+"""What is said most often when something is refused or lowered; free words are allowed as well."""
+
+BOOK_CODES: Mapping[str, str] = {"limit_exceeded": "cap_exceeded"}
+"""Where the book's own word for a refusal differs from the interface's."""
+BOOK_SENTENCES: Mapping[str, str] = {
+    "account_frozen": say("这位居民的账户被冻结了，先解冻再通过。"),
+    "period_closed": say("这一天的账已经结了，暂时不能入账。"),
+    "cap_exceeded": say("这样会超过账户的上限，没有入账。"),
+}
+
+
+class SelfApproval(Conflict):
+    """The beneficiary decides."""
+
+    code = "self_approval"
+    sentence = say("自己的时长不能由自己来定，请另一位工作人员处理。")
+
+
+class SameHousehold(Conflict):
+    """Someone behind the beneficiary's door decides."""
+
+    code = "same_household"
+    sentence = say("家人的时长不能由您来定，请另一位工作人员处理。")
+
+
+class SecondPersonRequired(Conflict):
+    """The same pair of hands a second time."""
+
+    code = "second_person_required"
+    sentence = say("这一条还要另一位工作人员复核，您已经经手过一次了。")
+
+
+class DayCapExceeded(Conflict):
+    """More minutes a day than anyone may have."""
+
+    code = "cap_exceeded"
+    sentence = say("加上这一条，当天的时长超过了上限。请调低分钟数，或退回并说明原因。")
+
+
+class BalanceCapExceeded(Conflict):
+    """More minutes than an account may hold."""
+
+    code = "cap_exceeded"
+    sentence = say("加上这一条，余额超过了上限。请本人先转赠或捐出一部分，多出的也可以只记为荣誉时长。")
+
+
+class AlreadyDecided(Conflict):
+    """Somebody was first."""
+
+    code = "already_decided"
+    sentence = say("刚才已经有人处理过这一条了，以先处理的结果为准。")
+
+
+class TooMuch(Conflict):
+    """More than was proposed, or nothing at all."""
+
+    code = "invalid"
+    sentence = say("只能调低，不能调高，也不能调到 0；全部不算请用“退回”。")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A credit as it lies on the desk."""
+
+    id: int
+    source: str
+    title: str
+    community_id: int
+    person_id: int
+    person: str
+    household_id: int | None
+    proposed_by: int
+    happened_on: date
+    unit: str
+    amount: int
+    approved_amount: int | None
+    evidence_class: str
+    rules_number: int
+    state: str
+    first_by: int | None
+    posting_round: int
+
+    @property
+    def is_spendable(self) -> bool:
+        """Tell whether it is posted to an account; honour hours are only counted."""
+        return self.unit != chart.MINUTES or self.evidence_class != "C"
+
+    @property
+    def standing(self) -> int:
+        """Give what stands so far: what was proposed, or what the first decider let stand of it."""
+        return self.amount if self.approved_amount is None else self.approved_amount
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What approving comes to: the next state with its amount, or the refusal."""
+
+    state: str | None = None
+    amount: int = 0
+    refusal: type[BankError] | None = None
+
+
+def role_of(actor: Actor) -> str:
+    """Name the capacity in which they decide."""
+    return next((role for role in ANSWERERS if role in actor.roles), "member")
+
+
+def person_check(case: Case, actor: Actor) -> type[BankError] | None:
+    """Refuse who may not decide on this person at all."""
+    if case.community_id != actor.community_id:
+        return NotFound
+    if case.person_id == actor.person_id:
+        return SelfApproval
+    if case.household_id is not None and case.household_id == actor.household_id:
+        return SameHousehold
+    return None
+
+
+def decider_check(case: Case, actor: Actor) -> type[BankError] | None:
+    """Refuse who may not decide on this credit now, whatever the decision."""
+    refusal = person_check(case, actor)
+    if refusal is not None:
+        return refusal
+    if case.state == "submitted" and not actor.may("coordinator"):
+        return NotAllowed
+    return None if case.state in UNDECIDED else AlreadyDecided
+
+
+def judge(case: Case, actor: Actor, rules: Rules, *, lowered: int | None, day_minutes: int, balance: int) -> Verdict:
+    """Judge one approval. `day_minutes` and `balance` are what the person has without this credit."""
+    refusal = decider_check(case, actor)
+    if refusal is not None:
+        return Verdict(refusal=refusal)
+    amount = case.standing if lowered is None else lowered
+    if lowered is not None and not 1 <= lowered <= case.standing:
+        return Verdict(refusal=TooMuch)
+    if case.unit == chart.MINUTES:
+        if day_minutes + amount > rules.daily_minutes_with_second:
+            return Verdict(refusal=DayCapExceeded)
+        if case.is_spendable and balance + amount > rules.balance_cap_minutes:
+            return Verdict(refusal=BalanceCapExceeded)
+    if case.state == "second_review":
+        is_other = actor.person_id not in (case.first_by, case.proposed_by)
+        return Verdict(_after_review(case, rules), amount) if is_other else Verdict(refusal=SecondPersonRequired)
+    long_day = case.unit == chart.MINUTES and day_minutes + amount > rules.daily_minutes
+    if actor.person_id == case.proposed_by or long_day:
+        return Verdict("second_review", amount)
+    return Verdict(_after_review(case, rules), amount)
+
+
+def _after_review(case: Case, rules: Rules) -> str:
+    return "in_notice" if notice_days(rules, case.unit, case.evidence_class) else "posted"
+
+
+def notice_days(rules: Rules, unit: str, evidence_class: str) -> int:
+    """Give how many working days an item is on public notice."""
+    return rules.notice_days[evidence_class] if unit == chart.MINUTES else rules.deed_notice_days
+
+
+def end_of_working_day(now: datetime, days: int, time_zone: str) -> datetime:
+    """Give the end of the working day that lies `days` working days after today."""
+    last = clock.add_working_days(clock.local_day(now, time_zone), days)
+    return clock.start_of_day(last + timedelta(days=1), time_zone)
+
+
+def posting_key(source: str, posting_round: int) -> str:
+    """Name the posting of a fact in the book; a further round only after the book refused or it was undone."""
+    return f"{source}:credit" + (f":{posting_round}" if posting_round else "")
