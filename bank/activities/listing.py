@@ -48,7 +48,9 @@ def activities(
     return paging.Listing(rows[:limit], paging.encode(_us(more.starts_at), more.id) if more else None)
 
 
-def open_now(session: Session, community_id: int, *, early: timedelta, late: timedelta, now: datetime) -> list[Activity]:
+def open_now(
+    session: Session, community_id: int, *, early: timedelta, late: timedelta, now: datetime
+) -> list[Activity]:
     """List what can be checked in to or out of now: from `early` before the start to `late` after the end."""
     found = select(Activity).where(
         Activity.community_id == community_id,

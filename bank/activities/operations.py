@@ -114,9 +114,7 @@ def cancel(session: Session, who: Actor, public_id: str, *, reason: str, now: da
     _tell_everyone(
         session, cancelled, say("“%(title)s”取消了：%(reason)s。不用去了。"), now=now, facts={"reason": reason}
     )
-    session.execute(
-        update(SignUp).where(SignUp.activity_id == cancelled.id).values(state="cancelled", changed_at=now)
-    )
+    session.execute(update(SignUp).where(SignUp.activity_id == cancelled.id).values(state="cancelled", changed_at=now))
     return cancelled
 
 

@@ -184,9 +184,7 @@ def _ends(ordered: Sequence[Mark], least_stay: timedelta) -> tuple[Mark | None, 
     return arrived, left
 
 
-def _timing_flags(
-    arrived: Mark | None, left: Mark | None, state: str, plan: Plan, rules: Rules
-) -> list[Flag]:
+def _timing_flags(arrived: Mark | None, left: Mark | None, state: str, plan: Plan, rules: Rules) -> list[Flag]:
     flags: list[Flag] = []
     if arrived is None:
         flags.append({"code": "no_check_in", "facts": {}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -51,10 +52,11 @@ def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
     """
     token = rules.read_pass_text(text)
     if token is not None:
-        public_id, version = codes.read_pass(token)
-        person = _member(session, actor, public_id)
-        if person is None or person.card_version != version:
+        card = codes.read(token)
+        person = _member(session, actor, card.person_id) if isinstance(card, codes.Pass) else None
+        if person is None or not isinstance(card, codes.Pass) or person.card_version != card.version:
             raise CardInvalid
+        codes.Keys(bytes.fromhex(current_app.config["CODE_KEY"])).prove_pass(card)
         return person
     number = rules.read_code(text)
     return _member(session, actor, number) if number else None

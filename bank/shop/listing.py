@@ -46,9 +46,7 @@ def shelf(
 ) -> Listing[OnShelf]:
     """List what a community offers, services before goods, in the order it was put there."""
     found = (
-        select(Item, Shop)
-        .join(Shop, Shop.id == Item.shop_id)
-        .where(Item.community_id == community_id, Item.is_offered.is_(True))
+        select(Item, Shop).join(Shop, Shop.id == Item.shop_id).where(Item.community_id == community_id, Item.is_offered)
     )
     if kind is not None:
         found = found.where(Item.kind == kind)
@@ -161,7 +159,7 @@ def items_of(session: Session, shop_ids: Sequence[int], *, only_offered: bool = 
     """Give everything on the shelves of these shops, at most 500."""
     found = select(Item, Shop).join(Shop, Shop.id == Item.shop_id).where(Item.shop_id.in_(shop_ids))
     if only_offered:
-        found = found.where(Item.is_offered.is_(True))
+        found = found.where(Item.is_offered)
     return [OnShelf(*row) for row in session.execute(found.order_by(Item.kind.desc(), Item.id).limit(500))]
 
 
@@ -181,14 +179,10 @@ def handed_over(
     before = decode_ints(cursor, 2)
     if before is not None:
         at = _moment(before[0])
-        found = found.where(
-            or_(Order.handed_over_at < at, and_(Order.handed_over_at == at, Order.id < before[1]))
-        )
+        found = found.where(or_(Order.handed_over_at < at, and_(Order.handed_over_at == at, Order.id < before[1])))
     rows = session.execute(found.order_by(Order.handed_over_at.desc(), Order.id.desc()).limit(limit + 1)).all()
     items = [Placed(*row) for row in rows[:limit]]
-    last = items[-1].order if len(rows) > limit else None
-    is_more = last is not None and last.handed_over_at is not None
-    return Listing(items, encode(_micros(last.handed_over_at), last.id) if is_more else None)
+    return Listing(items, _cursor_of(items[-1].order) if len(rows) > limit else None)
 
 
 def totals(
@@ -226,7 +220,7 @@ def month_of(text: str | None, today: date) -> date:
         return today.replace(day=1)
 
 
-def _placed() -> Select[tuple[Order, Shop, str, str]]:
+def _placed() -> Select[Order, Shop, str, str]:
     return (
         select(Order, Shop, Item.picture, Item.public_id)
         .join(Shop, Shop.id == Order.shop_id)
@@ -234,12 +228,10 @@ def _placed() -> Select[tuple[Order, Shop, str, str]]:
     )
 
 
-def _named() -> Select[tuple[Order, Shop, str, str, str, str, str]]:
+def _named() -> Select[Order, Shop, str, str, str, str, str]:
     placer, keeper, owner = aliased(Person), aliased(Person), aliased(Person)
     return (
-        select(
-            Order, Shop, Item.picture, Item.public_id, placer.name, func.coalesce(keeper.name, ""), owner.name
-        )
+        select(Order, Shop, Item.picture, Item.public_id, placer.name, func.coalesce(keeper.name, ""), owner.name)
         .join(Shop, Shop.id == Order.shop_id)
         .join(Item, Item.id == Order.item_id)
         .join(placer, placer.id == Order.placed_by)
@@ -248,8 +240,8 @@ def _named() -> Select[tuple[Order, Shop, str, str, str, str, str]]:
     )
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
+def _cursor_of(last: Order) -> str | None:
+    return encode((last.handed_over_at - EPOCH) // MICROSECOND, last.id) if last.handed_over_at else None
 
 
 def _moment(micros: int) -> datetime:

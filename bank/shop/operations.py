@@ -170,7 +170,7 @@ def lapse_due(session: Session, *, now: datetime) -> int:
     return 1
 
 
-def shops_of(actor: Actor) -> Select[tuple[int]]:
+def shops_of(actor: Actor) -> Select[int]:
     """Give the shops whose keeper the actor is, as a query of their row ids."""
     return select(Shopkeeper.shop_id).where(Shopkeeper.person_id == actor.person_id)
 
@@ -205,7 +205,7 @@ def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quant
 
 
 def _wait_for_own_orders(session: Session, owner: Person, in_force: Rules, *, is_by_card: bool) -> None:
-    """Where a quota counts orders, let a person's orders come one after another, so that two cannot both be the last."""
+    """Where a quota counts them, let a person's orders come one after another: two cannot both be the last."""
     if in_force.goods_orders_per_month or (is_by_card and in_force.card_orders_per_day):
         session.execute(select(Person.id).where(Person.id == owner.id).with_for_update(key_share=True))
 
@@ -216,7 +216,7 @@ def _take_stock(session: Session, community_id: int, item_id: str, quantity: int
         .where(
             Item.public_id == item_id,
             Item.community_id == community_id,
-            Item.is_offered.is_(True),
+            Item.is_offered,
             Item.stock.is_(None) | (Item.stock >= quantity),
         )
         .values(stock=Item.stock - quantity)
@@ -242,7 +242,7 @@ def _check_quotas(
     *,
     is_by_card: bool,
 ) -> None:
-    living = select(func.count()).where(Order.person_id == owner.id, Order.state.in_((OPEN, DONE)))
+    living = select(func.count()).select_from(Order).where(Order.person_id == owner.id, Order.state.in_((OPEN, DONE)))
     most = in_force.goods_orders_per_month
     if most and item.kind == "goods":
         since = rules.start_of_month(now, place.time_zone)

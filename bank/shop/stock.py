@@ -62,9 +62,7 @@ def open_shop(
     session.flush()
     book = db.book(session, community_id, now)
     for unit in chart.UNITS:
-        book.open_account(
-            chart.shop(shop.public_id), unit, kind="shop", min_balance=0, is_shared=True, session=session
-        )
+        book.open_account(chart.shop(shop.public_id), unit, kind="shop", min_balance=0, is_shared=True, session=session)
     session.add_all(Shopkeeper(shop_id=shop.id, person_id=person_id) for person_id in keepers)
     session.flush()
     return shop

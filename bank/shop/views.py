@@ -25,9 +25,7 @@ PER_PAGE = 60
 def index() -> ResponseReturnValue:
     who = login.actor()
     kind = request.args.get("kind") if request.args.get("kind") in KINDS else None
-    found = listing.shelf(
-        db.session(), who.community_id, kind=kind, limit=PER_PAGE, cursor=request.args.get("cursor")
-    )
+    found = listing.shelf(db.session(), who.community_id, kind=kind, limit=PER_PAGE, cursor=request.args.get("cursor"))
     waiting = listing.waiting_for(db.session(), who.person_id)
     return render_template("shop/index.html", found=found, kind=kind, waiting=waiting, balances=_mine(who))
 
