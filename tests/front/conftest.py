@@ -65,7 +65,7 @@ class Watched:
 
 @pytest.fixture
 def open_page(gallery: Gallery) -> Iterator[Callable[..., Watched]]:
-    """Give a function that opens a path of the gallery in a fresh Chromium; at the end nothing may be amiss."""
+    """Give a function that opens a path in a fresh Chromium; nothing may be amiss at the end."""
     if not CHROMIUM.exists():
         pytest.skip("no /usr/bin/chromium")
     playwright_api = pytest.importorskip("playwright.sync_api")

@@ -1,9 +1,10 @@
-"""A small server that shows every component with the real policy and stand-in globals: python -m tests.front.gallery."""
+"""A small server that shows every part under the real policy: python -m tests.front.gallery."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from uuid import uuid4
 import qrcode
 import qrcode.image.svg
 from flask import Flask, jsonify, render_template, request
+from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,8 +64,6 @@ def create_gallery() -> Flask:
         static_url_path="/static",
     )
     app.secret_key = "gallery"
-    from jinja2 import ChoiceLoader, FileSystemLoader
-
     app.jinja_loader = ChoiceLoader(  # type: ignore[assignment]
         [FileSystemLoader(ROOT / "templates"), FileSystemLoader(Path(__file__).parent / "pages")]
     )
@@ -134,7 +134,9 @@ def _answers(app: Flask) -> None:
                 detail="请扫居民卡或手机上的“我的码”",
                 sound="error",
             ), 409
-        status = "already" if sum(a["card"] == asked["card"] for a, _ in app.scans) > 1 else asked["direction"]  # type: ignore[attr-defined]
+        status = (
+            "already" if sum(a["card"] == asked["card"] for a, _ in app.scans) > 1 else asked["direction"]
+        )  # type: ignore[attr-defined]
         return jsonify(
             ok=True,
             status=status,
@@ -146,8 +148,6 @@ def _answers(app: Flask) -> None:
 
     @app.get("/gallery/codes")
     def codes() -> Any:
-        import time
-
         now = time.time()
         first = int(now // 15)
         count = int(request.args.get("n", 40))
@@ -163,6 +163,10 @@ def _answers(app: Flask) -> None:
                 for step in range(first, first + count)
             ],
         )
+
+    @app.get("/manifest.webmanifest")
+    def manifest() -> Any:
+        return app.send_static_file("manifest.json")
 
     @app.get("/gallery/count")
     def head_count() -> Any:
