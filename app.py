@@ -19,6 +19,9 @@ from bank import api, cli, db
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.shop import counter as shop_counter
+from bank.shop import shelves as shop_shelves
+from bank.shop import views as shop
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -26,7 +29,8 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members)
+PAGES = (web, docs, members, shop, shop_counter, shop_shelves)
+"""Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()
 
@@ -48,8 +52,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     headers.init(app)
     pages.init(app)
-    for slice_pages in PAGES:
-        app.register_blueprint(slice_pages.pages)
+    for blueprint in dict.fromkeys(module.pages for module in PAGES):
+        app.register_blueprint(blueprint)
     root = web_api.init(app)
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)

@@ -3,5 +3,6 @@
 from bank.activities.api import api as activities
 from bank.checkin.api import api as checkin
 from bank.members.api import api as tokens
+from bank.shop.api import api as shop
 
-BLUEPRINTS = (tokens, activities, checkin)
+BLUEPRINTS = (tokens, activities, checkin, shop)

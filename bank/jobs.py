@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.shop import operations as shop
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
+MOST_ROUNDS = 10_000
 
 
 def sweep_tries(session: Session, now: datetime) -> int:
@@ -23,14 +25,30 @@ def sweep_answers(session: Session, now: datetime) -> int:
     return replay.sweep(session, now=now)
 
 
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "sweep_answers": sweep_answers}
+def lapse_vouchers(session: Session, now: datetime) -> int:
+    """Give back the hours and stock of a voucher whose last day is over."""
+    return shop.lapse_due(session, now=now)
+
+
+JOBS: dict[str, Job] = {
+    "lapse_vouchers": lapse_vouchers,
+    "sweep_tries": sweep_tries,
+    "sweep_answers": sweep_answers,
+}
 """By name, in the order they run; each gives how many things it did."""
 
 
 def run_due(now: datetime) -> dict[str, int]:
-    """Run every job in a write of its own; give what each did."""
-    done: dict[str, int] = {}
-    for name, job in JOBS.items():
+    """Run every job, again while it finds something to do, each time in a write of its own; give what each did."""
+    return {name: _run_out(job, now) for name, job in JOBS.items()}
+
+
+def _run_out(job: Job, now: datetime) -> int:
+    done = 0
+    for _ in range(MOST_ROUNDS):
         with db.unit_of_work() as session:
-            done[name] = job(session, now)
+            found = job(session, now)
+        if not found:
+            break
+        done += found
     return done
