@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.credits import operations as credits_
 from bank.shop import operations as shop
 from bank.web import limits, replay
 
@@ -25,12 +26,18 @@ def sweep_answers(session: Session, now: datetime) -> int:
     return replay.sweep(session, now=now)
 
 
+def post_credits(session: Session, now: datetime) -> int:
+    """Post the credits whose public notice ended without an objection."""
+    return credits_.post_due(session, now=now)
+
+
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
 
 
 JOBS: dict[str, Job] = {
+    "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,
