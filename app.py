@@ -16,6 +16,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.credits import notice_views as notices
+from bank.credits import views as credits_desk
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -26,7 +28,7 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, members)
+PAGES = (web, members, credits_desk, notices)
 
 csrf = CSRFProtect()
 

@@ -1,5 +1,6 @@
 """The slices' JSON blueprints, gathered."""
 
+from bank.credits.api import api as notices
 from bank.members.api import api as tokens
 
-BLUEPRINTS = (tokens,)
+BLUEPRINTS = (tokens, notices)

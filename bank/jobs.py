@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.credits import operations as credits
 from bank.web import limits
 
 Job = Callable[[Session, datetime], int]
@@ -18,14 +19,25 @@ def sweep_tries(session: Session, now: datetime) -> int:
     return limits.sweep(session, now=now)
 
 
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries}
+def post_credits(session: Session, now: datetime) -> int:
+    """Post what has been on public notice long enough, some hundred in one transaction."""
+    return credits.post_due(session, now=now)
+
+
+MOST_ROUNDS = 200
+JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "post_credits": post_credits}
 """By name, in the order they run; each gives how many things it did."""
 
 
 def run_due(now: datetime) -> dict[str, int]:
-    """Run every job in a write of its own; give what each did."""
+    """Run every job in writes of its own, again until it finds nothing to do; give what each did."""
     done: dict[str, int] = {}
     for name, job in JOBS.items():
-        with db.unit_of_work() as session:
-            done[name] = job(session, now)
+        done[name] = 0
+        for _ in range(MOST_ROUNDS):
+            with db.unit_of_work() as session:
+                did = job(session, now)
+            done[name] += did
+            if not did:
+                break
     return done
