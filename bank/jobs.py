@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.checkin import closing
 from bank.credits import operations as credits_
 from bank.shop import operations as shop
 from bank.web import limits, replay
@@ -26,6 +27,14 @@ def sweep_answers(session: Session, now: datetime) -> int:
     return replay.sweep(session, now=now)
 
 
+def close_activities(session: Session, now: datetime) -> int:
+    """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
+    over = closing.due(session, now=now)
+    for activity_id in over:
+        closing.close(session, activity_id, now=now)
+    return len(over)
+
+
 def post_credits(session: Session, now: datetime) -> int:
     """Post the credits whose public notice ended without an objection."""
     return credits_.post_due(session, now=now)
@@ -37,6 +46,7 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
 
 
 JOBS: dict[str, Job] = {
+    "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "sweep_tries": sweep_tries,
