@@ -23,9 +23,7 @@ def qr_picture(text: str, path: Path, *, side: int = 280) -> Path:
     return path
 
 
-def to_y4m(
-    pictures: Sequence[Path], path: Path, *, frames_each: int = FRAMES_PER_PICTURE, turn: float = 4.0
-) -> Path:
+def to_y4m(pictures: Sequence[Path], path: Path, *, frames_each: int = FRAMES_PER_PICTURE, turn: float = 4.0) -> Path:
     """Write a video of each picture in the middle of a 640x480 frame, a little turned; it plays in a loop."""
     with path.open("wb") as out:
         out.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FRAMES_PER_S}:1 Ip A1:1 C420jpeg\n".encode())
