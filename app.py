@@ -23,13 +23,13 @@ from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
 from bank.web import api as web_api
-from bank.web import errors, headers, i18n, pages
+from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
 from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, members, shop, shop_counter, shop_shelves)
+PAGES = (web, docs, members, shop, shop_counter, shop_shelves)
 """Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()
@@ -57,6 +57,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     root = web_api.init(app)
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
+    docs.finish(root)
     cli.init(app)
     return app
 

@@ -1,6 +1,8 @@
 """The slices' JSON blueprints, gathered."""
 
+from bank.activities.api import api as activities
+from bank.checkin.api import api as checkin
 from bank.members.api import api as tokens
 from bank.shop.api import api as shop
 
-BLUEPRINTS = (tokens, shop)
+BLUEPRINTS = (tokens, activities, checkin, shop)

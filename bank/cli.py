@@ -38,7 +38,7 @@ def serve() -> None:
     if not _has_communities():
         from bank.demo import loading
 
-        loading.load(households=120, days=60, seed=1, show=click.get_text_stream("stderr"))
+        loading.load(households=120, days=60, seed=1, show=sys.stderr)
     host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
     _greet(host, port)
     app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def export(form: Any, code: str | None, through: datetime | None) -> None:
     """Write a community's journal to standard output, byte for byte the same each time."""
     community = _community(db.session(), code)
     last: date | None = through.date() if through else None
-    out = click.get_text_stream("stdout", encoding="utf-8")
+    out = sys.stdout
     db.book(db.session(), community.id, clock.utc_now()).export(form, out, through=last)
 
 
@@ -140,7 +140,7 @@ def demo_load(households: int, days: int, seed: int) -> None:
     bring_up_to_date()
     if _has_communities():
         raise click.ClickException("this database already holds a community; load the demo into an empty one")
-    loading.load(households=households, days=days, seed=seed, show=click.get_text_stream("stderr"))
+    loading.load(households=households, days=days, seed=seed, show=sys.stderr)
 
 
 jobs_commands = AppGroup("jobs", help="Due work.")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from bank import db
 from bank.shop import operations as shop
-from bank.web import limits
+from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
 MOST_ROUNDS = 10_000
@@ -20,12 +20,21 @@ def sweep_tries(session: Session, now: datetime) -> int:
     return limits.sweep(session, now=now)
 
 
+def sweep_answers(session: Session, now: datetime) -> int:
+    """Forget answers that nobody will ask for again."""
+    return replay.sweep(session, now=now)
+
+
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
 
 
-JOBS: dict[str, Job] = {"lapse_vouchers": lapse_vouchers, "sweep_tries": sweep_tries}
+JOBS: dict[str, Job] = {
+    "lapse_vouchers": lapse_vouchers,
+    "sweep_tries": sweep_tries,
+    "sweep_answers": sweep_answers,
+}
 """By name, in the order they run; each gives how many things it did."""
 
 

@@ -8,7 +8,8 @@ from bank.deeds import models as deeds
 from bank.members import models as members
 from bank.shop import models as shop
 from bank.web import models as web
+from ledger import models as book
 from ledger.base import Base
 
-TABLES = (activities, checkin, communities, credits_, deeds, members, shop, web)
+TABLES = (book, activities, checkin, communities, credits_, deeds, members, shop, web)
 metadata = Base.metadata

@@ -5,17 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from typing import Literal, TypeVar
+from typing import Literal, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
 from ledger import accounts, grammar, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
 from ledger.errors import InvalidTxn, LedgerError
+from ledger.export import Format, export
 from ledger.posting import Outcome, Plan, post_plans
 from ledger.requests import Desk, Posting
-from ledger.running import AnySession, read, run
-from ledger.values import Account, Balance, Page, Receipt, Rejection, Transaction, Txn
+from ledger.running import AnySession, read, read_snapshot, run
+from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
+from ledger.verify import verify
 from ledger.wire import Wire, to_us
 
 T = TypeVar("T")
@@ -234,6 +236,17 @@ class Ledger:
     def transaction(self, txn_id: uuid.UUID, *, session: AnySession | None = None) -> Transaction:
         """Return one transaction with its transfers, memo and links in both directions; UnknownTxn."""
         return read(self._engine, lambda wire: reading.transaction(wire, self._ledger_id, txn_id), session)
+
+    def verify(self) -> Report:
+        """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
+        return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
+
+    def export(self, format: Format, out: TextIO, *, through: date | None = None) -> int:  # noqa: A002
+        """Write the book through a day (None: all of it) as `jsonl`, `hledger`, `ledger` or `beancount`.
+
+        The same facts give the same bytes; returns the number of transactions. InvalidTxn for other formats.
+        """
+        return read_snapshot(self._engine, lambda wire: export(wire, self._ledger_id, format, out, through))
 
     def _now_us(self) -> int:
         return to_us(self._clock())

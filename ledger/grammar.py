@@ -72,9 +72,9 @@ def bound(value: Any) -> int | None:
 
 
 def day(value: Any) -> date:
-    """Return a calendar day; a datetime is refused because its day depends on a zone."""
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise InvalidTxn(f"an effective date is a date, not {value!r}")
+    """Return a calendar day from 1900 to 2999; a datetime is refused because its day depends on a zone."""
+    if not isinstance(value, date) or isinstance(value, datetime) or not 1900 <= value.year <= 2999:
+        raise InvalidTxn(f"an effective date is a date from 1900 to 2999, not {value!r}")
     return value
 
 

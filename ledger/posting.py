@@ -108,28 +108,46 @@ def post_plans(
     """Answer each plan in order inside the open transaction; the caller commits.
 
     A business refusal is an outcome, not an exception. Atomic: after the first refusal nothing but that
-    refusal is written. Redo: roll back and call again with `locks_all`.
+    refusal is written, and it is everybody's outcome. Redo: roll back and call again with `locks_all`.
     """
     known = answers.find(wire, ledger_id, [plan.key for plan in plans])
-    fresh = [plan for plan in plans if plan.key not in known]
+    hashes = {plan.key: plan.request_hash for plan in reversed(plans)}
+    hashes.update((key, answer.request_hash) for key, answer in known.items())
+    clash = {id(plan) for plan in plans if hashes[plan.key] != plan.request_hash}
+    if is_atomic:
+        _stop_atomic(plans, known, clash)
+    fresh = [plan for plan in plans if plan.key not in known and id(plan) not in clash]
     outcomes: dict[str, Outcome] = {}
     if fresh:
         outcomes = _decide_and_write(
             wire, ledger_id, fresh, clock_us=clock_us, zone=zone, locks_all=locks_all, is_atomic=is_atomic
         )
-    hashes = {key: answer.request_hash for key, answer in known.items()}
+    if is_atomic and len(outcomes) == 1 and isinstance(refusal := next(iter(outcomes.values())), LedgerError):
+        return [refusal] * len(plans)
     result: list[Outcome] = []
+    given: set[str] = set()
     for plan in plans:
-        if plan.key not in hashes:
-            hashes[plan.key] = plan.request_hash
-            result.append(outcomes.get(plan.key) or LedgerError("not tried", key=plan.key))
-        elif hashes[plan.key] != plan.request_hash:
-            result.append(IdempotencyConflict("this key was used with another body", key=plan.key))
+        if id(plan) in clash:
+            result.append(_conflict(plan))
         elif plan.key in known:
             result.append(known[plan.key].outcome())
         else:
-            result.append(again(outcomes[plan.key]))
+            result.append(again(outcomes[plan.key]) if plan.key in given else outcomes[plan.key])
+            given.add(plan.key)
     return result
+
+
+def _conflict(plan: Plan) -> IdempotencyConflict:
+    return IdempotencyConflict("this key was used with another body", key=plan.key)
+
+
+def _stop_atomic(plans: Sequence[Plan], known: dict[str, answers.Answer], clash: set[int]) -> None:
+    for plan in plans:
+        if id(plan) in clash:
+            raise _conflict(plan)
+        answer = known[plan.key].outcome() if plan.key in known else None
+        if isinstance(answer, LedgerError):
+            raise answer
 
 
 def again(outcome: Outcome) -> Outcome:

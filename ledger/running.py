@@ -110,6 +110,17 @@ def read(engine: Engine, work: Callable[[Wire], T], session: AnySession | None) 
         return work(Wire(connection))
 
 
+def read_snapshot(engine: Engine, work: Callable[[Wire], T]) -> T:
+    """Do long work that only reads on one unchanging view of the book, without a time-out."""
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        wire = Wire(connection)
+        if wire.is_postgres:
+            wire.run("SET LOCAL statement_timeout = 0")
+            wire.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+        return work(wire)
+
+
 def _may_retry(error: Exception) -> bool:
     return isinstance(error, Redo) or is_transient(error) or is_constraint(error)
 

@@ -6,7 +6,7 @@ One posting is about ten statements of a few microseconds each; below SQLAlchemy
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -76,6 +76,7 @@ class Wire:
 
     def __init__(self, connection: Connection) -> None:
         self.is_postgres = connection.dialect.name == "postgresql"
+        self._connection = connection
         self._cursor: Any = connection.connection.cursor()
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -83,6 +84,17 @@ class Wire:
         self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
         found: list[Row] = self._cursor.fetchall()
         return found
+
+    def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
+        """Run one statement on a cursor of its own and yield its rows without holding them all."""
+        driver: Any = self._connection.connection
+        # A named cursor stays on the server; a plain one would bring the whole book into memory.
+        cursor = driver.cursor(name="ledger_stream") if self.is_postgres else driver.cursor()
+        try:
+            cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
+            yield from cursor
+        finally:
+            cursor.close()
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it touched."""

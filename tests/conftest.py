@@ -80,7 +80,7 @@ class Templates:
 
     def _migrate(self, url: str) -> None:
         with create_app(settings(url, self.folder)).app_context():
-            _interim() if not list(Path("migrations/versions").glob("0001*")) else upgrade()
+            upgrade()
             db.engine.dispose()
 
 
@@ -130,12 +130,3 @@ def _run(url: str, statement: str) -> None:
     with engine.connect() as connection:
         connection.execute(text(statement))
     engine.dispose()
-
-
-def _interim() -> None:
-    from ledger import schema
-    from ledger.base import Base
-
-    with db.engine.begin() as c:
-        schema.create(c)
-        Base.metadata.create_all(c)

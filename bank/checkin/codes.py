@@ -18,13 +18,15 @@ STEP_S = 15
 STEPS_BACK = 2
 STEPS_AHEAD = 1
 """Clocks of two servers may differ a little."""
+ACCEPTED_FOR = timedelta(seconds=STEP_S * (STEPS_BACK + 1))
 STEP_SPACE = 2**25
 LONGEST = 64
 LONGEST_SCANNED = 300
 ACTS = {"A": None, "I": "in", "O": "out"}
 """What a venue code asks for: the server decides, in, or out."""
 
-_ROTATING = re.compile(rf"R{GENERATION}([0-9A-Z]{{8}})([AI0])([0-9A-Z]{{5}})([0-9A-Z]{{16}})\Z")
+_ROTATING = re.compile(rf"R{GENERATION}([0-9A-Z]{{8}})([A10])([0-9A-Z]{{5}})([0-9A-Z]{{16}})\Z")
+_ACT_AS_FOLDED = {fold(act): act for act in ACTS}
 _PASS = re.compile(rf"P{GENERATION}([0-9A-Z]{{8}})([0-9A-Z]{{2}})([0-9A-Z]{{16}})\Z")
 _OURS = re.compile(r"^https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
 
@@ -87,8 +89,7 @@ def read(text: str) -> Venue | Pass:
     if len(token) <= LONGEST:
         venue = _ROTATING.match(token)
         if venue:
-            act = "O" if venue[2] == "0" else "I" if venue[2] == "1" else venue[2]
-            return Venue(venue[1], act, decode(venue[3]), venue[4])
+            return Venue(venue[1], _ACT_AS_FOLDED[venue[2]], decode(venue[3]), venue[4])
         card = _PASS.match(token)
         if card:
             return Pass(card[1], decode(card[2]), card[3])
@@ -119,6 +120,11 @@ def step_of(moment: datetime) -> int:
 def start_of(step: int) -> datetime:
     """Give the moment at which a step begins."""
     return datetime.fromtimestamp(step * STEP_S, tz=UTC)
+
+
+def shown_at(code: Venue, now: datetime) -> datetime:
+    """Give when a venue code was first shown, by what it says itself."""
+    return start_of(_nearest(code.step, step_of(now)))
 
 
 class Keys:

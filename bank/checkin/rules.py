@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bank.communities.rules import Rules
 from bank.errors import Conflict, say
@@ -78,6 +79,13 @@ class Plan:
     starts_at: datetime
     ends_at: datetime
     is_closed: bool = False
+    time_zone: str = "Asia/Shanghai"
+
+    def local_time(self, moment: datetime) -> str:
+        """Say a moment as people there do: the hour, with the day where it is not the activity's."""
+        there = moment.astimezone(ZoneInfo(self.time_zone))
+        same_day = there.date() == self.starts_at.astimezone(ZoneInfo(self.time_zone)).date()
+        return f"{there:%H:%M}" if same_day else f"{there:%Y-%m-%d %H:%M}"
 
     @property
     def minutes(self) -> int:
@@ -156,7 +164,7 @@ def check_window(direction: str, at: datetime, plan: Plan, rules: Rules) -> None
     """
     opens_at = plan.starts_at - timedelta(minutes=rules.check_in_early_minutes)
     if at < opens_at:
-        raise TooEarly(opens=opens_at)
+        raise TooEarly(opens=plan.local_time(opens_at))
     late = timedelta(minutes=rules.check_out_late_minutes if direction == "out" else 0)
     if at > plan.ends_at + late:
         raise TooLate

@@ -101,6 +101,8 @@ def create_gallery() -> Flask:
 
     for endpoint, rule in PAGES.items():
         app.add_url_rule(rule, endpoint, _page, methods=["GET", "POST"])
+    for name in ("check-ins", "x"):
+        app.add_url_rule(f"/{name}", name, _page, methods=["GET", "POST"])
     app.add_url_rule("/gallery/<name>", "gallery", _page, methods=["GET", "POST"])
     _answers(app)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,40 @@ def make_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeUrl
         cluster.drop(url)
 
 
-@pytest.fixture
-def engine(make_url: MakeUrl) -> Iterator[Engine]:
-    """An engine over an empty book."""
-    made = make_engine(make_url())
-    with made.begin() as connection:
-        schema.create(connection)
+@pytest.fixture(scope="session")
+def shared_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
+    """The engines that tests share; facts cannot be removed, so every test has a ledger of its own."""
+    made: dict[str, Engine] = {}
     yield made
-    made.dispose()
+    for engine in made.values():
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_engines: dict[str, Engine],
+) -> Engine:
+    """An engine over a database with the book's tables, shared with the other tests."""
+    name = request.param
+    if name not in shared_engines:
+        url = f"sqlite:///{tmp_path_factory.mktemp('book')}/book.db"
+        if name == "postgresql":
+            url = request.getfixturevalue("postgres_cluster").database()
+        shared_engines[name] = make_engine(url)
+        with shared_engines[name].begin() as connection:
+            schema.create(connection)
+    return shared_engines[name]
+
+
+_ledger_ids = count(10, 10)
+
+
+@pytest.fixture
+def ledger_id() -> int:
+    """A ledger that no other test has; the nine after it are free, too."""
+    return next(_ledger_ids)
 
 
 @pytest.fixture
@@ -54,8 +81,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(engine: Engine, clock: Clock) -> Ledger:
+def book(engine: Engine, ledger_id: int, clock: Clock) -> Ledger:
     """A book with an issuance account, two members and a shop."""
-    made = Ledger(engine, ledger_id=7, clock=clock)
+    made = Ledger(engine, ledger_id, clock)
     open_chart(made)
     return made
