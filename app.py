@@ -16,6 +16,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.credits import notice_views as notices
+from bank.credits import views as credits_desk
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -29,7 +31,7 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members, shop, shop_counter, shop_shelves)
+PAGES = (web, docs, members, credits_desk, notices, shop, shop_counter, shop_shelves)
 """Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()

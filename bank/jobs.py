@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.credits import operations as credits
 from bank.shop import operations as shop
 from bank.web import limits, replay
 
@@ -30,7 +31,13 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def post_credits(session: Session, now: datetime) -> int:
+    """Post what has been on public notice long enough, some hundred in one transaction."""
+    return credits.post_due(session, now=now)
+
+
 JOBS: dict[str, Job] = {
+    "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,

@@ -108,6 +108,27 @@ def _move(session: Session, credit: Credit, before: str, after: str) -> None:
         raise AlreadyAnswered
 
 
+def of_person(session: Session, person_id: int, public_id: str) -> Objection | None:
+    """Give this person's own objection to an item, None for none."""
+    return session.scalar(
+        select(Objection)
+        .join(Credit, Credit.id == Objection.credit_id)
+        .where(Credit.public_id == public_id, Objection.by_person_id == person_id)
+    )
+
+
+def item_of(session: Session, actor: Actor, public_id: str) -> str:
+    """Name the item an objection is about. Raises NotFound."""
+    found = session.scalar(
+        select(Credit.public_id)
+        .join(Objection, Objection.credit_id == Credit.id)
+        .where(Objection.public_id == public_id, Credit.community_id == actor.community_id)
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Credit:
     """Take one's own open objection back; the item goes on where it stood. Raises NotFound and AlreadyAnswered."""
     objection, credit = _open(session, actor, public_id)
