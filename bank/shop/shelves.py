@@ -7,11 +7,11 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from bank import chart, clock, db
+from bank import clock, db
 from bank.errors import Invalid
 from bank.members import login
 from bank.shop import listing, stock
-from bank.shop.schemas import KINDS, ItemForm, KeeperForm, ShopForm, StockForm
+from bank.shop.schemas import ItemForm, KeeperForm, ShopForm, StockForm
 from bank.shop.views import pages
 from bank.web.fields import YesNo, read_form
 from bank.web.i18n import gettext, translate
@@ -103,10 +103,9 @@ def _item_form(given: Any, errors: dict[str, list[str]]) -> str:
     return render_template(
         "shop/new_item.html",
         shops=kept,
+        shop_options=[(shop.public_id, shop.name) for shop in kept],
         given=given,
         errors=texts,
-        kinds=KINDS,
-        units=chart.UNITS,
         pictures=picture_names(),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -10,15 +12,30 @@ from bank import chart, clock, db, qr
 from bank.errors import NotFound
 from bank.members import login
 from bank.members.actor import Actor
+from bank.members.rules import mask_name
 from bank.shop import listing, operations, rules
+from bank.shop.models import Order
 from bank.shop.refusals import VoucherNotFound, WrongShop
 from bank.shop.schemas import KINDS, CancelForm, OrderForm, voucher_url
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
+from bank.web.pages import day
 from ledger import Balance
 
 pages = Blueprint("shop", __name__)
+pages.add_app_template_filter(mask_name)
+pages.add_app_template_filter(rules.show_code)
 PER_PAGE = 60
+
+
+@pages.app_template_filter()
+def bill_line(order: Order) -> str:
+    return rules.bill_line(order.title, order.quantity)
+
+
+@pages.app_template_filter()
+def last_day(order: Order) -> str:
+    return day(order.expires_at - timedelta(seconds=1))
 
 
 @pages.get("/shop")

@@ -199,8 +199,7 @@ def test_no_two_paths_share_a_beancount_name() -> None:
     chance = random.Random(5)
     letters = "aAbBuUdD19-_."
     words = {
-        chance.choice(letters[:10]) + "".join(chance.choices(letters, k=chance.randint(0, 4)))
-        for _ in range(20_000)
+        chance.choice(letters[:10]) + "".join(chance.choices(letters, k=chance.randint(0, 4))) for _ in range(20_000)
     }
     paths = words | {f"{a}:{b}" for a, b in zip(words, sorted(words), strict=True)}
     names = {beancount_name(path) for path in paths}

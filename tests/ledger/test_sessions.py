@@ -74,9 +74,7 @@ def test_a_refusal_leaves_the_callers_transaction_usable(book: Ledger, session: 
     assert again.value.replayed
 
 
-def test_a_refusal_by_a_shared_account_leaves_the_callers_transaction_usable(
-    book: Ledger, session: Any
-) -> None:
+def test_a_refusal_by_a_shared_account_leaves_the_callers_transaction_usable(book: Ledger, session: Any) -> None:
     earn(book, SHOP, 10, session=session)
     with pytest.raises(errors.InsufficientFunds):
         pay(book, SHOP, ANNA, 11, key="too much", session=session)
@@ -85,9 +83,7 @@ def test_a_refusal_by_a_shared_account_leaves_the_callers_transaction_usable(
     assert available(book, ANNA) == 10
 
 
-def test_a_refused_batch_item_leaves_the_others_in_the_callers_transaction(
-    book: Ledger, session: Any
-) -> None:
+def test_a_refused_batch_item_leaves_the_others_in_the_callers_transaction(book: Ledger, session: Any) -> None:
     batch = [("a", txn(ISSUANCE, ANNA, 5)), ("b", txn(BORIS, ANNA, 5)), ("c", txn(ISSUANCE, ANNA, 6))]
     answers = book.post_many(batch, session=session)
     session.commit()

@@ -40,9 +40,7 @@ def forger(tmp_path: Path) -> Iterator[Engine]:
     open_chart(book)
     live_a_little(book)
     with engine.begin() as connection:
-        for (name,) in connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        ).all():
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
     yield engine
     engine.dispose()
@@ -128,9 +126,7 @@ def test_the_hash_covers_every_column_there_is() -> None:
         "resolves_id",
     }
     covered |= {"relates_id", "expires_at", "memo_digest", "nonce", "canonical", "leaf_hash"}
-    assert {
-        column.name for column in next(table for table in TABLES if table.name == "txn").columns
-    } == covered
+    assert {column.name for column in next(table for table in TABLES if table.name == "txn").columns} == covered
 
 
 @pytest.mark.parametrize(
@@ -188,10 +184,7 @@ def test_the_canonical_bytes_of_version_one_never_change() -> None:
         transfers=[("issuance:hall", "member:anna", "MIN", 90)],
         nonce=bytes(16),
     )
-    assert (
-        canonical.leaf_hash(written).hex()
-        == "379a0009a56b286a5042e3a2635fbe8e7e56e2b31494fc6db9c54c2881a008bb"
-    )
+    assert canonical.leaf_hash(written).hex() == "379a0009a56b286a5042e3a2635fbe8e7e56e2b31494fc6db9c54c2881a008bb"
 
 
 def test_findings_are_limited_per_rule(forger: Engine) -> None:

@@ -29,7 +29,7 @@ from bank.shop.refusals import (
 )
 from ledger import Balance
 from ledger.errors import AccountFrozen
-from tests.shop.conftest import Market, credit
+from tests.shop.market import Market, credit
 
 
 def _adopt(market: Market, **settings: int) -> None:
