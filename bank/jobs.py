@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
+from bank.checkin import closing
 from bank.web import limits
 
 Job = Callable[[Session, datetime], int]
@@ -18,7 +19,12 @@ def sweep_tries(session: Session, now: datetime) -> int:
     return limits.sweep(session, now=now)
 
 
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries}
+def close_activities(session: Session, now: datetime) -> int:
+    """Close activities that ended a while ago: the forgetful get the planned end and a look, the absent are noted."""
+    return closing.close_due(session, now=now)
+
+
+JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "close_activities": close_activities}
 """By name, in the order they run; each gives how many things it did."""
 
 

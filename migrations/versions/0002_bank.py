@@ -184,6 +184,7 @@ def upgrade() -> None:
     sa.Column('cancelled_at', Moment(), nullable=True),
     sa.Column('cancel_reason', sa.Text(), nullable=True),
     sa.Column('closed_at', Moment(), nullable=True),
+    sa.CheckConstraint("state <> 'published' OR length(risk_note) > 0", name=op.f('ck_activity_risk_is_told')),
     sa.CheckConstraint("state <> 'published' OR published_at IS NOT NULL", name=op.f('ck_activity_published_at')),
     sa.CheckConstraint("state IN ('draft', 'published', 'cancelled')", name=op.f('ck_activity_state')),
     sa.CheckConstraint('capacity BETWEEN 1 AND 10000', name=op.f('ck_activity_capacity')),
@@ -225,6 +226,9 @@ def upgrade() -> None:
     sa.Column('batch', sa.Text(), nullable=True),
     sa.Column('notice_from', Moment(), nullable=True),
     sa.Column('notice_until', Moment(), nullable=True),
+    sa.Column('due_at', Moment(), nullable=True),
+    sa.Column('held_up', sa.Text(), nullable=True),
+    sa.Column('posting_round', BigId, nullable=False),
     sa.Column('posted_at', Moment(), nullable=True),
     sa.Column('txn_id', Id16(), nullable=True),
     sa.CheckConstraint("evidence_class IN ('A', 'B', 'C')", name=op.f('ck_credit_evidence_class')),
@@ -248,9 +252,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('txn_id', name=op.f('uq_credit_txn_id')),
     sqlite_strict=True
     )
-    op.create_index(op.f('ix_credit_batch'), 'credit', ['batch'], unique=False)
     op.create_index('ix_credit_desk', 'credit', ['community_id', 'state', 'created_at'], unique=False)
-    op.create_index('ix_credit_due', 'credit', ['state', 'notice_until'], unique=False)
+    op.create_index('ix_credit_due', 'credit', ['state', 'due_at'], unique=False)
+    op.create_index('ix_credit_posted', 'credit', ['community_id', 'state', 'posted_at'], unique=False)
     op.create_index('ix_credit_person_day', 'credit', ['person_id', 'happened_on'], unique=False)
 
     op.create_table('message',
@@ -391,14 +395,19 @@ def upgrade() -> None:
     sa.Column('step', sa.Text(), nullable=False),
     sa.Column('at', Moment(), nullable=False),
     sa.Column('by_person_id', BigId, nullable=True),
+    sa.Column('role', sa.Text(), nullable=True),
     sa.Column('amount', BigId, nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('batch', sa.Text(), nullable=True),
+    sa.Column('txn_id', Id16(), nullable=True),
     sa.ForeignKeyConstraint(['by_person_id'], ['person.id'], name=op.f('fk_credit_step_by_person_id'), ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['credit_id'], ['credit.id'], name=op.f('fk_credit_step_credit_id'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_credit_step')),
     sqlite_strict=True
     )
+    op.create_index('ix_credit_step_batch', 'credit_step', ['batch'], unique=False, sqlite_where=sa.text('batch IS NOT NULL'), postgresql_where=sa.text('batch IS NOT NULL'))
     op.create_index(op.f('ix_credit_step_credit_id'), 'credit_step', ['credit_id'], unique=False)
+    _only_added('credit_step')
 
     op.create_table('deed',
     sa.Column('id', BigId, nullable=False),
@@ -440,16 +449,16 @@ def upgrade() -> None:
     sa.Column('answered_at', Moment(), nullable=True),
     sa.Column('answer', sa.Text(), nullable=True),
     sa.CheckConstraint("(state = 'open') = (answered_at IS NULL)", name=op.f('ck_objection_answered')),
-    sa.CheckConstraint("state IN ('open', 'upheld', 'dismissed')", name=op.f('ck_objection_state')),
+    sa.CheckConstraint("state IN ('open', 'upheld', 'dismissed', 'withdrawn')", name=op.f('ck_objection_state')),
     sa.CheckConstraint('answered_by IS NULL OR answered_by <> by_person_id', name=op.f('ck_objection_answered_by_another')),
     sa.ForeignKeyConstraint(['answered_by'], ['person.id'], name=op.f('fk_objection_answered_by'), ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['by_person_id'], ['person.id'], name=op.f('fk_objection_by_person_id'), ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['credit_id'], ['credit.id'], name=op.f('fk_objection_credit_id'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_objection')),
+    sa.UniqueConstraint('credit_id', 'by_person_id', name=op.f('uq_objection_credit_id_by_person_id')),
     sa.UniqueConstraint('public_id', name=op.f('uq_objection_public_id')),
     sqlite_strict=True
     )
-    op.create_index(op.f('ix_objection_credit_id'), 'objection', ['credit_id'], unique=False)
     op.create_index('uq_objection_open', 'objection', ['credit_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
 
     op.create_table('scan_event',
@@ -480,6 +489,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_scan_event_attendance', 'scan_event', ['activity_id', 'person_id', 'happened_at'], unique=False)
     op.create_index('ix_scan_event_device', 'scan_event', ['activity_id', 'device'], unique=False)
+    _only_added('scan_event')
 
     op.create_table('sign_up',
     sa.Column('id', BigId, nullable=False),
@@ -502,3 +512,22 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     raise NotImplementedError("facts are never dropped: restore a backup instead")
+
+
+def _only_added(table: str) -> None:
+    """Let rows be added and nothing else, whoever asks."""
+    if op.get_bind().dialect.name == 'postgresql':
+        for suffix, event in (('row', f'BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW'), ('all', f'BEFORE TRUNCATE ON {table}')):
+            op.execute(f'CREATE TRIGGER {table}_refuse_{suffix} {event} EXECUTE FUNCTION ledger_refuse()')
+            op.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_refuse_{suffix}')
+        return
+    for event in ('update', 'delete'):
+        op.execute(
+            f"CREATE TRIGGER {table}_refuse_{event} BEFORE {event.upper()} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'the ledger refuses {event} on {table}'); END"
+        )
+    op.execute(
+        f"CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) "
+        f"BEGIN SELECT RAISE(ABORT, 'the ledger refuses replace on {table}'); END"
+    )

@@ -134,9 +134,7 @@ def _answers(app: Flask) -> None:
                 detail="请扫居民卡或手机上的“我的码”",
                 sound="error",
             ), 409
-        status = (
-            "already" if sum(a["card"] == asked["card"] for a, _ in app.scans) > 1 else asked["direction"]
-        )  # type: ignore[attr-defined]
+        status = "already" if sum(a["card"] == asked["card"] for a, _ in app.scans) > 1 else asked["direction"]  # type: ignore[attr-defined]
         return jsonify(
             ok=True,
             status=status,

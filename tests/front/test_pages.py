@@ -93,9 +93,7 @@ def test_a_landing_needs_four_requests(open_page: Callable[..., Any], gallery: A
     assert len(outside) <= 4, outside
 
 
-def test_a_landing_presses_its_button_only_for_the_signed_in(
-    open_page: Callable[..., Any], gallery: Any
-) -> None:
+def test_a_landing_presses_its_button_only_for_the_signed_in(open_page: Callable[..., Any], gallery: Any) -> None:
     watched = open_page("/s/R1ABC?auto=1&as=nobody")
     watched.page.wait_for_load_state("networkidle")
     assert watched.page.url.endswith("as=nobody")

@@ -157,7 +157,5 @@ def test_a_whole_landing_weighs_at_most_25_kilobytes() -> None:
 def test_error_pages_render_for_a_stranger(template: str) -> None:
     app = create_gallery()
     with app.test_request_context("/lost?as=nobody"):
-        html = render_template(
-            template, status=404, title="没有找到", detail="请检查地址。", code="not_found"
-        )
+        html = render_template(template, status=404, title="没有找到", detail="请检查地址。", code="not_found")
     assert "app.css" in html

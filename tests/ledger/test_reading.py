@@ -96,9 +96,7 @@ def test_a_page_may_have_one_to_five_hundred_entries(book: Ledger) -> None:
     assert book.statement(ANNA, UNIT, limit=1).items == book.statement(ANNA, UNIT, limit=MAX_PAGE).items == ()
 
 
-def test_a_transaction_is_found_by_its_id_in_its_ledger_only(
-    book: Ledger, engine: Engine, ledger_id: int
-) -> None:
+def test_a_transaction_is_found_by_its_id_in_its_ledger_only(book: Ledger, engine: Engine, ledger_id: int) -> None:
     receipt = book.post(txn(ISSUANCE, ANNA, 60, memo="reading aloud"), key="k")
     found = book.transaction(receipt.txn_id)
     assert (found.transfers, found.recorded_at, found.nonce) == (
