@@ -17,6 +17,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
 from bank.members import login
+from bank.activities import views as activities
+from bank.checkin import venue_views as venue
+from bank.checkin import views as checkin
 from bank.members import views as members
 from bank.models import metadata
 from bank.web import api as web_api
@@ -26,7 +29,7 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members)
+PAGES = (web, docs, members, activities, checkin, venue)
 
 csrf = CSRFProtect()
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from bank.activities import operations as activities
@@ -90,7 +90,7 @@ def call_off(session: Session, who: Actor, public_id: str, *, reason: str, now: 
     return activity
 
 
-def _is_due(session: Session, row: Row[Any], now: datetime) -> bool:
+def _is_due(session: Session, row: Any, now: datetime) -> bool:
     rules = communities.rules_on(session, row.community_id, local_day(row.starts_at, row.time_zone))
     return bool(row.ends_at + timedelta(minutes=rules.auto_close_after_minutes) <= now)
 
