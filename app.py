@@ -16,10 +16,10 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
-from bank.members import login
 from bank.activities import views as activities
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
+from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
 from bank.web import api as web_api
