@@ -19,6 +19,8 @@ from bank import api, cli, db
 from bank.activities import views as activities
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
+from bank.credits import notice_views as notices
+from bank.credits import views as credits_desk
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -29,7 +31,7 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members, activities, checkin, venue)
+PAGES = (web, docs, members, credits_desk, notices, activities, checkin, venue)
 
 csrf = CSRFProtect()
 

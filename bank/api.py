@@ -2,6 +2,7 @@
 
 from bank.activities.api import api as activities
 from bank.checkin.api import api as checkin
+from bank.credits.api import api as notices
 from bank.members.api import api as tokens
 
-BLUEPRINTS = (tokens, activities, checkin)
+BLUEPRINTS = (tokens, notices, activities, checkin)

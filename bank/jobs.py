@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import closing
+from bank.credits import operations as credits
 from bank.web import limits
 
 Job = Callable[[Session, datetime], int]
@@ -24,14 +25,29 @@ def close_activities(session: Session, now: datetime) -> int:
     return closing.close_due(session, now=now)
 
 
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "close_activities": close_activities}
+def post_credits(session: Session, now: datetime) -> int:
+    """Post what has been on public notice long enough, some hundred in one transaction."""
+    return credits.post_due(session, now=now)
+
+
+MOST_ROUNDS = 200
+JOBS: dict[str, Job] = {
+    "sweep_tries": sweep_tries,
+    "close_activities": close_activities,
+    "post_credits": post_credits,
+}
 """By name, in the order they run; each gives how many things it did."""
 
 
 def run_due(now: datetime) -> dict[str, int]:
-    """Run every job in a write of its own; give what each did."""
+    """Run every job in writes of its own, again until it finds nothing to do; give what each did."""
     done: dict[str, int] = {}
     for name, job in JOBS.items():
-        with db.unit_of_work() as session:
-            done[name] = job(session, now)
+        done[name] = 0
+        for _ in range(MOST_ROUNDS):
+            with db.unit_of_work() as session:
+                did = job(session, now)
+            done[name] += did
+            if not did:
+                break
     return done

@@ -46,6 +46,15 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
     return {row.id: Case(*row) for row in rows}
 
 
+def ids_of(session: Session, community_id: int, public_ids: Collection[str]) -> list[int]:
+    """Give the ids of credits of a community, in the order named; what does not exist there is left out."""
+    rows = session.execute(
+        select(Credit.public_id, Credit.id).where(Credit.community_id == community_id, Credit.public_id.in_(public_ids))
+    )
+    found = {public_id: id_ for public_id, id_ in rows}  # noqa: C416 -- a Row is no pair to dict()
+    return [found[public_id] for public_id in public_ids if public_id in found]
+
+
 def lock_people(session: Session, person_ids: Iterable[int]) -> None:
     """Let one decision at a time count a person's day and balance; on SQLite the write lock does that already."""
     if session.get_bind().dialect.name == "postgresql":

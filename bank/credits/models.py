@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -144,6 +144,7 @@ class Objection(Base):
         CheckConstraint("state IN ('open', 'upheld', 'dismissed', 'withdrawn')", name="state"),
         CheckConstraint("(state = 'open') = (answered_at IS NULL)", name="answered"),
         CheckConstraint("answered_by IS NULL OR answered_by <> by_person_id", name="answered_by_another"),
+        UniqueConstraint("credit_id", "by_person_id"),
         Index(
             "uq_objection_open",
             "credit_id",
@@ -155,7 +156,7 @@ class Objection(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(unique=True)
-    credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"), index=True)
+    credit_id: Mapped[int] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"))
     by_person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
     reason: Mapped[str]
     state: Mapped[str] = mapped_column(default="open")

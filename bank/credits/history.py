@@ -1,0 +1,144 @@
+"""The whole story of a credit, for whoever may see it: steps with names and capacities, notice, objections, book."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bank.communities.models import RuleVersion
+from bank.credits import flags, rules
+from bank.credits.models import Credit, CreditStep, Objection
+from bank.errors import NotFound
+from bank.members.models import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One step as it is told; `by` is None where the bank itself acted, or a resident who stays unnamed."""
+
+    step: str
+    at: datetime
+    by: str | None
+    role: str | None
+    amount: int | None
+    reason: str | None
+    txn_id: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """An objection, without who raised it."""
+
+    public_id: str
+    reason: str
+    state: str
+    created_at: datetime
+    answer_due_at: datetime
+    answered_at: datetime | None
+    answered_by: str | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything behind one credit. `flags` are marked sentences with their facts."""
+
+    credit: Credit
+    proposed_by: str
+    steps: Sequence[Told]
+    flags: Sequence[tuple[str, dict[str, Any]]]
+    rules_number: int
+    rules_since: date | None
+    notice_from: datetime | None
+    notice_until: datetime | None
+    objections: Sequence[Doubted]
+    txn_id: uuid.UUID | None
+    reversal_id: uuid.UUID | None
+    final_reason: str | None
+
+
+def explain(session: Session, credit: Credit) -> Explanation:
+    """Tell a credit's story in four statements; the caller decides who may read it."""
+    steps = _steps(session, credit.id)
+    proposer = session.get_one(Person, credit.proposed_by).name
+    since = session.scalar(
+        select(RuleVersion.effective_on).where(
+            RuleVersion.community_id == credit.community_id, RuleVersion.number == credit.rules_number
+        )
+    )
+    reversal = next((step.txn_id for step in reversed(steps) if step.step == "reversed"), None)
+    return Explanation(
+        credit=credit,
+        proposed_by=proposer,
+        steps=steps,
+        flags=[flags.sentence_of(flag) for flag in credit.flags],
+        rules_number=credit.rules_number,
+        rules_since=since,
+        notice_from=credit.notice_from,
+        notice_until=credit.notice_until,
+        objections=_objections(session, credit.id),
+        txn_id=credit.txn_id,
+        reversal_id=reversal,
+        final_reason=rules.FINAL.get(credit.state),
+    )
+
+
+def of_txn(session: Session, txn_id: uuid.UUID) -> Credit | None:
+    """Find the credit behind a posting, or behind the reversal of one; None for other transactions."""
+    found = session.scalar(select(Credit).where(Credit.txn_id == txn_id))
+    if found is not None:
+        return found
+    return session.scalar(
+        select(Credit).join(CreditStep, CreditStep.credit_id == Credit.id).where(CreditStep.txn_id == txn_id).limit(1)
+    )
+
+
+def with_public_id(session: Session, community_id: int, public_id: str) -> Credit:
+    """Find a credit of a community. Raises NotFound."""
+    found = session.scalar(select(Credit).where(Credit.public_id == public_id, Credit.community_id == community_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _steps(session: Session, credit_id: int) -> list[Told]:
+    rows = session.execute(
+        select(
+            CreditStep.step,
+            CreditStep.at,
+            Person.name,
+            CreditStep.role,
+            CreditStep.amount,
+            CreditStep.reason,
+            CreditStep.txn_id,
+        )
+        .outerjoin(Person, Person.id == CreditStep.by_person_id)
+        .where(CreditStep.credit_id == credit_id)
+        .order_by(CreditStep.id)
+    )
+    return [Told(*row) for row in rows]
+
+
+def _objections(session: Session, credit_id: int) -> list[Doubted]:
+    rows = session.execute(
+        select(
+            Objection.public_id,
+            Objection.reason,
+            Objection.state,
+            Objection.created_at,
+            Objection.answer_due_at,
+            Objection.answered_at,
+            Person.name,
+            Objection.answer,
+        )
+        .outerjoin(Person, Person.id == Objection.answered_by)
+        .where(Objection.credit_id == credit_id)
+        .order_by(Objection.id)
+    )
+    return [Doubted(*row) for row in rows]

@@ -1,0 +1,64 @@
+"""What a decision, an objection and its answer must hold, and how notices are shown."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from bank.credits.rules import REASONS
+from bank.web.api import PageQuery
+from bank.web.fields import Choice, Day, Int, Moment, StrictSchema, Words
+
+LONGEST_IDS = 500 * 16
+
+
+class DecisionSchema(StrictSchema):
+    """A tap at the desk: which items, what is decided, and why."""
+
+    ids = Words(most=LONGEST_IDS, required=True)
+    decision = Choice(("approve", "reject"), required=True)
+    amount = Int(most=24 * 60, load_default=None)
+    why = Choice(tuple(REASONS), load_default=None)
+    words = Words(most=200, load_default=None)
+
+
+class ReasonSchema(StrictSchema):
+    """Why, in words."""
+
+    reason = Words(most=500, lines=True, required=True)
+
+
+class AnswerSchema(StrictSchema):
+    """The written answer to an objection."""
+
+    verdict = Choice(("upheld", "dismissed"), required=True)
+    answer = Words(most=500, lines=True, required=True)
+
+
+class NoticeQuery(PageQuery):
+    """Query of the public list."""
+
+    community = Words(most=40, load_default=None)
+
+
+class NoticeSchema(Schema):
+    """An item on public notice, or posted in the last days; the name is masked unless its owner agreed to be named."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    happened_on = Day(required=True)
+    unit = fields.String(required=True, validate=validate.OneOf(("MIN", "PTS")))
+    amount = fields.Integer(required=True)
+    evidence_class = fields.String(required=True, validate=validate.OneOf(("A", "B", "C")))
+    notice_until = Moment(allow_none=True, required=True)
+    state = fields.String(required=True, validate=validate.OneOf(("in_notice", "objected", "posted")))
+
+
+class ObjectionSchema(Schema):
+    """An objection as its author sees it."""
+
+    id = fields.String(attribute="public_id", required=True)
+    state = fields.String(required=True)
+    reason = fields.String(required=True)
+    created_at = Moment(required=True)
+    answer_due_at = Moment(required=True)

@@ -1,0 +1,95 @@
+"""Words for states, steps and evidence, marked for translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bank.errors import say
+
+STATES: Mapping[str, str] = {
+    "submitted": say("待审核"),
+    "second_review": say("待复核"),
+    "in_notice": say("公示中"),
+    "objected": say("有异议，暂停"),
+    "posted": say("已入账"),
+    "refused": say("未通过"),
+    "reversed": say("已冲正"),
+    "void": say("已作废"),
+}
+STEPS: Mapping[str, str] = {
+    "proposed": say("提交"),
+    "approved": say("审核通过"),
+    "second_approved": say("复核通过"),
+    "refused": say("退回"),
+    "undone": say("撤销"),
+    "objected": say("有居民提出异议"),
+    "upheld": say("异议成立"),
+    "dismissed": say("异议不成立"),
+    "withdrawn": say("异议撤回"),
+    "posted": say("入账"),
+    "reversed": say("冲正"),
+    "voided": say("作废"),
+    "reopened": say("重新打开"),
+}
+ROLES: Mapping[str, str] = {
+    "coordinator": say("协调员"),
+    "second_approver": say("复核员"),
+    "panel": say("评议员"),
+}
+OBJECTIONS: Mapping[str, str] = {
+    "open": say("待答复"),
+    "upheld": say("异议成立"),
+    "dismissed": say("异议不成立"),
+    "withdrawn": say("异议撤回"),
+}
+CLASSES: Mapping[str, str] = {
+    "A": say("信用时长（签到签退都有记录）"),
+    "B": say("见证时长（有见证人）"),
+    "C": say("荣誉时长（事后补记，不能兑换）"),
+}
+DEED_CLASSES: Mapping[str, str] = {
+    "B": say("有邻居推荐或照片"),
+    "C": say("本人申报"),
+}
+VIAS: Mapping[str, str] = {
+    "screen": say("扫活动码"),
+    "digits": say("输入六位数字"),
+    "card": say("工作人员扫卡"),
+    "manual": say("工作人员登记"),
+}
+_EVIDENCE: Mapping[str, str] = {
+    "place": say("地点"),
+    "starts_at": say("计划开始"),
+    "ends_at": say("计划结束"),
+    "checked_in_at": say("签到"),
+    "via_in": say("签到方式"),
+    "checked_out_at": say("签退"),
+    "via_out": say("签退方式"),
+    "planned_minutes": say("计划时长"),
+    "scanned_minutes": say("签到到签退"),
+    "rounding_minutes": say("取整少计"),
+    "story": say("经过"),
+}
+
+
+def evidence_of(evidence: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Give the lines of evidence worth reading: (marked name, how to show it, value).
+
+    Shown as `moment`, `minutes`, `say` (a marked sentence) or `text`.
+    """
+    return [(name, *_shown(key, evidence[key])) for key, name in _EVIDENCE.items() if evidence.get(key) is not None]
+
+
+def _shown(key: str, value: Any) -> tuple[str, Any]:
+    if key.endswith("_at"):
+        try:
+            return "moment", datetime.fromisoformat(str(value))
+        except ValueError:
+            return "text", str(value)
+    if key.endswith("_minutes"):
+        return "minutes", value
+    if key.startswith("via_"):
+        return "say", VIAS.get(str(value), str(value))
+    return "text", str(value)
