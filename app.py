@@ -19,6 +19,8 @@ from bank import api, cli, db
 from bank.activities import views as activities
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
+from bank.checkin.rules import FLAG_SENTENCES
+from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.members import login
@@ -59,6 +61,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    flags.know(FLAG_SENTENCES)
     cli.init(app)
     return app
 

@@ -12,13 +12,13 @@ from bank import clock, db, qr
 from bank.activities import operations as activities
 from bank.activities.models import Activity
 from bank.activities.operations import PUBLIC_ID
-from bank.activities.schemas import ReasonSchema
+from bank.activities.schemas import CancellationSchema
 from bank.activities.views import span
 from bank.checkin import attempts, claims, closing, codes, roster, shown, venue
 from bank.checkin import operations as checkin
 from bank.checkin.codes import CodeInvalid, Pass
 from bank.checkin.recording import Outcome
-from bank.checkin.schemas import CardScanSchema, EntrySchema
+from bank.checkin.schemas import CardScanSchema, EntrySchema, VoidSchema
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login
 from bank.members import operations as members
@@ -117,7 +117,7 @@ def enter(public_id: str) -> ResponseReturnValue:
 
 @pages.post("/activities/<public_id>/scans/<scan_uuid>/void")
 def void_scan(public_id: str, scan_uuid: str) -> ResponseReturnValue:
-    given = read_form(ReasonSchema, request.form)
+    given = read_form(VoidSchema, request.form)
     checkin.void_scan(
         db.session(),
         login.actor(),
@@ -140,7 +140,7 @@ def cancel(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     activity = _mine(public_id)
     try:
-        given = read_form(ReasonSchema, request.form)
+        given = read_form(CancellationSchema, request.form)
     except Invalid as refusal:
         return _cancel_page(activity, {name: translate(texts[0]) for name, texts in refusal.errors.items()}), 422
     closing.call_off(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now())
