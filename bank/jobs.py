@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
-from bank.credits import operations as credits
+from bank.checkin import closing
+from bank.credits import operations as credits_
 from bank.shop import operations as shop
 from bank.web import limits, replay
 
@@ -26,17 +27,26 @@ def sweep_answers(session: Session, now: datetime) -> int:
     return replay.sweep(session, now=now)
 
 
+def close_activities(session: Session, now: datetime) -> int:
+    """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
+    over = closing.due(session, now=now)
+    for activity_id in over:
+        closing.close(session, activity_id, now=now)
+    return len(over)
+
+
+def post_credits(session: Session, now: datetime) -> int:
+    """Post the credits whose public notice ended without an objection."""
+    return credits_.post_due(session, now=now)
+
+
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
 
 
-def post_credits(session: Session, now: datetime) -> int:
-    """Post what has been on public notice long enough, some hundred in one transaction."""
-    return credits.post_due(session, now=now)
-
-
 JOBS: dict[str, Job] = {
+    "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "sweep_tries": sweep_tries,

@@ -20,7 +20,6 @@ from bank.members.models import Person
 from bank.qr import new_public_id
 from bank.web.fields import rfc3339
 
-
 LATE_EVIDENCE: rules.Flag = {"code": "late_evidence", "facts": {}}
 
 
