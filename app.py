@@ -16,11 +16,13 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.board import views as board
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.passbook import views as passbook
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
@@ -31,7 +33,7 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members, credits_desk, notices, shop, shop_counter, shop_shelves)
+PAGES = (web, docs, members, credits_desk, notices, shop, shop_counter, shop_shelves, passbook, board)
 """Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()

@@ -8,7 +8,7 @@ from bank import clock, db
 from bank.credits import notices, objections
 from bank.credits.models import Objection
 from bank.credits.notice_views import begin_objection
-from bank.credits.schemas import NoticeQuery, NoticeSchema, ObjectionSchema, ObjectionReasonSchema
+from bank.credits.schemas import NoticeQuery, NoticeSchema, ObjectionReasonSchema, ObjectionSchema
 from bank.members import login
 from bank.web.api import blueprint, page_schema
 from bank.web.app import reads_first
