@@ -222,8 +222,7 @@ def _debts(desk: Desk, legs: Sequence[Leg], now_us: int) -> dict[Id, AccountRef]
     refs = {ref.id: ref for leg in legs for ref in (leg.debit, leg.credit)}
     slots = lock(desk.wire, desk.ledger_id, refs, locks_all=True)
     return {
-        key: _sub_account(desk, refs[key], grammar.DEBT, accounts.DEBT_TERMS, now_us)
-        for key in shortfalls(slots, legs)
+        key: _sub_account(desk, refs[key], grammar.DEBT, accounts.DEBT_TERMS, now_us) for key in shortfalls(slots, legs)
     }
 
 

@@ -61,9 +61,7 @@ class Model:
         self.answers: dict[str, tuple[Any, Answer]] = {}
         self.txns: list[ModelTxn] = []
 
-    def open(
-        self, path: str, unit: str, floor: int | None, ceiling: int | None, *, is_shared: bool = False
-    ) -> None:
+    def open(self, path: str, unit: str, floor: int | None, ceiling: int | None, *, is_shared: bool = False) -> None:
         self.accounts.setdefault((path, unit), ModelAccount(floor, ceiling, is_shared))
 
     def freeze(self, pair: Pair, is_frozen: bool) -> None:

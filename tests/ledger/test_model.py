@@ -174,9 +174,7 @@ class BookMachine(RuleBasedStateMachine):
         self.command(
             way,
             lambda model: model.capture(key, place, to, amount),
-            lambda book, session: book.ledger.capture(
-                book.ids[place], to, amount, key=key, actor="p", session=session
-            ),
+            lambda book, session: book.ledger.capture(book.ids[place], to, amount, key=key, actor="p", session=session),
         )
 
     @precondition(lambda self: self.model.txns)
@@ -216,8 +214,7 @@ class BookMachine(RuleBasedStateMachine):
     @invariant()
     def balances_agree(self) -> None:
         wanted = {
-            pair: (account.balance, account.held, len(account.entries))
-            for pair, account in self.model.accounts.items()
+            pair: (account.balance, account.held, len(account.entries)) for pair, account in self.model.accounts.items()
         }
         for book in self.books:
             found = book.ledger.balances([path for path, _unit in wanted])

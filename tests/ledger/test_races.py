@@ -134,9 +134,7 @@ def test_a_hold_is_resolved_by_one_of_many(run: Run, book: Ledger, engine: Engin
 def test_the_first_holds_of_an_account_open_one_sub_account(run: Run, book: Ledger, engine: Engine) -> None:
     """Guard: UNIQUE(ledger_id, path, unit), with ON CONFLICT DO NOTHING under the owner's lock."""
     earn(book, ANNA, 100)
-    holds = [
-        {"verb": "hold", "debit": ANNA, "amount": 5, "times": 4, "key": f"{who}:{{}}"} for who in range(4)
-    ]
+    holds = [{"verb": "hold", "debit": ANNA, "amount": 5, "times": 4, "key": f"{who}:{{}}"} for who in range(4)]
     assert run(book, engine, holds) == {"posted": 16}
     assert book.balance(ANNA, UNIT).held == 80
     assert book.verify().ok
@@ -195,9 +193,7 @@ def test_without_lock_order_opposite_transfers_deadlock(run: Run, book: Ledger, 
 
 @postgresql_only
 @pytest.mark.parametrize("unguarded", [NO_KEY], indirect=True)
-def test_without_the_primary_key_of_idempotency_twins_happen_twice(
-    run: Run, unguarded: tuple[Ledger, Engine]
-) -> None:
+def test_without_the_primary_key_of_idempotency_twins_happen_twice(run: Run, unguarded: tuple[Ledger, Engine]) -> None:
     book, engine = unguarded
     run(book, engine, twins(5), broken="slow")
     assert available(book, ANNA) > 25
@@ -216,9 +212,7 @@ def test_without_row_lock_and_unique_link_a_transaction_is_reversed_twice(
 
 @postgresql_only
 @pytest.mark.parametrize("unguarded", [NO_LINK], indirect=True)
-def test_without_row_lock_and_unique_link_a_hold_is_resolved_twice(
-    run: Run, unguarded: tuple[Ledger, Engine]
-) -> None:
+def test_without_row_lock_and_unique_link_a_hold_is_resolved_twice(run: Run, unguarded: tuple[Ledger, Engine]) -> None:
     book, engine = unguarded
     earn(book, ANNA, 100)
     held = book.hold(ANNA, UNIT, 40, expires_at=None, key="h1", actor="p")
