@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
 from bank.activities import views as activities
+from bank.board import views as board
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.checkin.rules import FLAG_SENTENCES
@@ -26,6 +27,10 @@ from bank.credits import views as credits_desk
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.passbook import views as passbook
+from bank.shop import counter as shop_counter
+from bank.shop import shelves as shop_shelves
+from bank.shop import views as shop
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -33,7 +38,22 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members, credits_desk, notices, activities, checkin, venue)
+PAGES = (
+    web,
+    docs,
+    members,
+    credits_desk,
+    notices,
+    activities,
+    checkin,
+    venue,
+    shop,
+    shop_counter,
+    shop_shelves,
+    passbook,
+    board,
+)
+"""Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()
 
@@ -55,8 +75,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     headers.init(app)
     pages.init(app)
-    for slice_pages in PAGES:
-        app.register_blueprint(slice_pages.pages)
+    for blueprint in dict.fromkeys(module.pages for module in PAGES):
+        app.register_blueprint(blueprint)
     root = web_api.init(app)
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)

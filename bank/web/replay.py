@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Response, g, request
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.errors import Conflict, Invalid, say
@@ -16,6 +18,7 @@ from bank.web.models import RequestKey
 from bank.web.who import viewer
 
 LONGEST_KEY = 200
+KEPT_FOR = timedelta(days=3)
 KEPT_HEADERS = ("Content-Type", "Location")
 
 
@@ -102,6 +105,14 @@ def open_slot() -> Slot:
     opened = Slot(who.person_id if who else None, key, _request_hash() if who else b"")
     g.replay_slot = opened
     return opened
+
+
+def sweep(session: Session, *, now: datetime) -> int:
+    """Delete answers older than three days; give how many."""
+    gone = session.execute(
+        delete(RequestKey).where(RequestKey.created_at < now - KEPT_FOR).returning(RequestKey.person_id)
+    )
+    return len(gone.all())
 
 
 def slot() -> Slot:
