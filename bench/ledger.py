@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ledger import Ledger, Transfer, Txn, schema
 from ledger.engine import make_engine
 from ledger.wire import Wire
-from ledger.writing import _DAILY, _ENTRIES, _KEYS, _TRANSFERS, _TXNS, _UPDATE
+from ledger.writing import _DAILY, _ENTRIES, _KEYS, _TRANSFERS, _TXNS, _UPDATE, _UPDATE_MANY
 from tests.postgres import DURABLE, Cluster, start
 
-ROUNDS = 7
-POSTS = 300
+ROUNDS = 5
+POSTS = 200
 BATCH = 100
-BATCHES = 6
+BATCHES = 3
 MEMBERS = 200
 TODAY = date(2026, 3, 2)
 
@@ -63,7 +63,8 @@ class Raw:
         wire = self.wire
         now = wire.us_in(time.time_ns() // 1000)
         day = wire.day_in(TODAY)
-        keys, txns, transfers, entries, daily, updates = [], [], [], [], [], []
+        keys, txns, transfers, entries = [], [], [], []
+        moved: dict[Any, int] = {}
         noise = os.urandom(32)
         for number in numbers:
             txn_id = wire.id_in(uuid.uuid4().bytes)
@@ -75,15 +76,17 @@ class Raw:
             for account, delta in ((debit, -5), (credit, 5)):
                 self.seqs[account] += 1
                 entries.append((1, account, self.seqs[account], txn_id, 1, delta, 0, day, now))
-                daily.append((1, account, day, 5, 0))
-                updates.append((5, 0, 0, 1, now, 1, account))
+                moved[account] = moved.get(account, 0) + 1
         wire.insert(_KEYS, keys)
         wire.insert(_TXNS, txns)
         wire.insert(_TRANSFERS, transfers)
-        wire.run_many(_UPDATE, updates)
+        updates = [(5 * times, 0, 0, times, now, 1, account) for account, times in moved.items()]
+        if wire.is_postgres:
+            wire.run(_UPDATE_MANY, [list(column) for column in zip(*updates, strict=True)])
+        else:
+            wire.run_many(_UPDATE, updates)
         wire.insert(_ENTRIES, entries)
-        merged = {row[1]: (*row[:3], 5, 0) for row in daily}
-        wire.insert(_DAILY, list(merged.values()))
+        wire.insert(_DAILY, [(1, account, day, 5 * times, 0) for account, times in moved.items()])
 
     def post_many(self, first: int) -> None:
         """Write a batch in one transaction."""
