@@ -16,8 +16,11 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
+from bank.deeds import rules as deed_rules
+from bank.deeds import views as deeds
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -28,7 +31,8 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, members, credits_desk, notices)
+PAGES = (web, members, credits_desk, notices, deeds)
+FLAGS = (deed_rules,)
 
 csrf = CSRFProtect()
 
@@ -50,6 +54,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     headers.init(app)
     pages.init(app)
+    for slice_rules in FLAGS:
+        flags.know(slice_rules.FLAG_SENTENCES)
     for slice_pages in PAGES:
         app.register_blueprint(slice_pages.pages)
     root = web_api.init(app)

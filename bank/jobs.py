@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from bank import db
 from bank.credits import operations as credits
+from bank.deeds import operations as deeds
 from bank.web import limits
 
 Job = Callable[[Session, datetime], int]
@@ -24,8 +25,13 @@ def post_credits(session: Session, now: datetime) -> int:
     return credits.post_due(session, now=now)
 
 
+def forget_photos(session: Session, now: datetime) -> int:
+    """Delete photos of deeds that were decided and published long ago."""
+    return deeds.forget_photos(session, now=now)
+
+
 MOST_ROUNDS = 200
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "post_credits": post_credits}
+JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "post_credits": post_credits, "forget_photos": forget_photos}
 """By name, in the order they run; each gives how many things it did."""
 
 
