@@ -19,10 +19,13 @@ bench: ## measure, and print ratios taken in the same run
 format: ## put the code in the house's format
 	@$(PYTHON) dev.py format
 
+words: ## gather the sentences to translate, and compile the catalogue
+	@$(PYTHON) dev.py words
+
 lock: ## renew the lock files from pyproject.toml
 	@$(PYTHON) dev.py lock
 
 clean: ## remove the environment and caches (your data in ./data stays)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test check bench format words lock clean

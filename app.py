@@ -16,6 +16,11 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.activities import views as activities
+from bank.board import views as board
+from bank.checkin import rules as checkin_rules
+from bank.checkin import venue_views as venue
+from bank.checkin import views as checkin
 from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
@@ -24,15 +29,34 @@ from bank.deeds import views as deeds
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.passbook import views as passbook
+from bank.shop import counter as shop_counter
+from bank.shop import shelves as shop_shelves
+from bank.shop import views as shop
 from bank.web import api as web_api
-from bank.web import errors, headers, i18n, pages
+from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
 from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, members, credits_desk, notices, deeds)
-FLAGS = (deed_rules,)
+PAGES = (
+    web,
+    docs,
+    members,
+    credits_desk,
+    notices,
+    activities,
+    checkin,
+    venue,
+    shop,
+    shop_counter,
+    shop_shelves,
+    passbook,
+    board,
+    deeds,
+)
+"""Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()
 
@@ -54,13 +78,14 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     errors.init(app)
     headers.init(app)
     pages.init(app)
-    for slice_rules in FLAGS:
-        flags.know(slice_rules.FLAG_SENTENCES)
-    for slice_pages in PAGES:
-        app.register_blueprint(slice_pages.pages)
+    for blueprint in dict.fromkeys(module.pages for module in PAGES):
+        app.register_blueprint(blueprint)
     root = web_api.init(app)
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
+    docs.finish(root)
+    for rules in (checkin_rules, deed_rules):
+        flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
     return app
 

@@ -109,6 +109,19 @@ def bench(arguments: Sequence[str]) -> None:
     sh(PYTHON, "-m", "bench", *arguments)
 
 
+def words(_arguments: Sequence[str]) -> None:
+    """Gather the sentences of the source, put them into the English catalogue, and compile it."""
+    ensure("test")
+    pybabel, po = BIN / "pybabel", ROOT / "translations" / "en" / "LC_MESSAGES" / "messages.po"
+    pot = ROOT / "translations" / "messages.pot"
+    sh(pybabel, "-q", "extract", "-F", "translations/babel.cfg", "-k", "say", "--no-location", "--sort-output",
+       "-o", pot, ".")  # fmt: skip
+    sh(pybabel, "-q", "update", "-i", pot, "-o", po, "-l", "en", "--no-fuzzy-matching", "--ignore-obsolete",
+       "--ignore-pot-creation-date", "--width=120")  # fmt: skip
+    sh(pybabel, "-q", "compile", "-i", po, "-o", po.with_suffix(".mo"))
+    pot.unlink()
+
+
 def lock(_arguments: Sequence[str]) -> None:
     options = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q"
     for name, extra in (("run", []), ("test", ["--group", "test"])):
@@ -122,6 +135,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "check": check,
     "format": format_code,
     "bench": bench,
+    "words": words,
     "lock": lock,
 }
 

@@ -8,11 +8,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from bank import db
-from bank.credits import operations as credits
+from bank.checkin import closing
+from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
-from bank.web import limits
+from bank.shop import operations as shop
+from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
+MOST_ROUNDS = 10_000
 
 
 def sweep_tries(session: Session, now: datetime) -> int:
@@ -20,9 +23,24 @@ def sweep_tries(session: Session, now: datetime) -> int:
     return limits.sweep(session, now=now)
 
 
+def sweep_answers(session: Session, now: datetime) -> int:
+    """Forget answers that nobody will ask for again."""
+    return replay.sweep(session, now=now)
+
+
+def close_activities(session: Session, now: datetime) -> int:
+    """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
+    return closing.close_due(session, now=now)
+
+
 def post_credits(session: Session, now: datetime) -> int:
-    """Post what has been on public notice long enough, some hundred in one transaction."""
-    return credits.post_due(session, now=now)
+    """Post the credits whose public notice ended without an objection."""
+    return credits_.post_due(session, now=now)
+
+
+def lapse_vouchers(session: Session, now: datetime) -> int:
+    """Give back the hours and stock of a voucher whose last day is over."""
+    return shop.lapse_due(session, now=now)
 
 
 def forget_photos(session: Session, now: datetime) -> int:
@@ -30,20 +48,28 @@ def forget_photos(session: Session, now: datetime) -> int:
     return deeds.forget_photos(session, now=now)
 
 
-MOST_ROUNDS = 200
-JOBS: dict[str, Job] = {"sweep_tries": sweep_tries, "post_credits": post_credits, "forget_photos": forget_photos}
+JOBS: dict[str, Job] = {
+    "close_activities": close_activities,
+    "post_credits": post_credits,
+    "lapse_vouchers": lapse_vouchers,
+    "forget_photos": forget_photos,
+    "sweep_tries": sweep_tries,
+    "sweep_answers": sweep_answers,
+}
 """By name, in the order they run; each gives how many things it did."""
 
 
 def run_due(now: datetime) -> dict[str, int]:
-    """Run every job in writes of its own, again until it finds nothing to do; give what each did."""
-    done: dict[str, int] = {}
-    for name, job in JOBS.items():
-        done[name] = 0
-        for _ in range(MOST_ROUNDS):
-            with db.unit_of_work() as session:
-                did = job(session, now)
-            done[name] += did
-            if not did:
-                break
+    """Run every job, again while it finds something to do, each time in a write of its own; give what each did."""
+    return {name: _run_out(job, now) for name, job in JOBS.items()}
+
+
+def _run_out(job: Job, now: datetime) -> int:
+    done = 0
+    for _ in range(MOST_ROUNDS):
+        with db.unit_of_work() as session:
+            found = job(session, now)
+        if not found:
+            break
+        done += found
     return done

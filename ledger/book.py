@@ -217,6 +217,18 @@ class Ledger:
         """Return the balances of these paths by (path, unit) in one statement; unknown ones are left out."""
         return read(self._engine, lambda wire: reading.balances(wire, self._ledger_id, paths), session)
 
+    def turnovers(
+        self, paths: Sequence[str], since: date | None = None, *, session: AnySession | None = None
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return (debits, credits) of these paths by (path, unit): ever, or on and after an effective day."""
+        return read(self._engine, lambda wire: reading.turnovers(wire, self._ledger_id, paths, since), session)
+
+    def followers(
+        self, txn_ids: Sequence[uuid.UUID], *, session: AnySession | None = None
+    ) -> dict[uuid.UUID, tuple[uuid.UUID, str]]:
+        """Return the id and kind of what reversed or resolved each of these; the others are left out."""
+        return read(self._engine, lambda wire: reading.followers(wire, self._ledger_id, txn_ids), session)
+
     def statement(
         self,
         path: str,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, scoped_session
 
 BUSY_TIMEOUT_S = 10.0
@@ -182,7 +183,10 @@ def _prepare_sqlite(engine: Engine, *, for_migrations: bool) -> None:
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         driver: Any = connection.connection.driver_connection
-        driver.begin(mode)
+        try:
+            driver.begin(mode)
+        except sqlite3.OperationalError as error:
+            raise OperationalError(f"BEGIN {mode}", None, error) from error
 
 
 def _authorize(action: int, first: str | None, second: str | None, _db: str | None, _inner: str | None) -> int:

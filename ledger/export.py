@@ -17,9 +17,7 @@ from ledger.wire import Wire, from_us
 Format = Literal["jsonl", "hledger", "ledger", "beancount"]
 Pair = tuple[str, str]
 
-_HEAD = (
-    "; book {ledger_id}: an amount is positive where the account's balance rises; memos are not exported\n"
-)
+_HEAD = "; book {ledger_id}: an amount is positive where the account's balance rises; memos are not exported\n"
 # beancount wants accounts opened before use; no effective date is earlier (grammar.day).
 _OPENED = "1900-01-01"
 

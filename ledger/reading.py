@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from ledger import answers, grammar
@@ -38,6 +39,44 @@ LEFT JOIN txn r ON r.ledger_id = t.ledger_id AND r.reverses_id = t.id
 LEFT JOIN txn s ON s.ledger_id = t.ledger_id AND s.resolves_id = t.id
 LEFT JOIN memo m ON m.ledger_id = t.ledger_id AND m.txn_id = t.id
 WHERE t.ledger_id = ? AND t.id = ?"""
+
+
+_DAILY = """
+SELECT a.path, a.unit, CAST(SUM(d.dr) AS BIGINT), CAST(SUM(d.cr) AS BIGINT) FROM account a
+JOIN daily d ON d.ledger_id = a.ledger_id AND d.account_id = a.id
+WHERE a.ledger_id = ? AND {paths} AND d.effective_date >= ? GROUP BY a.path, a.unit"""
+_EVER = """
+SELECT a.path, a.unit, b.dr_posted, b.cr_posted FROM account a
+JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ? AND {paths}"""
+
+
+def turnovers(wire: Wire, ledger_id: int, paths: Sequence[str], since: date | None) -> dict[Pair, tuple[int, int]]:
+    """Return what these paths were debited and credited by (path, unit): ever, or on and after an effective day."""
+    wanted = sorted({grammar.path(path) for path in paths})
+    if not wanted:
+        return {}
+    condition, params = wire.any_of("a.path", wanted, "text")
+    if since is None:
+        rows = wire.rows(_EVER.format(paths=condition), [ledger_id, *params])
+    else:
+        rows = wire.rows(_DAILY.format(paths=condition), [ledger_id, *params, wire.day_in(grammar.day(since))])
+    return {(path, unit): (debits, credits) for path, unit, debits, credits in rows}
+
+
+def followers(wire: Wire, ledger_id: int, txn_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[uuid.UUID, str]]:
+    """Return what came of these transactions: the one that reversed or resolved each, with its kind."""
+    if not txn_ids:
+        return {}
+    ids = [wire.uuid_in(txn_id) for txn_id in txn_ids]
+    found: dict[uuid.UUID, tuple[uuid.UUID, str]] = {}
+    for column in ("reverses_id", "resolves_id"):
+        condition, params = wire.any_of(column, ids, "uuid")
+        rows = wire.rows(
+            f"SELECT {column}, id, kind FROM txn WHERE ledger_id = ? AND {condition}",  # noqa: S608 -- two fixed names
+            [ledger_id, *params],
+        )
+        found |= {uuid_out(first): (uuid_out(second), kind) for first, second, kind in rows}
+    return found
 
 
 def balance(wire: Wire, ledger_id: int, path: str, unit: str) -> Balance:

@@ -43,9 +43,7 @@ def draw(size: int, *, maskable: bool = False, square: bool = False) -> Image.Im
 
     if not (maskable or square):
         pen.rounded_rectangle(at(0, 0, 64, 64), radius=14 * scale, fill=SEAL)
-    pen.rounded_rectangle(
-        at(4.5, 4.5, 59.5, 59.5), radius=10.5 * scale, outline=PAPER, width=round(1.8 * scale)
-    )
+    pen.rounded_rectangle(at(4.5, 4.5, 59.5, 59.5), radius=10.5 * scale, outline=PAPER, width=round(1.8 * scale))
     pen.ellipse(at(9.75, 9.75, 54.25, 54.25), fill=PAPER)
     pen.ellipse(at(14.25, 14.25, 49.75, 49.75), fill=SEAL)
     pen.polygon([tuple(at(*point)) for part in HEART for point in _curve(part)], fill=PAPER)

@@ -25,9 +25,7 @@ def tone(frequency_hz: float, duration_s: float) -> bytes:
         t = i / RATE_HZ
         edge = min(1.0, t / FADE_S, (duration_s - t) / FADE_S)
         decay = math.exp(-1.6 * t / duration_s)
-        wave_at = 0.8 * math.sin(math.tau * frequency_hz * t) + 0.2 * math.sin(
-            2 * math.tau * frequency_hz * t
-        )
+        wave_at = 0.8 * math.sin(math.tau * frequency_hz * t) + 0.2 * math.sin(2 * math.tau * frequency_hz * t)
         samples.append(128 + round(LOUDNESS * edge * decay * wave_at))
     return bytes(samples)
 

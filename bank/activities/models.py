@@ -19,6 +19,7 @@ class Activity(Base):
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("published_at IS NULL OR published_at < starts_at", name="published_before_start"),
         CheckConstraint("state <> 'published' OR published_at IS NOT NULL", name="published_at"),
+        CheckConstraint("state <> 'published' OR length(risk_note) > 0", name="risk_is_told"),
         CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
         CheckConstraint("taken BETWEEN 0 AND capacity", name="taken_within_capacity"),
         Index("ix_activity_calendar", "community_id", "state", "starts_at"),

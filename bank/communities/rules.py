@@ -50,6 +50,9 @@ class Rules:
     voucher_days: int = 7
     goods_orders_per_month: int = 0
     """How many orders of goods a member may place a month; 0 means no limit."""
+    card_orders_per_day: int = 5
+    """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
+    0 means no limit."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

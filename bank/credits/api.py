@@ -8,7 +8,7 @@ from bank import clock, db
 from bank.credits import notices, objections
 from bank.credits.models import Objection
 from bank.credits.notice_views import begin_objection
-from bank.credits.schemas import NoticeQuery, NoticeSchema, ObjectionSchema, ReasonSchema
+from bank.credits.schemas import NoticeQuery, NoticeSchema, ObjectionReasonSchema, ObjectionSchema
 from bank.members import login
 from bank.web.api import blueprint, page_schema
 from bank.web.app import reads_first
@@ -29,7 +29,7 @@ def list_notices(query: dict[str, Any]) -> dict[str, Any]:
 
 @api.route("/notices/<public_id>/objections", methods=["POST"])
 @reads_first
-@api.arguments(ReasonSchema)
+@api.arguments(ObjectionReasonSchema)
 @api.response(201, ObjectionSchema)
 def make_objection(given: dict[str, str], public_id: str) -> Objection:
     """Object to an item of your community; it stays frozen until somebody else has answered."""

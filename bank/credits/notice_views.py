@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.communities.models import Community
 from bank.credits import notices, objections, words
-from bank.credits.schemas import ReasonSchema
+from bank.credits.schemas import ObjectionReasonSchema
 from bank.errors import Invalid
 from bank.members import login
 from bank.members.actor import Actor
@@ -80,7 +80,7 @@ def _item_page(public_id: str, *, typed: str, errors: dict[str, list[str]]) -> s
 def object_to(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     try:
-        reason = read_form(ReasonSchema, request.form)["reason"]
+        reason = read_form(ObjectionReasonSchema, request.form)["reason"]
     except Invalid as refusal:
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _item_page(public_id, typed=str(request.form.get("reason", "")), errors=errors), 422

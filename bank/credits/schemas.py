@@ -21,7 +21,7 @@ class DecisionSchema(StrictSchema):
     words = Words(most=200, load_default=None)
 
 
-class ReasonSchema(StrictSchema):
+class ObjectionReasonSchema(StrictSchema):
     """Why, in words."""
 
     reason = Words(most=500, lines=True, required=True)

@@ -15,7 +15,7 @@ from bank.credits import cases, desk, flags, history, objections, rules, words
 from bank.credits import operations as credits
 from bank.credits.desk import Filter
 from bank.credits.operations import Outcome
-from bank.credits.schemas import AnswerSchema, DecisionSchema, ReasonSchema
+from bank.credits.schemas import AnswerSchema, DecisionSchema, ObjectionReasonSchema
 from bank.errors import Invalid, NotFound
 from bank.members import login
 from bank.members.actor import Actor
@@ -151,7 +151,7 @@ def reopen(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
     try:
-        reason = read_form(ReasonSchema, request.form)["reason"]
+        reason = read_form(ObjectionReasonSchema, request.form)["reason"]
     except Invalid as refusal:
         return _item_page(who, public_id, given=request.form, errors=_translated(refusal)), 422
     credit = history.with_public_id(db.session(), who.community_id, public_id)

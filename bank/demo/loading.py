@@ -2,9 +2,83 @@
 
 from __future__ import annotations
 
+import random
+from datetime import datetime, timedelta
 from typing import TextIO
+
+import click
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from bank import clock, db, qr
+from bank.checkin.codes import Keys
+from bank.demo import goods
+from bank.demo.founding import Town, found_towns
+from bank.demo.living import TIME_ZONE, Guest, Life
+from bank.shop import operations as shop
+from bank.shop import stock
+
+BEGUN_BEFORE = timedelta(minutes=50)
+TODAY_MINUTES = 240
+"""The activity that runs right now began fifty minutes ago and goes on for three hours."""
 
 
 def load(*, households: int, days: int, seed: int, show: TextIO) -> None:
-    """Load `households` behind their doors and `days` of history up to today; progress goes to `show`."""
-    raise NotImplementedError
+    """Load `households` behind their doors and `days` of history up to now; progress goes to `show`.
+
+    The same seed on the same day gives the same books.
+    """
+    now = clock.utc_now().replace(second=0, microsecond=0)
+    draw = random.Random(seed)
+    weight = days * 4
+    with (
+        qr.drawn_from(random.Random(seed + 1)),
+        click.progressbar(length=households + households // 20 + weight, label="  demo", file=show) as bar,
+    ):
+        with db.unit_of_work() as session:
+            born_at = now - timedelta(days=days + 8)
+            password = current_app.config["DEMO_PASSWORD"]
+            towns = found_towns(
+                session, draw, households=households, password=password, born_at=born_at, step=bar.update
+            )
+        keys = Keys(bytes.fromhex(current_app.config["CODE_KEY"]))
+        lives = [Life(town, draw, keys) for town in towns]
+        _live(lives, now, days, bar)
+
+
+def _live(lives: list[Life], now: datetime, days: int, bar: object) -> None:
+    today = clock.local_day(now, TIME_ZONE)
+    for ago in range(days, 0, -1):
+        with db.unit_of_work() as session:
+            for life in lives if ago <= 10 else lives[:1]:
+                life.live(session, today - timedelta(days=ago), is_last=ago == 1)
+        bar.update(4)  # type: ignore[attr-defined]
+    with db.unit_of_work() as session:
+        for life in lives:
+            _stage_today(session, life, now)
+
+
+def _stage_today(session: Session, life: Life, now: datetime) -> None:
+    """Leave something for everyone to do: an activity that runs, some to sign up for, a voucher, a low shelf."""
+    kind = goods.Kind(
+        "邻里守望·上门看老人", "elder_care", "社区服务中心一楼", 9, TODAY_MINUTES, 40, "两人同行，先敲门报姓名。"
+    )
+    starts_at = now - BEGUN_BEFORE
+    running = life.announce(session, kind, starts_at, starts_at - timedelta(days=2))
+    guests = [guest for guest in life.invite(kind) if guest.who not in life.town.cast.values()]
+    volunteer = life.town.cast["volunteer"]
+    life.sign_up(session, running, [*guests, Guest(volunteer, timedelta(), None)], starts_at - timedelta(days=1))
+    life.run(session, running, guests, until=now)
+    for ahead, coming in enumerate(goods.KINDS[:5], 1):
+        day = clock.start_of_day(clock.local_day(now, TIME_ZONE) + timedelta(days=ahead), TIME_ZONE)
+        open_one = life.announce(session, coming, day + timedelta(hours=coming.starts_at_hour), now)
+        life.sign_up(session, open_one, life.invite(coming)[:: ahead + 1], now)
+    if life.town.shop is not None:
+        _fill_shop(session, life.town, now)
+
+
+def _fill_shop(session: Session, town: Town, now: datetime) -> None:
+    keeper, resident = town.cast["shop"], town.cast["resident"]
+    for title, left in goods.LOW_STOCK.items():
+        stock.count_stock(session, keeper, town.items[title].public_id, left)
+    shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)

@@ -42,6 +42,7 @@ class Item(Base):
         CheckConstraint("unit IN ('MIN', 'PTS')", name="unit"),
         CheckConstraint("price BETWEEN 1 AND 1000000", name="price"),
         CheckConstraint("stock IS NULL OR stock >= 0", name="stock_is_never_oversold"),
+        CheckConstraint("handed_over >= 0", name="handed_over"),
         Index("ix_item_shelf", "community_id", "is_offered", "kind"),
     )
 
@@ -58,6 +59,8 @@ class Item(Base):
     picture: Mapped[str] = mapped_column(default="")
     """The name of a drawing in `static/pictures`, without its ending."""
     is_offered: Mapped[bool] = mapped_column(default=True)
+    handed_over: Mapped[int] = mapped_column(default=0)
+    """How many were ever handed over: a counter, so that the public board sums no history."""
 
 
 class Order(Base):
@@ -69,8 +72,9 @@ class Order(Base):
         CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity"),
         CheckConstraint("total >= 1", name="total"),
         CheckConstraint("(state = 'handed_over') = (handed_over_at IS NOT NULL)", name="handed_over"),
-        Index("ix_purchase_person", "person_id", "created_at"),
+        Index("ix_purchase_person", "person_id", "id"),
         Index("ix_purchase_shop", "shop_id", "state", "created_at"),
+        Index("ix_purchase_handed_over", "shop_id", "handed_over_at", "id"),
         Index("ix_purchase_due", "state", "expires_at"),
     )
 
@@ -96,6 +100,6 @@ class Order(Base):
     """Who cancelled; None when it lapsed by itself."""
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
-    hold_txn_id: Mapped[uuid.UUID]
-    end_txn_id: Mapped[uuid.UUID | None]
+    hold_txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    end_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """The capture or the release in the book."""

@@ -25,6 +25,8 @@ MESSAGES = {
     "bad_characters": say("里面有不能用的字符。"),
 }
 LONGEST_INT = 2**53 - 1
+UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
+"""Controls, lone surrogates, private letters and line separators: the book refuses them in a memo."""
 
 
 class StrictSchema(Schema):
@@ -82,7 +84,7 @@ class Words(fields.String):
             raise self.make_error("invalid")
         text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
         allowed = "\n\t" if self.lines else ""
-        if any(unicodedata.category(letter) in ("Cc", "Cs", "Co") and letter not in allowed for letter in text):
+        if any(unicodedata.category(letter) in UNPRINTABLE and letter not in allowed for letter in text):
             raise ValidationError(MESSAGES["bad_characters"])
         return text
 

@@ -87,8 +87,5 @@ def day(value: date | datetime) -> str:
     """Say a day: `11月23日 周一`, with the year where it is not this one."""
     on = _local(value).date() if isinstance(value, datetime) else value
     this_year = on.year == datetime.now(ZoneInfo(TIME_ZONE)).year
-    if language() == "zh":
-        pattern = "M月d日 EEE" if this_year else "y年M月d日"
-    else:
-        pattern = "EEE d MMM" if this_year else "d MMM y"
+    pattern = gettext("M月d日 EEE") if this_year else gettext("y年M月d日")
     return str(format_date(on, pattern))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 from bank.errors import Invalid, say
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
 MOST_PER_PAGE = 100
 
 
@@ -46,6 +48,6 @@ def decode_ints(cursor: str | None, parts: int) -> list[int] | None:
     found = decode(cursor, parts)
     if found is None:
         return None
-    if not all(part.lstrip("-").isascii() and part.lstrip("-").isdigit() and len(part) <= 18 for part in found):
+    if not all(_NUMBER.match(part) for part in found):
         raise Invalid({"cursor": [say("页码不对，请从第一页重新看。")]})
     return [int(part) for part in found]

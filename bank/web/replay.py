@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Response, g, request
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.errors import Conflict, Invalid, say
@@ -15,6 +18,7 @@ from bank.web.models import RequestKey
 from bank.web.who import viewer
 
 LONGEST_KEY = 200
+KEPT_FOR = timedelta(days=3)
 KEPT_HEADERS = ("Content-Type", "Location")
 
 
@@ -32,6 +36,7 @@ class Slot:
     person_id: int | None
     key: str
     request_hash: bytes
+    is_claimed: bool = False
 
     def _earlier(self) -> Response | None:
         row = db.session().get(RequestKey, (self.person_id, self.key), populate_existing=True)
@@ -52,15 +57,18 @@ class Slot:
             return None
         if len(self.key) > LONGEST_KEY:
             raise Invalid({"Idempotency-Key": [say("请求编号太长了。")]})
-        return None if self._insert(status=None) else self._earlier()
+        self.is_claimed = self._insert(status=None)
+        return None if self.is_claimed else self._earlier()
 
     def remember(self, response: Response) -> None:
         """Keep the answer in the same transaction as what it did."""
         if self.person_id is None:
             return
-        if not self._insert(status=response.status_code, response=response):
-            row = db.session().get_one(RequestKey, (self.person_id, self.key))
-            row.status, row.headers, row.body = response.status_code, _kept(response), response.get_data()
+        if not self.is_claimed and self._insert(status=response.status_code, response=response):
+            return
+        answer = {"status": response.status_code, "headers": _kept(response), "body": response.get_data()}
+        mine = update(RequestKey).where(RequestKey.person_id == self.person_id, RequestKey.key == self.key)
+        db.session().execute(mine.values(**answer).execution_options(synchronize_session=False))
 
     def remember_refusal(self, response: Response) -> None:
         """Keep a refusal by rule in a transaction of its own, so that it stays a refusal."""
@@ -97,6 +105,14 @@ def open_slot() -> Slot:
     opened = Slot(who.person_id if who else None, key, _request_hash() if who else b"")
     g.replay_slot = opened
     return opened
+
+
+def sweep(session: Session, *, now: datetime) -> int:
+    """Delete answers older than three days; give how many."""
+    gone = session.execute(
+        delete(RequestKey).where(RequestKey.created_at < now - KEPT_FOR).returning(RequestKey.person_id)
+    )
+    return len(gone.all())
 
 
 def slot() -> Slot:

@@ -57,6 +57,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('person_id', 'key', name=op.f('pk_request_key')),
     sqlite_strict=True
     )
+    op.create_index(op.f('ix_request_key_created_at'), 'request_key', ['created_at'], unique=False)
     op.create_table('tries',
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('window', BigId, autoincrement=False, nullable=False),
@@ -119,10 +120,12 @@ def upgrade() -> None:
     sa.Column('stock', BigId, nullable=True),
     sa.Column('picture', sa.Text(), nullable=False),
     sa.Column('is_offered', Flag(), nullable=False),
+    sa.Column('handed_over', BigId, nullable=False),
     sa.CheckConstraint("kind IN ('goods', 'service')", name=op.f('ck_item_kind')),
     sa.CheckConstraint("unit IN ('MIN', 'PTS')", name=op.f('ck_item_unit')),
     sa.CheckConstraint('price BETWEEN 1 AND 1000000', name=op.f('ck_item_price')),
     sa.CheckConstraint('stock IS NULL OR stock >= 0', name=op.f('ck_item_stock_is_never_oversold')),
+    sa.CheckConstraint('handed_over >= 0', name=op.f('ck_item_handed_over')),
     sa.ForeignKeyConstraint(['community_id'], ['community.id'], name=op.f('fk_item_community_id'), ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['shop_id'], ['shop.id'], name=op.f('fk_item_shop_id'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_item')),
@@ -184,6 +187,7 @@ def upgrade() -> None:
     sa.Column('cancelled_at', Moment(), nullable=True),
     sa.Column('cancel_reason', sa.Text(), nullable=True),
     sa.Column('closed_at', Moment(), nullable=True),
+    sa.CheckConstraint("state <> 'published' OR length(risk_note) > 0", name=op.f('ck_activity_risk_is_told')),
     sa.CheckConstraint("state <> 'published' OR published_at IS NOT NULL", name=op.f('ck_activity_published_at')),
     sa.CheckConstraint("state IN ('draft', 'published', 'cancelled')", name=op.f('ck_activity_state')),
     sa.CheckConstraint('capacity BETWEEN 1 AND 10000', name=op.f('ck_activity_capacity')),
@@ -307,11 +311,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_purchase')),
     sa.UniqueConstraint('public_id', name=op.f('uq_purchase_public_id')),
     sa.UniqueConstraint('voucher_code', name=op.f('uq_purchase_voucher_code')),
+    sa.UniqueConstraint('hold_txn_id', name=op.f('uq_purchase_hold_txn_id')),
+    sa.UniqueConstraint('end_txn_id', name=op.f('uq_purchase_end_txn_id')),
     sqlite_strict=True
     )
     op.create_index('ix_purchase_due', 'purchase', ['state', 'expires_at'], unique=False)
     op.create_index(op.f('ix_purchase_item_id'), 'purchase', ['item_id'], unique=False)
-    op.create_index('ix_purchase_person', 'purchase', ['person_id', 'created_at'], unique=False)
+    op.create_index('ix_purchase_handed_over', 'purchase', ['shop_id', 'handed_over_at', 'id'], unique=False)
+    op.create_index('ix_purchase_person', 'purchase', ['person_id', 'id'], unique=False)
     op.create_index('ix_purchase_shop', 'purchase', ['shop_id', 'state', 'created_at'], unique=False)
 
     op.create_table('role',
@@ -488,6 +495,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_scan_event_attendance', 'scan_event', ['activity_id', 'person_id', 'happened_at'], unique=False)
     op.create_index('ix_scan_event_device', 'scan_event', ['activity_id', 'device'], unique=False)
+    _only_added('scan_event')
 
     op.create_table('sign_up',
     sa.Column('id', BigId, nullable=False),

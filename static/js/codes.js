@@ -35,10 +35,24 @@ export function soundsOf(element) {
       ready[name].preload = 'auto';
     }
   });
+  /* iPhones play only what a tap has once started. */
+  document.addEventListener('click', () => Object.keys(ready).forEach((name) => {
+    const sound = ready[name];
+    if (!sound.paused) return;
+    sound.muted = true;
+    const trial = sound.play();
+    const rest = () => {
+      sound.pause();
+      sound.currentTime = 0;
+      sound.muted = false;
+    };
+    if (trial) trial.then(rest, rest);
+  }), { once: true });
   return (name) => {
     const sound = ready[name];
     if (navigator.vibrate) navigator.vibrate(name === 'ok' ? 60 : [80, 60, 80]);
     if (!sound) return;
+    sound.muted = false;
     sound.currentTime = 0;
     const playing = sound.play();
     if (playing) playing.catch(() => {});

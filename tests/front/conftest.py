@@ -47,8 +47,9 @@ def gallery() -> Iterator[Gallery]:
 class Watched:
     """A page together with everything it complained about and every address it left for."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, browser_of_its_own: Any) -> None:
         self.page = page
+        self.browser_of_its_own = browser_of_its_own
         self.complaints: list[str] = []
         page.on("console", lambda message: message.type in {"error", "warning"} and self._note(message.text))
         page.on("pageerror", lambda error: self._note(str(error)))
@@ -63,25 +64,45 @@ class Watched:
             self.complaints.append(f"left for {request.url}")
 
 
-@pytest.fixture
-def open_page(gallery: Gallery) -> Iterator[Callable[..., Watched]]:
-    """Give a function that opens a path in a fresh Chromium; nothing may be amiss at the end."""
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Give a function that starts Chromium with more flags; without any, always the same one."""
     if not CHROMIUM.exists():
         pytest.skip("no /usr/bin/chromium")
-    playwright_api = pytest.importorskip("playwright.sync_api")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        plain: list[Any] = []
+
+        def launch_(flags: list[str]) -> Any:
+            if plain and not flags:
+                return plain[0]
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS + flags)
+            if not flags:
+                plain.append(browser)
+            return browser
+
+        yield launch_
+        for browser in plain:
+            browser.close()
+
+
+@pytest.fixture
+def open_page(gallery: Gallery, launch: Callable[..., Any]) -> Iterator[Callable[..., Watched]]:
+    """Give a function that opens a path in a fresh context; nothing may be amiss at the end."""
     opened: list[Watched] = []
 
-    with playwright_api.sync_playwright() as playwright:
+    def open_(path: str, *, flags: list[str] | None = None, **context: Any) -> Watched:
+        context.setdefault("viewport", {"width": 390, "height": 844})
+        browser = launch(flags or [])
+        page = browser.new_context(**context).new_page()
+        watched = Watched(page, browser if flags else None)
+        opened.append(watched)
+        page.goto(gallery.url + path)
+        return watched
 
-        def open_(path: str, *, flags: list[str] | None = None, **context: Any) -> Watched:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS + (flags or []))
-            context.setdefault("viewport", {"width": 390, "height": 844})
-            page = browser.new_context(**context).new_page()
-            watched = Watched(page)
-            opened.append(watched)
-            page.goto(gallery.url + path)
-            return watched
-
-        yield open_
-        found = [complaint for watched in opened for complaint in watched.complaints]
-        assert found == []
+    yield open_
+    for watched in opened:
+        watched.page.context.close()
+        if watched.browser_of_its_own:
+            watched.browser_of_its_own.close()
+    assert [complaint for watched in opened for complaint in watched.complaints] == []

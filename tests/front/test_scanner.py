@@ -36,9 +36,7 @@ def test_a_code_of_ours_opens_its_page(open_page: Callable[..., Any], gallery: A
 def test_a_foreign_code_is_named_and_the_camera_goes_on(
     open_page: Callable[..., Any], gallery: Any, tmp_path: Path
 ) -> None:
-    video = qr_video(
-        ["https://other.example/s/ABC", gallery.url + CODE], tmp_path / "mixed.y4m", frames_each=25
-    )
+    video = qr_video(["https://other.example/s/ABC", gallery.url + CODE], tmp_path / "mixed.y4m", frames_each=25)
     watched = open_page("/scan", flags=camera(video))
     watched.page.get_by_text("打开摄像头").click()
     watched.page.get_by_text("这不是道德银行的码").wait_for(timeout=15_000)
@@ -52,9 +50,7 @@ def test_a_printed_host_of_this_site_is_ours_too(open_page: Callable[..., Any], 
     watched.page.wait_for_url("**" + CODE, timeout=15_000)
 
 
-def test_a_photo_of_a_code_is_read_in_the_page(
-    open_page: Callable[..., Any], gallery: Any, tmp_path: Path
-) -> None:
+def test_a_photo_of_a_code_is_read_in_the_page(open_page: Callable[..., Any], gallery: Any, tmp_path: Path) -> None:
     picture = qr_picture(gallery.url + CODE, tmp_path / "photo.png", side=700)
     watched = open_page("/scan")
     watched.page.locator("[data-scan-photo] input").set_input_files(str(picture))
@@ -82,9 +78,7 @@ def test_a_device_without_a_camera_is_told_so(open_page: Callable[..., Any]) -> 
     watched.page.get_by_text("打不开摄像头").wait_for(timeout=10_000)
 
 
-def test_cards_are_recorded_one_after_the_other(
-    open_page: Callable[..., Any], gallery: Any, tmp_path: Path
-) -> None:
+def test_cards_are_recorded_one_after_the_other(open_page: Callable[..., Any], gallery: Any, tmp_path: Path) -> None:
     gallery.app.scans.clear()
     video = qr_video([CARD, "", "https://other.example/x"], tmp_path / "cards.y4m", frames_each=20)
     watched = open_page("/gallery/cards", flags=camera(video))
@@ -110,9 +104,7 @@ def test_a_hand_scanner_types_a_card(open_page: Callable[..., Any], gallery: Any
     assert [asked["card"] for asked, _ in gallery.app.scans] == [CARD]
 
 
-def test_a_voucher_at_the_counter_opens_its_page(
-    open_page: Callable[..., Any], gallery: Any, tmp_path: Path
-) -> None:
+def test_a_voucher_at_the_counter_opens_its_page(open_page: Callable[..., Any], gallery: Any, tmp_path: Path) -> None:
     video = qr_video([gallery.url + "/v/K7M29QXC4T1A2B3C"], tmp_path / "voucher.y4m")
     watched = open_page("/counter", flags=camera(video))
     watched.page.get_by_text("打开摄像头").click()
@@ -127,3 +119,4 @@ def test_a_card_at_the_counter_goes_through_its_form(
     with watched.page.expect_request("**/gallery/counter-read") as asked:
         watched.page.get_by_text("打开摄像头").click()
     assert "P1Q7X2M4K9013093H3YQC1FCB6G0" in (asked.value.post_data or "")
+    watched.page.wait_for_url("**/gallery/counter-read")

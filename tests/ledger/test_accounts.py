@@ -52,9 +52,7 @@ def test_bounds_may_touch_zero(book: Ledger) -> None:
     assert (account.min_balance, account.max_balance) == (0, 0)
 
 
-def test_an_account_met_in_a_transaction_that_was_rolled_back_is_looked_up_again(
-    book: Ledger, engine: Engine
-) -> None:
+def test_an_account_met_in_a_transaction_that_was_rolled_back_is_looked_up_again(book: Ledger, engine: Engine) -> None:
     with Session(engine) as session:
         book.open_account("member:carla", UNIT, kind="member", session=session)
         earn(book, "member:carla", 5, key="lost", session=session)

@@ -96,9 +96,7 @@ def test_a_page_may_have_one_to_five_hundred_entries(book: Ledger) -> None:
     assert book.statement(ANNA, UNIT, limit=1).items == book.statement(ANNA, UNIT, limit=MAX_PAGE).items == ()
 
 
-def test_a_transaction_is_found_by_its_id_in_its_ledger_only(
-    book: Ledger, engine: Engine, ledger_id: int
-) -> None:
+def test_a_transaction_is_found_by_its_id_in_its_ledger_only(book: Ledger, engine: Engine, ledger_id: int) -> None:
     receipt = book.post(txn(ISSUANCE, ANNA, 60, memo="reading aloud"), key="k")
     found = book.transaction(receipt.txn_id)
     assert (found.transfers, found.recorded_at, found.nonce) == (
@@ -125,10 +123,9 @@ def test_an_erased_memo_leaves_the_book_whole(book: Ledger, engine: Engine, ledg
     assert book.verify().ok
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_reading_opens_no_write_transaction(book: Ledger, engine: Engine) -> None:
     begun: list[Any] = []
-    if engine.dialect.name != "sqlite":
-        pytest.skip("only SQLite tells readers and writers apart")
     event.listen(
         engine,
         "begin",

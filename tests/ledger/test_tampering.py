@@ -17,12 +17,7 @@ from ledger.engine import make_engine
 from ledger.models import FACTS, TABLES
 from tests.ledger.builders import ANNA, ISSUANCE, Clock, available, live_a_little, open_chart
 
-COLUMNS = [
-    (table.name, column.name)
-    for table in TABLES
-    if table.name in FACTS + ERASABLE
-    for column in table.columns
-]
+COLUMNS = [(table.name, column.name) for table in TABLES if table.name in FACTS + ERASABLE for column in table.columns]
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -82,17 +77,13 @@ def test_no_column_of_a_fact_is_updated(
 
 @pytest.mark.parametrize("table", FACTS)
 def test_no_fact_is_deleted(lived: Ledger, stranger: Connection, ledger_id: int, table: str) -> None:
-    assert "the ledger refuses delete" in refused(
-        stranger, f"DELETE FROM {table} WHERE ledger_id = {ledger_id}"
-    )
+    assert "the ledger refuses delete" in refused(stranger, f"DELETE FROM {table} WHERE ledger_id = {ledger_id}")
     assert "the ledger refuses delete" in refused(stranger, f"DELETE FROM {table}")
 
 
 @on_sqlite
 @pytest.mark.parametrize("table", FACTS + ERASABLE)
-def test_no_fact_is_replaced_by_the_same_key(
-    lived: Ledger, stranger: Connection, ledger_id: int, table: str
-) -> None:
+def test_no_fact_is_replaced_by_the_same_key(lived: Ledger, stranger: Connection, ledger_id: int, table: str) -> None:
     before = stranger.execute(text(f"SELECT * FROM {table} WHERE ledger_id = {ledger_id}")).all()
     stranger.rollback()
     sql = f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} WHERE ledger_id = {ledger_id}"
@@ -144,14 +135,10 @@ def test_a_replica_role_does_not_switch_the_triggers_off(
     lived: Ledger, stranger: Connection, ledger_id: int, table: str
 ) -> None:
     stranger.execute(text("SET session_replication_role = replica"))
-    assert "the ledger refuses delete" in refused(
-        stranger, f"DELETE FROM {table} WHERE ledger_id = {ledger_id}"
-    )
+    assert "the ledger refuses delete" in refused(stranger, f"DELETE FROM {table} WHERE ledger_id = {ledger_id}")
 
 
-def test_a_float_a_text_and_an_overflow_are_no_amounts(
-    lived: Ledger, stranger: Connection, ledger_id: int
-) -> None:
+def test_a_float_a_text_and_an_overflow_are_no_amounts(lived: Ledger, stranger: Connection, ledger_id: int) -> None:
     row = "INSERT INTO transfer SELECT ledger_id, txn_id, 99, unit, debit_id, credit_id, {} FROM transfer"
     where = f"WHERE ledger_id = {ledger_id} LIMIT 1"
     # PostgreSQL rounds what it assigns to an integer column; STRICT tables refuse it.
@@ -175,9 +162,7 @@ def test_the_database_refuses_an_overdraft_that_the_program_missed(
 ) -> None:
     with engine.connect() as connection:
         for change in ("dr_posted = cr_posted + 1", "held = -1", "seq = -1", "dr_posted = -1"):
-            refused(
-                connection, f"UPDATE balance SET {change} WHERE ledger_id = {ledger_id} AND min_balance = 0"
-            )
+            refused(connection, f"UPDATE balance SET {change} WHERE ledger_id = {ledger_id} AND min_balance = 0")
 
 
 @on_sqlite
@@ -260,9 +245,7 @@ def test_the_application_role_has_no_right_to_change_a_fact(
 
 
 @on_postgresql
-def test_the_application_role_cannot_delete_or_edit_beside_the_facts(
-    app_engine: Engine, lived: Ledger
-) -> None:
+def test_the_application_role_cannot_delete_or_edit_beside_the_facts(app_engine: Engine, lived: Ledger) -> None:
     with app_engine.connect() as connection:
         for sql in (
             "DELETE FROM balance",

@@ -1,0 +1,190 @@
+"""What a scan meets: the person, the activity, what is known of them there, all locked and read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, union_all
+from sqlalchemy.orm import Session
+
+from bank.activities.models import Activity, SignUp
+from bank.checkin.models import Attendance, ScanEvent
+from bank.checkin.rules import Mark, Plan, Span, counted_span
+from bank.clock import local_day
+from bank.communities import operations as communities
+from bank.communities.models import Community
+from bank.communities.rules import Rules
+from bank.errors import NotFound
+from bank.members.models import Person
+
+ACCEPTED = ("ok", "duplicate")
+FINISHED = ("checked_out", "auto_closed")
+EVENT = (
+    ScanEvent.id,
+    ScanEvent.uuid,
+    ScanEvent.body_hash,
+    ScanEvent.activity_id,
+    ScanEvent.person_id,
+    ScanEvent.actor_id,
+    ScanEvent.direction,
+    ScanEvent.via,
+    ScanEvent.happened_at,
+    ScanEvent.device,
+    ScanEvent.verdict,
+    ScanEvent.answer,
+    ScanEvent.voids_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """One attendance of the person at an activity whose time overlaps this one's."""
+
+    attendance: Attendance
+    activity_public_id: str
+    plan: Plan
+    title: str
+
+    @property
+    def span(self) -> Span | None:
+        """What it counts; None while it is open."""
+        if self.attendance.state not in FINISHED:
+            return None
+        return counted_span(self.attendance.checked_in_at, self.attendance.checked_out_at, self.plan, self.title)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One person at one activity. `person` is locked for change, `activity` against being changed."""
+
+    person: Person
+    activity: Activity
+    plan: Plan
+    rules: Rules
+    is_signed_up: bool
+    attendance: Attendance | None
+    others: Sequence[Around]
+    events: Sequence[Row[Any]]
+    has_shared_device: bool
+    earlier: Row[Any] | None
+    """The event that already carries this scan's uuid, whoever's it is."""
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The accepted scans that nobody took back."""
+        voided = {event.voids_id for event in self.events}
+        return [mark_of(event) for event in self.events if event.verdict in ACCEPTED and _stands(event, voided)]
+
+    @property
+    def covered(self) -> list[Span]:
+        """What attendances that were there first already count."""
+        mine = self.attendance.id if self.attendance else None
+        spans = (around.span for around in self.others if mine is None or around.attendance.id < mine)
+        return [span for span in spans if span is not None]
+
+    @property
+    def later(self) -> list[Around]:
+        """Finished attendances that came after this one and may owe it minutes."""
+        if self.attendance is None:
+            return []
+        return [around for around in self.others if around.attendance.id > self.attendance.id and around.span]
+
+
+def lock_person(
+    session: Session, community_id: int, *, person_id: int | None = None, public_id: str | None = None
+) -> Person | None:
+    """Find a member of a community and keep other scans of theirs waiting; None for nobody."""
+    same = Person.id == person_id if person_id is not None else Person.public_id == public_id
+    found = select(Person).where(same, Person.community_id == community_id)
+    locked = found.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalar(locked)
+
+
+def load(
+    session: Session, person: Person, activity_public_id: str, *, uuid: str = "", device: str = ""
+) -> Scene | None:
+    """Read the scene of a locked person at an activity; None where there is no such activity, or only its draft."""
+    found = (
+        select(Activity, Community.time_zone, SignUp.state)
+        .join(Community, Community.id == Activity.community_id)
+        .outerjoin(SignUp, (SignUp.activity_id == Activity.id) & (SignUp.person_id == person.id))
+        .where(Activity.public_id == activity_public_id, Activity.state != "draft")
+        .with_for_update(read=True, of=Activity)
+        .execution_options(populate_existing=True)
+    )
+    row = session.execute(found).one_or_none()
+    if row is None:
+        return None
+    activity: Activity = row[0]
+    plan = Plan(activity.starts_at, activity.ends_at, activity.closed_at is not None, row.time_zone)
+    everything = _around(session, person.id, activity, row.time_zone)
+    own = next((around for around in everything if around.attendance.activity_id == activity.id), None)
+    events = _events(session, person.id, activity.id, uuid, device)
+    mine = [event for event in events if event.activity_id == activity.id and event.person_id == person.id]
+    return Scene(
+        person=person,
+        activity=activity,
+        plan=plan,
+        rules=communities.rules_on(session, activity.community_id, local_day(activity.starts_at, row.time_zone)),
+        is_signed_up=row.state == "signed_up",
+        attendance=own.attendance if own else None,
+        others=[around for around in everything if around is not own],
+        events=list({event.id: event for event in mine}.values()),
+        has_shared_device=any(device and _is_others(event, person.id, activity.id, device) for event in events),
+        earlier=next((event for event in events if uuid and event.uuid == uuid), None),
+    )
+
+
+def load_known(session: Session, person: Person, activity_public_id: str) -> Scene:
+    """Read the scene of a locked person at an activity that is there. Raises NotFound where it is not."""
+    scene = load(session, person, activity_public_id)
+    if scene is None:
+        raise NotFound
+    return scene
+
+
+def mark_of(event: Row[Any]) -> Mark:
+    """Read an accepted event as a mark."""
+    flags = tuple(event.answer.get("flags", ()))
+    return Mark(event.uuid, event.direction, event.happened_at, event.via, event.actor_id, flags)
+
+
+def _stands(event: Row[Any], voided: set[int | None]) -> bool:
+    return event.voids_id is None and event.id not in voided
+
+
+def _is_others(event: Row[Any], person_id: int, activity_id: int, device: str) -> bool:
+    is_here = event.activity_id == activity_id and event.device == device and event.verdict in ACCEPTED
+    return is_here and event.person_id != person_id and event.actor_id != person_id
+
+
+def _around(session: Session, person_id: int, activity: Activity, time_zone: str) -> list[Around]:
+    rows = session.execute(
+        select(Attendance, Activity.public_id, Activity.starts_at, Activity.ends_at, Activity.closed_at, Activity.title)
+        .join(Activity, Activity.id == Attendance.activity_id)
+        .where(
+            Attendance.person_id == person_id,
+            Activity.starts_at < activity.ends_at,
+            Activity.ends_at > activity.starts_at,
+        )
+        .order_by(Attendance.id)
+        .execution_options(populate_existing=True)
+    )
+    return [
+        Around(row[0], row.public_id, Plan(row.starts_at, row.ends_at, row.closed_at is not None, time_zone), row.title)
+        for row in rows
+    ]
+
+
+def _events(session: Session, person_id: int, activity_id: int, uuid: str, device: str) -> Sequence[Row[Any]]:
+    here = ScanEvent.activity_id == activity_id
+    wanted = [select(*EVENT).where(here, ScanEvent.person_id == person_id)]
+    if device:
+        wanted.append(select(*EVENT).where(here, ScanEvent.device == device).limit(50))
+    if uuid:
+        wanted.append(select(*EVENT).where(ScanEvent.uuid == uuid))
+    if len(wanted) == 1:
+        return session.execute(wanted[0]).all()
+    return session.execute(union_all(*(select(part.subquery()) for part in wanted))).all()

@@ -1,0 +1,229 @@
+"""One day after another in the demo: activities, the desk, the shop, the night's jobs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bank import clock
+from bank.activities import operations as activities
+from bank.activities import places
+from bank.activities.models import Activity
+from bank.checkin import closing, codes
+from bank.checkin import operations as checkin
+from bank.checkin.recording import Sighting
+from bank.credits import operations as credits_
+from bank.credits.models import Credit
+from bank.demo import goods
+from bank.demo.founding import Town
+from bank.errors import BankError
+from bank.members.actor import Actor
+from bank.shop import operations as shop
+from bank.shop import stock
+
+TIME_ZONE = "Asia/Shanghai"
+REGULARS = 0.14
+"""The share of people who do most of the work."""
+ORDERS_PER_DAY = (1, 2, 2, 3, 4)
+REFUSALS = ("与现场签到表对不上，请到社区服务台说明。", "现场没有见到本人，请联系社区工作人员。")
+
+
+@dataclass(slots=True)
+class Guest:
+    """How one person will behave at one activity."""
+
+    who: Actor
+    arrives: timedelta
+    leaves: timedelta | None
+    has_card: bool = False
+    is_signed_up: bool = True
+    device: str = ""
+
+
+@dataclass
+class Life:
+    """A town's habits, and what is still open from the days before."""
+
+    town: Town
+    draw: random.Random
+    keys: codes.Keys
+    regulars: list[Actor] = field(default_factory=list)
+    vouchers: list[tuple[date, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        people = [who for who in self.town.people if who not in self.town.cast.values()]
+        self.regulars = self.draw.sample(people, max(4, int(len(people) * REGULARS)))
+        self.regulars.append(self.town.cast["volunteer"])
+
+    def live(self, session: Session, day: date, *, is_last: bool = False) -> None:
+        """Live through one local day; on the last one the desk stays full."""
+        morning = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=9)
+        if not is_last:
+            self.clear_desk(session, morning)
+        for kind in self.planned(day):
+            self.hold_activity(session, kind, day)
+        self.tell_deeds(session, day)
+        if self.town.shop is not None:
+            self.serve(session, day, morning + timedelta(hours=5))
+        if not is_last:
+            night = morning + timedelta(hours=14)
+            while credits_.post_due(session, now=night):
+                pass
+            while shop.lapse_due(session, now=night):
+                pass
+
+    def planned(self, day: date) -> list[goods.Kind]:
+        """Draw what happens on a day: about 25 activities a month, most at weekends."""
+        chance = 2 if day.weekday() >= 5 else 1
+        today = self.draw.sample(goods.KINDS, chance)
+        keep = 1.0 if day.weekday() >= 5 else 0.34
+        return [kind for kind in today if self.draw.random() < keep]
+
+    def hold_activity(self, session: Session, kind: goods.Kind, day: date) -> None:
+        """Plan, publish, fill, run and close one activity."""
+        starts_at = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=kind.starts_at_hour)
+        activity = self.announce(session, kind, starts_at, starts_at - timedelta(days=3))
+        guests = self.invite(kind)
+        self.sign_up(session, activity, guests, starts_at - timedelta(days=2))
+        self.run(session, activity, guests, until=activity.ends_at + timedelta(hours=2))
+        closing.close(session, activity.id, now=activity.ends_at + timedelta(hours=2))
+
+    def announce(self, session: Session, kind: goods.Kind, starts_at: datetime, now: datetime) -> Activity:
+        """Plan and publish an activity."""
+        coordinator = self.town.cast["coordinator"]
+        plan = {
+            "title": kind.title,
+            "category": kind.category,
+            "place": kind.place,
+            "starts_at": starts_at,
+            "ends_at": starts_at + timedelta(minutes=kind.minutes),
+            "capacity": kind.people,
+            "risk_note": kind.risk_note,
+        }
+        drafted = activities.plan(session, coordinator, plan, now=now)
+        return activities.publish(session, coordinator, drafted.public_id, now=now)
+
+    def invite(self, kind: goods.Kind) -> list[Guest]:
+        """Draw who comes, and how: most on time, a few late, forgetful, early gone or uninvited."""
+        crowd = min(len(self.town.people) // 2, int(kind.people * self.draw.uniform(0.8, 1.08)))
+        often = self.draw.sample(self.regulars, min(len(self.regulars), int(crowd * 0.8)))
+        seldom = self.draw.sample(self.town.people, crowd - len(often))
+        people = list({who.person_id: who for who in [*often, *seldom]}.values())
+        if self.town.cast["volunteer"] not in people and self.draw.random() < 0.3:
+            people.append(self.town.cast["volunteer"])
+        if self.draw.random() < 0.35:
+            people.append(self.town.cast["resident"])
+        return [self._habits(kind, who) for who in people]
+
+    def _habits(self, kind: goods.Kind, who: Actor) -> Guest:
+        draw, minutes = self.draw.random(), timedelta(minutes=1)
+        arrives = minutes * self.draw.randint(-20, 8)
+        leaves: timedelta | None = minutes * (kind.minutes + self.draw.randint(-2, 25))
+        if draw < 0.05:
+            arrives = minutes * self.draw.randint(17, 45)
+        elif draw < 0.08:
+            leaves = None
+        elif draw < 0.12:
+            leaves = minutes * self.draw.randint(40, kind.minutes - 30)
+        return Guest(
+            who,
+            arrives,
+            leaves,
+            has_card=who.person_id in self.town.elders and self.draw.random() < 0.5,
+            is_signed_up=self.draw.random() > 0.04,
+            device=f"phone-{who.person_id}",
+        )
+
+    def sign_up(self, session: Session, activity: Activity, guests: Sequence[Guest], now: datetime) -> None:
+        """Sign up those who do."""
+        for guest in guests:
+            if guest.is_signed_up:
+                places.take(session, activity, guest.who.person_id, now=now)
+
+    def run(self, session: Session, activity: Activity, guests: Sequence[Guest], *, until: datetime) -> None:
+        """Let the guests scan in and out, up to a moment; now and then one phone serves two people."""
+        if len(guests) > 12 and self.draw.random() < 0.3:
+            guests[-1].device = guests[-2].device
+        for guest in guests:
+            if self.draw.random() < 0.04:
+                continue
+            for direction, span in (("in", guest.arrives), ("out", guest.leaves)):
+                at = None if span is None else activity.starts_at + span
+                if at is not None and at <= until:
+                    self._scan(session, activity, guest, direction, at)
+
+    def _scan(self, session: Session, activity: Activity, guest: Guest, direction: str, at: datetime) -> None:
+        uuid = f"{self.draw.getrandbits(128):032x}"
+        if guest.has_card:
+            said = self.keys.member_pass(guest.who.public_id, 1)
+            card = codes.read(said)
+            seen = Sighting(uuid, "card", at, direction, said)
+            if isinstance(card, codes.Pass):
+                checkin.scan_card(
+                    session, self.town.cast["coordinator"], self.keys, activity.public_id, card, seen, now=at
+                )
+            return
+        said = self.keys.venue(activity.public_id, activity.code_epoch, codes.step_of(at)).token
+        seen = Sighting(uuid, "screen", at, direction, said, self.keys.device(guest.device))
+        venue = codes.read(said)
+        if isinstance(venue, codes.Venue):
+            checkin.scan_venue(session, guest.who, self.keys, venue, seen, now=at)
+
+    def clear_desk(self, session: Session, now: datetime) -> None:
+        """Decide what waits: the clean at once, most of the exceptions after a look, cards by a second person."""
+        coordinator, second = self.town.cast["coordinator"], self.town.cast["second"]
+        waiting = session.execute(
+            select(Credit.id, Credit.flags)
+            .where(Credit.community_id == self.town.community.id, Credit.state == "submitted")
+            .order_by(Credit.id)
+            .limit(500)
+        ).all()
+        doubtful = [row.id for row in waiting if row.flags and self.draw.random() < 0.15]
+        fine = [row.id for row in waiting if row.id not in set(doubtful)]
+        credits_.decide(session, coordinator, fine, "approve", now=now)
+        if doubtful:
+            credits_.decide(session, coordinator, doubtful, "reject", reason=self.draw.choice(REFUSALS), now=now)
+        again = session.scalars(
+            select(Credit.id)
+            .where(Credit.community_id == self.town.community.id, Credit.state == "second_review")
+            .limit(500)
+        ).all()
+        credits_.decide(session, second, again, "approve", now=now + timedelta(minutes=30))
+
+    def tell_deeds(self, session: Session, day: date) -> None:
+        """Tell a good deed or two."""
+
+    def serve(self, session: Session, day: date, now: datetime) -> None:
+        """Refill the shelves on Mondays, hand over what waits, and let some people order."""
+        keeper = self.town.cast["shop"]
+        if day.weekday() == 0:
+            for title, item in self.town.items.items():
+                if item.stock is not None and title not in goods.LOW_STOCK:
+                    stock.add_stock(session, keeper, item.public_id, 6)
+        self._hand_over(session, keeper, day, now)
+        for _ in range(self.draw.choice(ORDERS_PER_DAY)):
+            who = self.draw.choice([*self.regulars, self.town.cast["resident"], self.town.cast["resident"]])
+            self._order(session, who, self.draw.choice(list(self.town.items.values())).public_id, day, now)
+
+    def _order(self, session: Session, who: Actor, item_id: str, day: date, now: datetime) -> None:
+        try:
+            with session.begin_nested():
+                placed = shop.order(session, who, item_id=item_id, quantity=1, now=now)
+        except BankError:
+            return  # not enough saved yet, or sold out: real people are refused, too
+        if self.draw.random() < 0.9:
+            self.vouchers.append((day + timedelta(days=self.draw.randint(0, 4)), placed.voucher_code, placed.public_id))
+
+    def _hand_over(self, session: Session, keeper: Actor, day: date, now: datetime) -> None:
+        due = [voucher for voucher in self.vouchers if voucher[0] <= day]
+        self.vouchers = [voucher for voucher in self.vouchers if voucher[0] > day]
+        for _, code, order_id in due:
+            if self.draw.random() < 0.07:
+                shop.cancel(session, keeper, order_id, reason="顾客改了主意", now=now)
+            else:
+                shop.hand_over(session, keeper, code, now=now)

@@ -1,0 +1,153 @@
+"""Putting the book's lines into a resident's words, in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+from flask_babel import format_date
+
+from bank import clock
+from bank.credits import words
+from bank.credits.history import Explanation
+from bank.passbook.evidence import Behind
+from bank.passbook.lines import Line
+from bank.shop.listing import Placed
+from bank.web.i18n import gettext, language, translate
+from bank.web.pages import TIME_ZONE, amount, clock_time, day, hours, moment
+from ledger import Entry
+
+Step = dict[str, str | None]
+
+
+def by_month(found: Sequence[Line]) -> list[tuple[date, list[Line]]]:
+    """Group lines under the first day of the month they were written in."""
+    zone = ZoneInfo(TIME_ZONE)
+    groups = groupby(found, key=lambda line: line.entry.recorded_at.astimezone(zone).date().replace(day=1))
+    return [(month, list(lines)) for month, lines in groups]
+
+
+def month_name(first: date) -> str:
+    """Say a month: `11月`, with the year where it is not this one."""
+    if first.year == clock.utc_now().astimezone(ZoneInfo(TIME_ZONE)).year:
+        return str(format_date(first, "LLLL"))
+    return str(format_date(first, "y年M月" if language() == "zh" else "MMMM y"))
+
+
+def title_of(kind: str, memo: str | None) -> str:
+    """Say what a line is: its memo, and in which way the hours moved where that is not plain."""
+    what = memo or gettext("（没有说明）")
+    if kind == "release":
+        return gettext("退回：%(what)s", what=what)
+    if kind == "reversal":
+        return gettext("冲正：%(what)s", what=what) if memo else gettext("冲正")
+    return what
+
+
+def icon_of(entry: Entry) -> str:
+    """Name the icon of a line that has no drawing of its own."""
+    if entry.kind in ("reversal", "release"):
+        return "undo"
+    return ("heart" if entry.unit == "MIN" else "star") if entry.amount > 0 else "bag"
+
+
+def sheet_row(entry: Entry) -> dict[str, Any]:
+    """Lay a line out for the printed sheet."""
+    is_in = entry.amount > 0
+    said = amount(abs(entry.amount), entry.unit)
+    return {
+        "day": day(entry.recorded_at),
+        "what": title_of(entry.kind, entry.memo),
+        "in": said if is_in else "",
+        "out": "" if is_in else said,
+        "left": amount(entry.balance_after, entry.unit),
+    }
+
+
+def chain_of(found: Behind) -> list[Step]:
+    """Tell the steps behind a line, first to last, with links to the other half of a pair."""
+    steps = _credit_steps(found.credit) if found.credit else _order_steps(found.order) if found.order else []
+    txn = found.txn
+    steps.append(_step(gettext("记入存折"), moment(txn.recorded_at), "passbook"))
+    for other, text in (
+        (txn.reverses_id, gettext("这一笔冲正了原来的一笔")),
+        (txn.reversed_by, gettext("后来被冲正")),
+        (txn.resolves_id if txn.kind == "release" else None, gettext("退回的是原来留出的一笔")),
+    ):
+        if other:
+            steps.append(_step(text, gettext("点开看"), "undo", url_for("passbook.line", txn_id=other)))
+    return steps
+
+
+def _credit_steps(credit: Explanation) -> list[Step]:
+    evidence = credit.credit.evidence
+    steps = [step for step in (_scan(evidence, "in", gettext("签到")), _scan(evidence, "out", gettext("签退"))) if step]
+    if evidence.get("scanned_minutes") is not None:
+        counted = gettext("签到到签退 %(all)s", all=hours(int(evidence["scanned_minutes"])))
+        steps.append(_step(gettext("计 %(sum)s", sum=_credited(credit)), counted, "clock"))
+    if evidence.get("story"):
+        steps.append(_step(gettext("经过"), str(evidence["story"]), "edit"))
+    for told in credit.steps:
+        if told.step != "posted":
+            by = told.by or gettext("系统")
+            role = words.ROLES.get(told.role or "")
+            who = f"{by}（{translate(role)}）" if role else by
+            said = " · ".join(part for part in (who, moment(told.at), told.reason) if part)
+            steps.append(_step(translate(words.STEPS.get(told.step, told.step)), said, _ICONS.get(told.step, "check")))
+    if credit.notice_from and credit.notice_until:
+        span = f"{day(credit.notice_from)} – {day(credit.notice_until)}"
+        steps.append(_step(gettext("公示"), span, "megaphone"))
+    since = day(credit.rules_since) if credit.rules_since else ""
+    steps.append(_step(gettext("按第 %(n)s 版规则", n=credit.rules_number), gettext("%(day)s起", day=since), "scales"))
+    return steps
+
+
+_ICONS = {
+    "proposed": "upload",
+    "objected": "flag",
+    "refused": "stop",
+    "undone": "undo",
+    "reversed": "undo",
+    "voided": "undo",
+}
+
+
+def _credited(credit: Explanation) -> str:
+    told = credit.credit
+    return amount(told.amount if told.approved_amount is None else told.approved_amount, told.unit)
+
+
+def _scan(evidence: dict[str, Any], way: str, word: str) -> Step | None:
+    at = evidence.get(f"checked_{way}_at")
+    if not at:
+        return None
+    via = words.VIAS.get(str(evidence.get(f"via_{way}")))
+    sub = " · ".join(part for part in (translate(via) if via else "", str(evidence.get("place") or "")) if part)
+    return _step(f"{clock_time(datetime.fromisoformat(str(at)))} {word}", sub, way)
+
+
+def _order_steps(placed: Placed) -> list[Step]:
+    order = placed.order
+    by = placed.placed_by if order.placed_by != order.person_id else ""
+    helped = gettext("%(name)s 在柜台代办", name=by) if by else ""
+    ordered = " · ".join(part for part in (moment(order.created_at), placed.shop.name, helped) if part)
+    link = url_for("shop.voucher", code=order.voucher_code)
+    steps = [_step(gettext("下单，时长或积分先留出来"), ordered, "ticket", link)]
+    if order.handed_over_at:
+        handed = gettext("%(name)s 交付", name=placed.handed_over_by)
+        steps.append(_step(gettext("已领取"), f"{moment(order.handed_over_at)} · {handed}", "check"))
+    elif order.ended_at:
+        word = gettext("已取消") if order.state == "cancelled" else gettext("过期没领")
+        said = " · ".join(part for part in (moment(order.ended_at), order.end_reason) if part)
+        steps.append(_step(word, said, "undo"))
+    else:
+        steps.append(_step(gettext("还没领"), gettext("%(day)s前有效", day=day(order.expires_at)), "hourglass"))
+    return steps
+
+
+def _step(text: str, sub: str | None, icon: str, href: str | None = None) -> Step:
+    return {"text": text, "sub": sub, "icon": icon, "href": href}

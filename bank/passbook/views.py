@@ -1,0 +1,84 @@
+"""Pages of the passbook: the three numbers, the lines, what is behind a line, the printed sheet."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from bank import chart, clock, db
+from bank.communities.models import Community
+from bank.credits import words
+from bank.errors import NotFound
+from bank.members import login
+from bank.passbook import lines, telling
+from bank.passbook.evidence import behind
+from bank.shop import listing
+from ledger import Entry
+
+pages = Blueprint("passbook", __name__)
+PER_PAGE = 20
+PER_SHEET = 40
+pages.add_app_template_filter(telling.month_name, "month")
+pages.add_app_template_filter(telling.icon_of, "line_icon")
+
+
+@pages.app_template_filter()
+def line_title(entry: Entry) -> str:
+    return telling.title_of(entry.kind, entry.memo)
+
+
+@pages.get("/passbook")
+def passbook() -> ResponseReturnValue:
+    who, now = login.actor(), clock.utc_now()
+    unit = request.args.get("unit") if request.args.get("unit") in chart.UNITS else None
+    found = lines.entries(db.session(), who, now, units=_units(unit), limit=PER_PAGE, cursor=request.args.get("cursor"))
+    return render_template(
+        "passbook/passbook.html",
+        unit=unit,
+        is_first=not request.args.get("cursor"),
+        months=telling.by_month(lines.lines(db.session(), who, now, found)),
+        next=found.next,
+        balances=lines.balances(db.session(), who, now),
+        service=lines.service(db.session(), who),
+        waiting=listing.waiting_for(db.session(), who.person_id),
+    )
+
+
+@pages.get("/passbook/<txn_id>")
+def line(txn_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    try:
+        found = behind(db.session(), who, uuid.UUID(txn_id), clock.utc_now())
+    except ValueError as wrong:
+        raise NotFound from wrong
+    return render_template(
+        "passbook/line.html",
+        found=found,
+        title=telling.title_of(found.txn.kind, found.txn.memo),
+        chain=telling.chain_of(found),
+        classes=words.CLASSES,
+    )
+
+
+@pages.get("/passbook/print")
+def sheet() -> ResponseReturnValue:
+    who, now = login.actor(), clock.utc_now()
+    found = lines.entries(db.session(), who, now, limit=PER_SHEET, cursor=request.args.get("cursor"))
+    rows: list[dict[str, Any]] = [telling.sheet_row(entry) for entry in found.items]
+    return render_template(
+        "passbook/sheet.html",
+        who=who,
+        home=db.session().get_one(Community, who.community_id),
+        rows=rows,
+        next=found.next,
+        now=now,
+        balances=lines.balances(db.session(), who, now),
+        service=lines.service(db.session(), who),
+    )
+
+
+def _units(unit: str | None) -> tuple[str, ...]:
+    return (unit,) if unit else chart.UNITS

@@ -1,0 +1,99 @@
+"""Serving a resident who has only a printed card: whose card it is, and whether it is they who typed the PIN."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bank import db
+from bank.checkin import codes
+from bank.errors import Conflict, say
+from bank.members import operations as members
+from bank.members import passwords
+from bank.members.actor import Actor
+from bank.members.models import Person
+from bank.shop import rules
+from bank.web import limits
+
+WRONG_TRIES = 5
+LOCK_S = 15 * 60
+TRIES_PER_KEEPER = 60
+"""Right and wrong ones in a quarter of an hour: one card every 15 seconds is a busy counter, more is a search."""
+
+
+class CardInvalid(Conflict):
+    """Nobody's card, or one that was replaced."""
+
+    code = "code_invalid"
+    sentence = say("这张卡不能用：可能已经换过新卡。请到社区服务台看看。")
+
+
+class NoPin(Conflict):
+    """The card's owner never set a PIN."""
+
+    code = "code_invalid"
+    sentence = say("这张卡还没有设 PIN。请本人到社区服务台设好四位数字，再来兑换。")
+
+
+class WrongPin(Conflict):
+    """Not the PIN of this card."""
+
+    code = "code_invalid"
+    sentence = say("PIN 不对，什么也没有扣。还可以再试 %(left)s 次。")
+
+
+def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
+    """Find whose pass, card or card number was scanned or typed; None where it is none of these.
+
+    Raises CardInvalid for a forged or replaced card and for another community's.
+    """
+    token = rules.read_pass_text(text)
+    if token is not None:
+        card = codes.read(token)
+        person = _member(session, actor, card.person_id) if isinstance(card, codes.Pass) else None
+        if person is None or not isinstance(card, codes.Pass) or person.card_version != card.version:
+            raise CardInvalid
+        codes.Keys(bytes.fromhex(current_app.config["CODE_KEY"])).prove_pass(card)
+        return person
+    number = rules.read_code(text)
+    return _member(session, actor, number) if number else None
+
+
+def _member(session: Session, actor: Actor, public_id: str) -> Person | None:
+    return session.scalar(
+        select(Person).where(
+            Person.public_id == public_id,
+            Person.community_id == actor.community_id,
+            Person.disabled_at.is_(None),
+        )
+    )
+
+
+def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
+    """Go on only with the card's PIN; slow, so call it outside a write.
+
+    Five wrong tries lock the card for 15 minutes in all workers and shops, and its owner is told.
+    Raises NoPin, WrongPin, TooMany.
+    """
+    owner_id, pin_hash = owner.id, owner.pin_hash
+    db.drop()
+    if pin_hash is None:
+        raise NoPin
+    limits.spend({f"pin-by:{actor.person_id}": TRIES_PER_KEEPER}, period_s=LOCK_S, now=now)
+    name = f"pin:{owner_id}"
+    tried = limits.spend_or_rest(name, most=WRONG_TRIES, rest_s=LOCK_S, now=now)
+    if passwords.matches(pin, pin_hash):
+        limits.forget([name])
+        return
+    if tried >= WRONG_TRIES:
+        _warn(owner_id, now)
+    raise WrongPin(left=WRONG_TRIES - tried)
+
+
+def _warn(owner_id: int, now: datetime) -> None:
+    sentence = say("有人在柜台连续输错您的 PIN，您的卡锁住 15 分钟。不是您本人，请马上告诉社区。")
+    with db.unit_of_work() as session:
+        members.tell(session, [owner_id], sentence, now=now)

@@ -1,0 +1,173 @@
+"""Pages of the counter: scan or type, hand over, serve a printed card, see what was handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bank import clock, db
+from bank.communities.models import Community
+from bank.errors import Conflict, Invalid, NotFound, TooMany
+from bank.members import login
+from bank.members import operations as members
+from bank.members.actor import Actor
+from bank.members.models import Person
+from bank.members.rules import mask_name
+from bank.shop import cards, desk, listing, operations, rules
+from bank.shop.models import Shop
+from bank.shop.refusals import VoucherNotFound
+from bank.shop.schemas import PinForm, ScanForm
+from bank.shop.views import balances_of, pages
+from bank.web.app import begin_write, reads_first
+from bank.web.fields import read_form
+from bank.web.i18n import translate
+
+RECEIPT_SHOWS_BALANCE = timedelta(minutes=10)
+"""The balance on a receipt is for the resident who stands there, not for whoever opens the page next week."""
+
+
+@pages.get("/counter")
+def counter() -> ResponseReturnValue:
+    who = login.actor()
+    shops = listing.shops_kept(db.session(), who)
+    return _counter(who, shops)
+
+
+@pages.post("/counter")
+@reads_first
+def look_up() -> ResponseReturnValue:
+    who = login.actor()
+    shops = listing.shops_kept(db.session(), who)
+    typed = request.form.get("code", "")[: rules.LONGEST_SCAN]
+    try:
+        given = read_form(ScanForm, request.form)
+        onward = _where_to(who, given["code"])
+    except (Conflict, NotFound, Invalid) as refusal:
+        return _counter(who, shops, typed=typed, wrong=translate(refusal.sentence, refusal.facts)), 422
+    begin_write()
+    return redirect(onward, code=303)
+
+
+@pages.post("/v/<code>/hand-over")
+@reads_first
+def hand_over(code: str) -> ResponseReturnValue:
+    who = login.actor()
+    found = desk.read_voucher_code(who, code, now=clock.utc_now())
+    begin_write()
+    done = operations.hand_over(db.session(), who, found, now=clock.utc_now())
+    return redirect(url_for(".receipt", order_id=done.public_id), code=303)
+
+
+@pages.get("/counter/receipts/<order_id>")
+def receipt(order_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("shopkeeper")
+    done = listing.receipt(db.session(), who, order_id)
+    balance = None
+    is_fresh = done.order.handed_over_at and clock.utc_now() - done.order.handed_over_at < RECEIPT_SHOWS_BALANCE
+    if is_fresh and done.order.placed_by == who.person_id != done.order.person_id:
+        owner = db.session().get_one(Person, done.order.person_id)
+        balance = balances_of(owner.public_id, owner.community_id)[done.order.unit]
+    line = rules.bill_line(done.order.title, done.order.quantity)
+    return render_template("shop/receipt.html", placed=done, line=line, balance=balance, masked=mask_name(done.owner))
+
+
+@pages.get("/counter/cards/<public_id>")
+def card(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    shops = listing.shops_kept(db.session(), who)
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
+    return render_template("shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops)
+
+
+@pages.get("/counter/cards/<public_id>/pin")
+def ask_pin(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("shopkeeper")
+    quantity = request.args.get("quantity", "1")
+    count = int(quantity) if quantity.isascii() and quantity.isdigit() and len(quantity) < 3 else 1
+    return _pin_page(who, public_id, request.args.get("item_id", ""), max(1, count))
+
+
+@pages.post("/counter/cards/<public_id>/pin")
+@reads_first
+def serve(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("shopkeeper")
+    given = read_form(PinForm, request.form)
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    try:
+        cards.check_pin(who, owner, given["pin"], now=clock.utc_now())
+    except (cards.WrongPin, cards.NoPin, TooMany) as refusal:
+        wrong = translate(refusal.sentence, refusal.facts)
+        page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong)
+        return page, 429 if isinstance(refusal, TooMany) else 409
+    begin_write()
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    done = operations.serve(
+        db.session(), who, owner, item_id=given["item_id"], quantity=given["quantity"], now=clock.utc_now()
+    )
+    return redirect(url_for(".receipt", order_id=done.public_id), code=303)
+
+
+@pages.get("/counter/handed-over")
+def handed_over() -> ResponseReturnValue:
+    who = login.actor()
+    shops = listing.shops_kept(db.session(), who)
+    zone = db.session().get_one(Community, who.community_id).time_zone
+    today = clock.local_day(clock.utc_now(), zone)
+    month = listing.month_of(request.args.get("month"), today)
+    since, until = rules.month_bounds(month, zone)
+    ids = [shop.id for shop in shops]
+    found = listing.handed_over(db.session(), ids, since=since, until=until, cursor=request.args.get("cursor"))
+    totals = listing.totals(db.session(), ids, since=since, until=until)
+    before = (month - timedelta(days=1)).replace(day=1)
+    return render_template(
+        "shop/handed_over.html",
+        shops={shop.id: shop for shop in shops},
+        found=found,
+        totals=totals,
+        month=month,
+        before=before,
+        after=(month.replace(day=28) + timedelta(days=4)).replace(day=1) if month < today.replace(day=1) else None,
+    )
+
+
+def _counter(who: Actor, shops: Sequence[Shop], *, typed: str = "", wrong: str | None = None) -> str:
+    now = clock.utc_now()
+    zone = db.session().get_one(Community, who.community_id).time_zone
+    since = clock.start_of_day(clock.local_day(now, zone), zone)
+    ids = [shop.id for shop in shops]
+    today = listing.handed_over(db.session(), ids, since=since, until=now + timedelta(seconds=1), limit=5)
+    return render_template("shop/counter.html", shops=shops, today=today, typed=typed, wrong=wrong)
+
+
+def _where_to(who: Actor, text: str) -> str:
+    """Find the page of what was scanned: a voucher, or the card of a resident. Raises VoucherNotFound, TooMany."""
+    desk.count_try(who, now=clock.utc_now())
+    code = rules.read_code(text)
+    if code is not None and desk.is_voucher(who, code):
+        return url_for(".voucher", code=code)
+    owner = cards.whose_card(db.session(), who, text)
+    if owner is not None:
+        return url_for(".card", public_id=owner.public_id)
+    raise VoucherNotFound
+
+
+def _pin_page(who: Actor, public_id: str, item_id: str, quantity: int, *, wrong: str | None = None) -> str:
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    found = listing.on_shelf(db.session(), who.community_id, item_id)
+    return render_template(
+        "shop/pin.html",
+        owner=owner,
+        masked=mask_name(owner.name),
+        item=found.item,
+        quantity=quantity,
+        line=rules.bill_line(found.item.title, quantity),
+        total=found.item.price * quantity,
+        wrong=wrong,
+    )

@@ -1,0 +1,63 @@
+"""Pure decisions of the shop: how long a voucher lives, what a typed code may be, when a month begins."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+
+from bank.clock import local_day, start_of_day
+from bank.qr import ALPHABET, fold
+
+CODE_LENGTH = 8
+_CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
+_VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
+_CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
+LONGEST_SCAN = 200
+"""Characters of a scanned link: a long host name and the code."""
+
+
+def read_code(text: str) -> str | None:
+    """Read a voucher code or card number as typed or scanned, alone or in its link; None if it is none.
+
+    Letters may be small, groups may be split by spaces or dashes, and O, I and L are read as 0, 1 and 1.
+    """
+    if len(text) > LONGEST_SCAN:
+        return None
+    link = _VOUCHER_LINK.match(text.strip())
+    code = fold(link.group(1) if link else text)
+    return code if _CODE.match(code) else None
+
+
+def read_pass_text(text: str) -> str | None:
+    """Find the token of a resident's pass or card in a scan, alone or in its link; None if it is none."""
+    if len(text) > LONGEST_SCAN:
+        return None
+    link = _CARD_LINK.match(text.strip())
+    token = fold(link.group(1) if link else text)
+    return token if token.startswith("P1") and len(token) > CODE_LENGTH else None
+
+
+def show_code(code: str) -> str:
+    """Write a code in two groups, as it is read aloud: `K7M2 9QXC`."""
+    return f"{code[:4]} {code[4:]}"
+
+
+def valid_until(now: datetime, days: int, time_zone: str) -> datetime:
+    """Give the end of the local day `days` days from now: a voucher is good on the whole of its last day."""
+    return start_of_day(local_day(now, time_zone) + timedelta(days=days + 1), time_zone)
+
+
+def start_of_month(now: datetime, time_zone: str) -> datetime:
+    """Give the first moment of this local month, in UTC."""
+    return start_of_day(local_day(now, time_zone).replace(day=1), time_zone)
+
+
+def month_bounds(first: date, time_zone: str) -> tuple[datetime, datetime]:
+    """Give the first moment of the month that begins on `first` and the first after it, in UTC."""
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return start_of_day(first, time_zone), start_of_day(following, time_zone)
+
+
+def bill_line(title: str, quantity: int) -> str:
+    """Write what was ordered as the book and the receipt say it: `肥皂 × 2`."""
+    return title if quantity == 1 else f"{title} × {quantity}"

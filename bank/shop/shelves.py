@@ -1,0 +1,131 @@
+"""Pages of a shopkeeper's own shelves, and of a coordinator who opens shops and names their keepers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bank import clock, db
+from bank.errors import Invalid
+from bank.members import login
+from bank.shop import listing, stock
+from bank.shop.schemas import ItemForm, KeeperForm, ShopForm, StockForm
+from bank.shop.views import pages
+from bank.web.fields import YesNo, read_form
+from bank.web.i18n import gettext, translate
+
+
+@pages.get("/counter/stock")
+def shelves() -> ResponseReturnValue:
+    who = login.actor()
+    shops = listing.shops_kept(db.session(), who)
+    items = listing.items_of(db.session(), [shop.id for shop in shops])
+    return render_template("shop/stock.html", shops=shops, items=items)
+
+
+@pages.get("/counter/items/new")
+def new_item() -> ResponseReturnValue:
+    return _item_form(request.args, {})
+
+
+@pages.post("/counter/items")
+def add_item() -> ResponseReturnValue:
+    who = login.actor()
+    try:
+        given = read_form(ItemForm, request.form)
+        stock.add_item(db.session(), who, request.form.get("shop_id", ""), given)
+    except Invalid as refusal:
+        return _item_form(request.form, refusal.errors), 422
+    flash(gettext("已经上架。"), "ok")
+    return redirect(url_for(".shelves"), code=303)
+
+
+@pages.post("/counter/items/<item_id>/stock")
+def change_stock(item_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(StockForm, request.form)
+    if given["stock"] is not None:
+        stock.count_stock(db.session(), who, item_id, given["stock"])
+    elif given["change"] is not None:
+        stock.add_stock(db.session(), who, item_id, given["change"])
+    flash(gettext("库存已更新。"), "ok")
+    return redirect(url_for(".shelves", _anchor=item_id), code=303)
+
+
+@pages.post("/counter/items/<item_id>/offer")
+def change_offer(item_id: str) -> ResponseReturnValue:
+    is_offered = bool(YesNo().deserialize(request.form.get("is_offered", "0")))
+    stock.offer(db.session(), login.actor(), item_id, is_offered=is_offered)
+    flash(gettext("已恢复供应。") if is_offered else gettext("已暂停供应，发出去的券照常能用。"), "ok")
+    return redirect(url_for(".shelves", _anchor=item_id), code=303)
+
+
+@pages.get("/shops")
+def shops() -> ResponseReturnValue:
+    who = login.actor()
+    who.require("coordinator")
+    return render_template("shop/shops.html", shops=listing.shops_in(db.session(), who.community_id))
+
+
+@pages.post("/shops")
+def found_shop() -> ResponseReturnValue:
+    given = read_form(ShopForm, request.form)
+    made = stock.found_shop(db.session(), login.actor(), now=clock.utc_now(), **given)
+    return redirect(url_for(".shop", shop_id=made.public_id), code=303)
+
+
+@pages.get("/shops/<shop_id>")
+def shop(shop_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("coordinator")
+    found = stock.shop_in(db.session(), who.community_id, shop_id)
+    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found))
+
+
+@pages.post("/shops/<shop_id>/keepers")
+def change_keeper(shop_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(KeeperForm, request.form)
+    if given["do"] == "add":
+        stock.appoint(db.session(), who, shop_id, given["person_id"].upper(), now=clock.utc_now())
+    else:
+        stock.dismiss(db.session(), who, shop_id, given["person_id"].upper())
+    flash(gettext("已更改。"), "ok")
+    return redirect(url_for(".shop", shop_id=shop_id), code=303)
+
+
+def _item_form(given: Any, errors: dict[str, list[str]]) -> str:
+    who = login.actor()
+    kept = listing.shops_kept(db.session(), who)
+    texts = {name: [translate(text) for text in found] for name, found in errors.items()}
+    return render_template(
+        "shop/new_item.html",
+        shops=kept,
+        shop_options=[(shop.public_id, shop.name) for shop in kept],
+        given=given,
+        errors=texts,
+        pictures=picture_names(),
+    )
+
+
+def picture_names() -> list[tuple[str, str]]:
+    """Give the drawings an item may show with what they are called, in the person's language."""
+    names = {
+        "gift": gettext("礼物（其他）"),
+        "soap": gettext("肥皂"),
+        "tissue": gettext("纸巾"),
+        "towel": gettext("毛巾"),
+        "detergent": gettext("洗衣液"),
+        "rice": gettext("大米"),
+        "oil": gettext("食用油"),
+        "haircut": gettext("理发"),
+        "cleaning": gettext("保洁"),
+        "phone-help": gettext("教用手机"),
+        "company": gettext("陪伴"),
+        "escort": gettext("陪诊"),
+        "repair": gettext("小修小补"),
+        "meal": gettext("做饭送餐"),
+    }
+    return [(name, names[name]) for name in stock.PICTURES]

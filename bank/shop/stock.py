@@ -1,0 +1,192 @@
+"""Verbs on shops and what stands on their shelves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from bank import chart, db
+from bank.errors import Conflict, Invalid, NotFound, say
+from bank.members import operations as members
+from bank.members.actor import Actor
+from bank.members.models import Person
+from bank.qr import new_public_id
+from bank.shop.models import Item, Shop, Shopkeeper
+from bank.shop.operations import shops_of
+from bank.shop.refusals import WrongShop
+
+PICTURES = (
+    "gift",
+    "soap",
+    "tissue",
+    "towel",
+    "detergent",
+    "rice",
+    "oil",
+    "haircut",
+    "cleaning",
+    "phone-help",
+    "company",
+    "escort",
+    "repair",
+    "meal",
+)
+"""Drawings in `static/pictures` that an item may show; the first is for everything else."""
+MOST_STOCK = 1_000_000
+
+
+class StockTooLow(Conflict):
+    """More would be taken off the shelf than stands there."""
+
+    code = "out_of_stock"
+    sentence = say("架上没有这么多，库存没有改。请先点一点数量。")
+
+
+def open_shop(
+    session: Session,
+    community_id: int,
+    *,
+    name: str,
+    now: datetime,
+    place: str = "",
+    hours: str = "",
+    keepers: Sequence[int] = (),
+) -> Shop:
+    """Open a shop or provider with its accounts in the book; `keepers` are person ids."""
+    shop = Shop(public_id=new_public_id(), community_id=community_id, name=name, place=place, hours=hours)
+    session.add(shop)
+    session.flush()
+    book = db.book(session, community_id, now)
+    for unit in chart.UNITS:
+        book.open_account(chart.shop(shop.public_id), unit, kind="shop", min_balance=0, is_shared=True, session=session)
+    session.add_all(Shopkeeper(shop_id=shop.id, person_id=person_id) for person_id in keepers)
+    session.flush()
+    return shop
+
+
+def found_shop(session: Session, actor: Actor, *, name: str, place: str, hours: str, now: datetime) -> Shop:
+    """Open a shop in the coordinator's community."""
+    actor.require("coordinator")
+    return open_shop(session, actor.community_id, name=name, place=place, hours=hours, now=now)
+
+
+def appoint(session: Session, actor: Actor, shop_id: str, person_id: str, *, now: datetime) -> None:
+    """Make a member the keeper of a shop; both are public ids. Raises NotFound; Invalid without the shopkeeper role."""
+    actor.require("coordinator")
+    shop = shop_in(session, actor.community_id, shop_id)
+    person = members.in_community(session, actor.community_id, person_id)
+    if "shopkeeper" not in members.actor_of(session, person).roles:
+        raise Invalid({"person_id": [say("这位居民还没有店员的角色，请先请管理员授予。")]})
+    session.merge(Shopkeeper(shop_id=shop.id, person_id=person.id))
+    sentence = say("您现在是「%(shop)s」的店员，可以在柜台核销兑换券。")
+    members.tell(session, [person.id], sentence, facts={"shop": shop.name}, link="/counter", now=now)
+
+
+def dismiss(session: Session, actor: Actor, shop_id: str, person_id: str) -> None:
+    """Take a shop from a keeper. Raises NotFound."""
+    actor.require("coordinator")
+    shop = shop_in(session, actor.community_id, shop_id)
+    person = members.in_community(session, actor.community_id, person_id)
+    session.execute(delete(Shopkeeper).where(Shopkeeper.shop_id == shop.id, Shopkeeper.person_id == person.id))
+
+
+def add_item(session: Session, actor: Actor, shop_id: str, given: dict[str, Any]) -> Item:
+    """Put something new on the keeper's shelf: `kind title description unit price stock picture`.
+
+    Goods need a stock; a service has none. Raises NotFound, WrongShop, Invalid.
+    """
+    shop = _own_shop(session, actor, shop_id)
+    stock = given.get("stock") if given["kind"] == "goods" else None
+    if given["kind"] == "goods" and stock is None:
+        raise Invalid({"stock": [say("请填架上现有几件。")]})
+    return put_on_shelf(session, shop, **{**given, "stock": stock})
+
+
+def put_on_shelf(
+    session: Session,
+    shop: Shop,
+    *,
+    kind: str,
+    title: str,
+    unit: str,
+    price: int,
+    stock: int | None = None,
+    description: str = "",
+    picture: str = "",
+) -> Item:
+    """Add an item to a shop; `price` in minutes or points, `stock` None for as many as asked for."""
+    item = Item(
+        public_id=new_public_id(),
+        community_id=shop.community_id,
+        shop_id=shop.id,
+        kind=kind,
+        title=title,
+        description=description,
+        unit=unit,
+        price=price,
+        stock=stock,
+        picture=picture,
+    )
+    session.add(item)
+    session.flush()
+    return item
+
+
+def count_stock(session: Session, actor: Actor, item_id: str, stock: int) -> None:
+    """Write down what was counted on the shelf. Raises NotFound, WrongShop."""
+    _change(session, actor, item_id, Item.stock.is_not(None), stock=stock)
+
+
+def add_stock(session: Session, actor: Actor, item_id: str, change: int) -> None:
+    """Put some on the shelf, or take some off for a negative `change`. Raises NotFound, WrongShop, StockTooLow."""
+    fits = (Item.stock + change).between(0, MOST_STOCK)
+    _change(session, actor, item_id, fits, stock=Item.stock + change)
+
+
+def offer(session: Session, actor: Actor, item_id: str, *, is_offered: bool) -> None:
+    """Offer an item, or pause it; vouchers already out stay good. Raises NotFound, WrongShop."""
+    _change(session, actor, item_id, Item.id.is_not(None), is_offered=is_offered)
+
+
+def shop_in(session: Session, community_id: int, shop_id: str) -> Shop:
+    """Find a shop of a community by public id. Raises NotFound."""
+    shop = session.scalar(select(Shop).where(Shop.public_id == shop_id, Shop.community_id == community_id))
+    if shop is None:
+        raise NotFound
+    return shop
+
+
+def keepers_of(session: Session, shop: Shop) -> list[Person]:
+    """Give who keeps a shop, by name."""
+    found = select(Person).join(Shopkeeper, Shopkeeper.person_id == Person.id).where(Shopkeeper.shop_id == shop.id)
+    return list(session.scalars(found.order_by(Person.name, Person.id)))
+
+
+def _own_shop(session: Session, actor: Actor, shop_id: str) -> Shop:
+    actor.require("shopkeeper")
+    shop = shop_in(session, actor.community_id, shop_id)
+    if session.get(Shopkeeper, (shop.id, actor.person_id)) is None:
+        raise WrongShop(shop=shop.name)
+    return shop
+
+
+def _change(session: Session, actor: Actor, item_id: str, condition: Any, **values: Any) -> None:
+    actor.require("shopkeeper")
+    same = (Item.public_id == item_id, Item.community_id == actor.community_id)
+    changed = update(Item).where(*same, Item.shop_id.in_(shops_of(actor)), condition).values(**values)
+    done = session.execute(changed.returning(Item.id).execution_options(synchronize_session=False)).first()
+    if done is not None:
+        session.expire_all()
+        return
+    known = session.execute(
+        select(Item.shop_id, Shop.name).join(Shop, Shop.id == Item.shop_id).where(*same)
+    ).one_or_none()
+    if known is None:
+        raise NotFound
+    if session.get(Shopkeeper, (known.shop_id, actor.person_id)) is None:
+        raise WrongShop(shop=known.name)
+    raise StockTooLow

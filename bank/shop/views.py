@@ -1,0 +1,112 @@
+"""Pages of the shop for residents: the shelf, an order, the voucher. The counter's pages join this blueprint."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from bank import chart, clock, db, qr
+from bank.errors import NotFound
+from bank.members import login
+from bank.members.actor import Actor
+from bank.members.rules import mask_name
+from bank.shop import listing, operations, rules
+from bank.shop.models import Order
+from bank.shop.refusals import VoucherNotFound, WrongShop
+from bank.shop.schemas import KINDS, CancelForm, OrderForm, voucher_url
+from bank.web.fields import read_form
+from bank.web.i18n import gettext, translate
+from bank.web.pages import day
+from ledger import Balance
+
+pages = Blueprint("shop", __name__)
+pages.add_app_template_filter(mask_name)
+pages.add_app_template_filter(rules.show_code)
+PER_PAGE = 60
+
+
+@pages.app_template_filter()
+def bill_line(order: Order) -> str:
+    return rules.bill_line(order.title, order.quantity)
+
+
+@pages.app_template_filter()
+def last_day(order: Order) -> str:
+    return day(order.expires_at - timedelta(seconds=1))
+
+
+@pages.get("/shop")
+def index() -> ResponseReturnValue:
+    who = login.actor()
+    kind = request.args.get("kind") if request.args.get("kind") in KINDS else None
+    found = listing.shelf(db.session(), who.community_id, kind=kind, limit=PER_PAGE, cursor=request.args.get("cursor"))
+    waiting = listing.waiting_for(db.session(), who.person_id)
+    return render_template("shop/index.html", found=found, kind=kind, waiting=waiting, balances=_mine(who))
+
+
+@pages.get("/shop/items/<item_id>")
+def item(item_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    found = listing.on_shelf(db.session(), who.community_id, item_id)
+    balance = _mine(who)[found.item.unit]
+    return render_template("shop/item.html", item=found.item, shop=found.shop, balance=balance)
+
+
+@pages.get("/shop/orders")
+def orders() -> ResponseReturnValue:
+    who = login.actor()
+    found = listing.orders_of(db.session(), who.person_id, cursor=request.args.get("cursor"))
+    return render_template("shop/orders.html", found=found)
+
+
+@pages.post("/shop/orders")
+def order() -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(OrderForm, request.form)
+    placed = operations.order(db.session(), who, now=clock.utc_now(), **given)
+    flash(gettext("换好了。到店里出示这张券就能领。"), "ok")
+    return redirect(url_for(".voucher", code=placed.voucher_code), code=303)
+
+
+@pages.post("/shop/orders/<order_id>/cancellation")
+def cancel(order_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(CancelForm, request.form)
+    ended = operations.cancel(db.session(), who, order_id, now=clock.utc_now(), reason=given["reason"])
+    flash(gettext("已取消，时长或积分已经退回。"), "ok")
+    return redirect(url_for(".voucher", code=ended.voucher_code), code=303)
+
+
+@pages.get("/v/<code>")
+def voucher(code: str) -> ResponseReturnValue:
+    who = login.actor()
+    now = clock.utc_now()
+    try:
+        found = listing.voucher(db.session(), who, rules.read_code(code) or "")
+    except (VoucherNotFound, WrongShop) as refusal:
+        page = render_template("shop/not_yours.html", detail=translate(refusal.sentence, refusal.facts))
+        return page, 404 if isinstance(refusal, NotFound) else 409
+    is_over = found.order.expires_at <= now
+    if found.order.person_id != who.person_id:
+        return render_template("shop/hand_over.html", placed=found, is_over=is_over, **_coded(found))
+    svg = Markup(qr.svg(voucher_url(found.order)))  # noqa: S704 -- drawn here from digits and letters
+    return render_template("shop/voucher.html", placed=found, is_over=is_over, svg=svg, **_coded(found))
+
+
+def balances_of(public_id: str, community_id: int) -> dict[str, Balance]:
+    """Give what a member has, by unit."""
+    account = chart.member(public_id)
+    found = db.book(db.session(), community_id, clock.utc_now()).balances([account], session=db.session())
+    return {unit: found.get((account, unit), Balance(0, 0, 0, 0)) for unit in chart.UNITS}
+
+
+def _mine(who: Actor) -> dict[str, Balance]:
+    return balances_of(who.public_id, who.community_id)
+
+
+def _coded(found: listing.Placed) -> dict[str, str]:
+    order = found.order
+    return {"code": rules.show_code(order.voucher_code), "line": rules.bill_line(order.title, order.quantity)}

@@ -1,0 +1,24 @@
+"""Routes of the passbook and the public board. The transaction is the volunteer's."""
+
+from sqlalchemy import select
+
+from bank.shop.models import Order
+from tests.access.rows import EVERYONE, MEMBERS, Call, Row
+from tests.shop.market import build_market
+from tests.world import World
+
+
+def _line(world: World, who: str) -> Call:
+    placed = build_market(world).order()
+    with world.write() as session:
+        return Call({"txn_id": str(session.scalars(select(Order.hold_txn_id).where(Order.id == placed.id)).one())})
+
+
+ROWS = (
+    Row("GET", "/passbook", MEMBERS),
+    Row("GET", "/passbook/print", MEMBERS),
+    Row("GET", "/passbook/<txn_id>", ("volunteer",), refuse=404, prepare=_line),
+    Row("GET", "/board", EVERYONE),
+    Row("GET", "/api/v1/me", MEMBERS),
+    Row("GET", "/api/v1/me/statement", MEMBERS),
+)

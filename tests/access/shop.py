@@ -1,0 +1,112 @@
+"""Routes of the shop and its counter. `volunteer` has an order at 惠民超市, which `shop` keeps."""
+
+from tests.access.rows import MEMBERS, Call, Row
+from tests.shop.market import Market, build_market
+from tests.world import World
+
+HOME = tuple(who for who in MEMBERS if who != "stranger")
+OWNER_OR_SHOP = ("volunteer", "shop")
+NOT_FOUND = {"stranger": 404}
+
+
+def _order(world: World, who: str) -> tuple[Market, Call]:
+    market = build_market(world)
+    placed = market.order()
+    return market, Call(
+        {
+            "order_id": placed.public_id,
+            "code": placed.voucher_code,
+            "item_id": market.soap,
+            "shop_id": market.goods_shop,
+        }
+    )
+
+
+def _open(world: World, who: str) -> Call:
+    return _order(world, who)[1]
+
+
+def _empty(world: World, who: str) -> Call:
+    return Call(_open(world, who).path, {})
+
+
+def _handed_over(world: World, who: str) -> Call:
+    market = build_market(world)
+    return Call({"order_id": market.hand_over(market.order()).public_id})
+
+
+def _an_order(world: World, who: str) -> Call:
+    return Call({}, {"item_id": build_market(world).soap})
+
+
+def _broke(*, answer: int) -> dict[str, int]:
+    """Only the volunteer and the resident have points."""
+    return {who: answer for who in HOME if who not in ("volunteer", "resident")} | {"stranger": 404}
+
+
+def _item(world: World, who: str) -> Call:
+    market = build_market(world)
+    form = {"shop_id": market.goods_shop, "kind": "goods", "title": "毛巾", "unit": "PTS", "price": "30", "stock": "4"}
+    return Call({}, form)
+
+
+def _count(world: World, who: str) -> Call:
+    return Call({"item_id": build_market(world).soap}, {"change": "1"})
+
+
+def _offer(world: World, who: str) -> Call:
+    return Call({"item_id": build_market(world).soap}, {"is_offered": "0"})
+
+
+def _card(world: World, who: str) -> Call:
+    market = build_market(world)
+    form = {"item_id": market.soap, "quantity": "1", "pin": "2580"}
+    return Call({"public_id": world.people["resident"].public_id}, form)
+
+
+def _keeper(world: World, who: str) -> Call:
+    market = build_market(world)
+    form = {"person_id": world.people["shop"].public_id, "do": "add"}
+    return Call({"shop_id": market.goods_shop}, form)
+
+
+def _market(world: World, who: str) -> Call:
+    build_market(world)
+    return Call({}, {"code": "ZZZZZZZZ"})
+
+
+def _get(world: World, who: str) -> Call:
+    build_market(world)
+    return Call({})
+
+
+ROWS = (
+    Row("GET", "/shop", MEMBERS, prepare=_get),
+    Row("GET", "/shop/items/<item_id>", HOME, also=NOT_FOUND, prepare=_open),
+    Row("GET", "/shop/orders", MEMBERS),
+    Row("POST", "/shop/orders", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_an_order),
+    Row("POST", "/shop/orders/<order_id>/cancellation", OWNER_OR_SHOP, answer=303, refuse=404, prepare=_empty),
+    Row("GET", "/v/<code>", OWNER_OR_SHOP, refuse=404, prepare=_open),
+    Row("POST", "/v/<code>/hand-over", ("shop",), answer=303, prepare=_empty),
+    Row("GET", "/counter", ("shop",), prepare=_get),
+    Row("POST", "/counter", ("shop",), answer=422, prepare=_market),
+    Row("GET", "/counter/receipts/<order_id>", ("shop",), prepare=_handed_over),
+    Row("GET", "/counter/cards/<public_id>", ("shop",), prepare=_card),
+    Row("GET", "/counter/cards/<public_id>/pin", ("shop",), refuse=403, answer=404, prepare=_card),
+    Row("POST", "/counter/cards/<public_id>/pin", ("shop",), answer=303, prepare=_card),
+    Row("GET", "/counter/handed-over", ("shop",), prepare=_get),
+    Row("GET", "/counter/stock", ("shop",), prepare=_get),
+    Row("GET", "/counter/items/new", ("shop",), prepare=_get),
+    Row("POST", "/counter/items", ("shop",), answer=303, prepare=_item),
+    Row("POST", "/counter/items/<item_id>/stock", ("shop",), answer=303, prepare=_count),
+    Row("POST", "/counter/items/<item_id>/offer", ("shop",), answer=303, prepare=_offer),
+    Row("GET", "/shops", ("coordinator",)),
+    Row("POST", "/shops", ("coordinator",), answer=303, prepare=lambda world, who: Call({}, {"name": "社区食堂"})),
+    Row("GET", "/shops/<shop_id>", ("coordinator",), prepare=_open),
+    Row("POST", "/shops/<shop_id>/keepers", ("coordinator",), answer=303, prepare=_keeper),
+    Row("GET", "/api/v1/items", MEMBERS, prepare=_get),
+    Row("GET", "/api/v1/orders", MEMBERS),
+    Row("POST", "/api/v1/orders", ("volunteer", "resident"), answer=201, also=_broke(answer=409), prepare=_an_order),
+    Row("POST", "/api/v1/vouchers/<code>/redemptions", ("shop",), answer=201, prepare=_empty),
+    Row("POST", "/api/v1/orders/<order_id>/cancellation", OWNER_OR_SHOP, answer=201, refuse=404, prepare=_empty),
+)

@@ -1,0 +1,202 @@
+"""`verify` is silent about an honest book and names what was changed in a forged one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from ledger import Ledger, canonical, schema
+from ledger.engine import make_engine
+from ledger.history import records
+from ledger.models import TABLES
+from ledger.running import read
+from tests.ledger.builders import Clock, live_a_little, open_chart
+
+
+def test_an_honest_book_is_clean(book: Ledger) -> None:
+    live_a_little(book)
+    report = book.verify()
+    assert report.findings == ()
+    assert (report.ok, report.txns) == (True, 11)
+    assert report.accounts == 6
+
+
+def test_an_empty_book_is_clean(book: Ledger) -> None:
+    assert book.verify().ok
+
+
+@pytest.fixture
+def forger(tmp_path: Path) -> Iterator[Engine]:
+    """A book whose guards somebody with the file in hand has removed."""
+    engine = make_engine(f"sqlite:///{tmp_path}/book.db", for_migrations=True)
+    with engine.begin() as connection:
+        schema.create(connection)
+    book = Ledger(engine, ledger_id=1, clock=Clock())
+    open_chart(book)
+    live_a_little(book)
+    with engine.begin() as connection:
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    yield engine
+    engine.dispose()
+
+
+def forge(engine: Engine, *statements: str) -> set[str]:
+    """Change the file as its owner can, and return the rules that verify finds broken."""
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        for pragma in ("foreign_keys = OFF", "ignore_check_constraints = ON"):
+            driver.execute(f"PRAGMA {pragma}")
+        for statement in statements:
+            assert driver.execute(statement).rowcount > 0
+    return {finding.rule for finding in Ledger(engine, ledger_id=1).verify().findings}
+
+
+KIND = "(SELECT id FROM txn WHERE kind = '{}' ORDER BY id LIMIT 1)"
+ANNA = "(SELECT id FROM account WHERE path = 'member:anna')"
+MINE = f"account_id = {ANNA}"
+SECOND = f"{MINE} AND seq = 2"
+FORGERIES = {
+    "every account has its balance row": f"DELETE FROM balance WHERE {MINE}",
+    "a balance is the sum of its transfers": f"UPDATE balance SET cr_posted = cr_posted + 1 WHERE {MINE}",
+    "a balance keeps its bounds": f"UPDATE balance SET dr_posted = cr_posted + 1 WHERE {MINE}",
+    "entries are numbered without gaps": f"UPDATE entry SET seq = seq + 100 WHERE {SECOND}",
+    "a running balance is the sum so far": f"UPDATE entry SET balance_after = 1 WHERE {SECOND}",
+    "a transfer is one entry on either side": f"DELETE FROM entry WHERE {SECOND}",
+    "there is no entry without its transfer": f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
+    "an entry has its transaction's dates": "UPDATE entry SET effective_date = '2020-01-01' WHERE seq = 1",
+    "a transfer keeps to one unit": "UPDATE transfer SET unit = 'PTS' WHERE ordinal = 1",
+    "a daily sum is the sum of its day": f"UPDATE daily SET dr = dr + 1 WHERE {MINE}",
+    "what is held is what open holds hold": f"UPDATE balance SET held = held + 1 WHERE {MINE}",
+    "a resolution moves exactly its hold, in time": (
+        f"UPDATE transfer SET amount = amount + 1 WHERE txn_id = {KIND.format('capture')} AND ordinal = 1"
+    ),
+    "a reversal mirrors what it reverses": (
+        f"UPDATE transfer SET amount = amount + 1 WHERE txn_id = {KIND.format('reversal')} AND ordinal = 1"
+    ),
+    "a key answered with a transaction has it": "UPDATE idempotency SET txn_id = x'00' WHERE key = 'given'",
+    "every transaction answers one key": "DELETE FROM idempotency WHERE key = 'given'",
+    "a transaction moves something": f"DELETE FROM transfer WHERE txn_id = {KIND.format('gift')}",
+    "the leaf is the hash of the canonical bytes": "UPDATE txn SET leaf_hash = zeroblob(32)",
+    "a memo is the one that was posted": "UPDATE memo SET text = 'writing aloud'",
+}
+
+
+@pytest.mark.parametrize("rule", FORGERIES, ids=[rule.replace(" ", "-") for rule in FORGERIES])
+def test_a_forgery_is_named(forger: Engine, rule: str) -> None:
+    assert rule in forge(forger, FORGERIES[rule])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("kind", "'present'"),
+        ("effective_date", "'2020-01-01'"),
+        ("recorded_at", "recorded_at + 1"),
+        ("actor", "'p:other'"),
+        ("reverses_id", "(SELECT MIN(id) FROM txn)"),
+        ("resolves_id", "(SELECT MIN(id) FROM txn)"),
+        ("relates_id", "(SELECT MIN(id) FROM txn)"),
+        ("expires_at", "1"),
+        ("memo_digest", "zeroblob(32)"),
+        ("nonce", "zeroblob(16)"),
+        ("canonical", "x'00'"),
+    ],
+)
+def test_the_hash_covers_every_column_of_a_transaction(forger: Engine, column: str, value: str) -> None:
+    broken = forge(forger, f"UPDATE txn SET {column} = {value} WHERE id = {KIND.format('gift')}")
+    assert "the canonical bytes say what the rows say" in broken
+
+
+def test_the_hash_covers_every_column_there_is() -> None:
+    """A new column of txn has to join the canonical bytes, or be listed here with a reason."""
+    covered = {
+        "ledger_id",
+        "id",
+        "kind",
+        "effective_date",
+        "recorded_at",
+        "actor",
+        "reverses_id",
+        "resolves_id",
+    }
+    covered |= {"relates_id", "expires_at", "memo_digest", "nonce", "canonical", "leaf_hash"}
+    assert {column.name for column in next(table for table in TABLES if table.name == "txn").columns} == covered
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE transfer SET amount = amount + 1 WHERE txn_id = {gift}",
+        "UPDATE transfer SET debit_id = credit_id, credit_id = debit_id WHERE txn_id = {gift}",
+        "UPDATE account SET path = 'member:anne' WHERE path = 'member:anna'",
+        "DELETE FROM transfer WHERE txn_id = {gift}",
+    ],
+)
+def test_the_hash_covers_the_transfers(forger: Engine, change: str) -> None:
+    broken = forge(forger, change.format(gift=KIND.format("gift")))
+    assert "the canonical bytes say what the rows say" in broken
+
+
+def test_a_receipt_lets_its_holder_recompute_the_leaf(book: Ledger, engine: Engine, ledger_id: int) -> None:
+    receipt = live_a_little(book)["earned"]
+    found = book.transaction(receipt.txn_id)
+    assert found.canonical.endswith(receipt.nonce)
+    assert hashlib.sha256(b"\x00" + found.canonical).digest() == receipt.leaf_hash
+    nonces = read(engine, lambda wire: [record.nonce for record in records(wire, ledger_id)], None)
+    assert len(set(nonces)) == len(nonces)
+
+
+def test_two_lists_of_fields_never_give_the_same_bytes() -> None:
+    lists: list[list[Any]] = [
+        ["a|b", "c"],
+        ["a", "b|c"],
+        ["ab", "c"],
+        ["a", "bc"],
+        ["abc"],
+        ["abc", ""],
+        ["", "abc"],
+    ]
+    lists += [["abc", None], [None, "abc"], [], [None], [""], ["1"], ["1", "2"], ["12"]]
+    assert len({canonical.pack(fields) for fields in lists}) == len(lists)
+    assert canonical.pack([12]) == canonical.pack(["12"])
+
+
+def test_the_canonical_bytes_of_version_one_never_change() -> None:
+    """Published leaves depend on it: a change needs a new version beside this one."""
+    written = canonical.transaction(
+        ledger_id=7,
+        txn_id=bytes(16),
+        kind="credit",
+        effective="2026-03-02",
+        recorded_us=1_772_442_000_000_000,
+        actor="p:1",
+        reverses=None,
+        resolves=None,
+        relates=None,
+        expires_us=None,
+        digest=None,
+        transfers=[("issuance:hall", "member:anna", "MIN", 90)],
+        nonce=bytes(16),
+    )
+    assert canonical.leaf_hash(written).hex() == "379a0009a56b286a5042e3a2635fbe8e7e56e2b31494fc6db9c54c2881a008bb"
+
+
+def test_findings_are_limited_per_rule(forger: Engine) -> None:
+    report = Ledger(forger, ledger_id=1).verify()
+    assert report.ok
+    with forger.begin() as connection:
+        _duplicate_accounts(connection)
+    assert len(Ledger(forger, ledger_id=1).verify().findings) == 100
+
+
+def _duplicate_accounts(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) INSERT INTO account "
+        "SELECT 1, randomblob(16), 'member:' || i, 'MIN', 'member', 'strict', 0, 0 FROM n"
+    )

@@ -1,0 +1,123 @@
+"""A shop of goods, a provider of services, and a volunteer with something to spend."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from bank import chart, db
+from bank.communities.models import Community
+from bank.members import operations as members
+from bank.members import passwords
+from bank.members.models import Person
+from bank.shop import operations as shop
+from bank.shop import stock
+from bank.shop.models import Item, Order
+from ledger import Balance, Transfer, Txn
+from tests.world import World
+
+PIN = "2580"
+
+
+@dataclass
+class Market:
+    """The shops of the small world: `shop` keeps 惠民超市, `barber` keeps 老李理发."""
+
+    world: World
+    goods_shop: str
+    barber_shop: str
+    soap: str
+    haircut: str
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now
+
+    def order(self, who: str = "volunteer", item: str | None = None, quantity: int = 1) -> Order:
+        """Place an order as a request would."""
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            return shop.order(session, actor, item_id=item or self.soap, quantity=quantity, now=self.now)
+
+    def hand_over(self, order: Order, who: str = "shop") -> Order:
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            return shop.hand_over(session, actor, order.voucher_code, now=self.now)
+
+    def cancel(self, order: Order, who: str = "volunteer", reason: str | None = None) -> Order:
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            return shop.cancel(session, actor, order.public_id, now=self.now, reason=reason)
+
+    def serve(self, item: str | None = None, *, who: str = "shop", owner: str = "resident", quantity: int = 1) -> Order:
+        """Serve a card whose PIN was checked."""
+        actor, person = self.world.actor(who), self.world.people[owner]
+        with self.world.write() as session:
+            return shop.serve(session, actor, person, item_id=item or self.soap, quantity=quantity, now=self.now)
+
+    def offer(self, *, is_offered: bool) -> None:
+        actor = self.world.actor("shop")
+        with self.world.write() as session:
+            stock.offer(session, actor, self.soap, is_offered=is_offered)
+
+    def lapse(self) -> int:
+        with self.world.write() as session:
+            return shop.lapse_due(session, now=self.now)
+
+    def stock(self, item: str | None = None) -> int | None:
+        with self.world.write() as session:
+            return session.scalars(select(Item.stock).where(Item.public_id == (item or self.soap))).one()
+
+    def state(self, order: Order) -> str:
+        with self.world.write() as session:
+            return session.get_one(Order, order.id).state
+
+    def has(self, who: str = "volunteer", unit: str = chart.POINTS) -> Balance:
+        """Give what somebody has."""
+        return self._balance(chart.member(self.world.people[who].public_id), unit)
+
+    def takings(self, shop_id: str, unit: str) -> int:
+        """Give what a shop was paid."""
+        return self._balance(chart.shop(shop_id), unit).posted
+
+    def _balance(self, path: str, unit: str) -> Balance:
+        with self.world.write() as session:
+            return db.book(session, self.world.community_id, self.now).balance(path, unit, session=session)
+
+
+def credit(world: World, who: str, unit: str, amount: int, key: str | None = None) -> None:
+    """Give somebody hours or points out of the issuance of rule version 1."""
+    person = world.people[who]
+    with world.write() as session:
+        book = db.book(session, person.community_id, world.clock.now)
+        book.open_account(chart.issuance(1), unit, kind="issuance", min_balance=None, is_shared=True, session=session)
+        move = Transfer(debit=chart.issuance(1), credit=chart.member(person.public_id), unit=unit, amount=amount)
+        txn = Txn(kind="credit", transfers=[move], effective=world.clock.now.date(), actor="test", memo="楼道清洁")
+        book.post(txn, key=key or f"test:{uuid.uuid4()}", session=session)
+
+
+def build_market(world: World) -> Market:
+    """Open two shops, one item each, and give the volunteer 3 hours and 100 points."""
+    world.add_person("barber", "李师傅")
+    with world.write() as session:
+        home = session.get_one(Community, world.community_id)
+        barber = session.get_one(Person, world.people["barber"].id)
+        members.grant_role(session, barber, "shopkeeper", home, now=world.clock.now)
+        keeper = world.people["shop"].id
+        goods = stock.open_shop(
+            session, home.id, name="惠民超市", place="3栋1楼", hours="9:00-17:00", keepers=[keeper], now=world.clock.now
+        )
+        hair = stock.open_shop(session, home.id, name="老李理发", place="5栋", keepers=[barber.id], now=world.clock.now)
+        soap = stock.put_on_shelf(
+            session, goods, kind="goods", title="肥皂", unit="PTS", price=15, stock=5, picture="soap"
+        )
+        cut = stock.put_on_shelf(session, hair, kind="service", title="理发", unit="MIN", price=30, picture="haircut")
+        session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+    market = Market(world, goods.public_id, hair.public_id, soap.public_id, cut.public_id)
+    credit(world, "volunteer", chart.POINTS, 100)
+    credit(world, "volunteer", chart.MINUTES, 180)
+    credit(world, "resident", chart.POINTS, 100)
+    return market
