@@ -71,7 +71,7 @@ def _form_page(who: Actor, *, given: Any, errors: dict[str, list[str]]) -> str:
         room=room,
         in_force=in_force,
         options=[
-            (code, translate(name), gettext("%(n)s 积分", n=open_to[code]))
+            (code, gettext("%(what)s（%(n)s 积分）", what=translate(name), n=open_to[code]))
             for code, name in rules.CATEGORIES.items()
             if code in open_to
         ],
