@@ -16,7 +16,12 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.activities import views as activities
 from bank.board import views as board
+from bank.checkin import venue_views as venue
+from bank.checkin import views as checkin
+from bank.checkin.rules import FLAG_SENTENCES
+from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.members import login
@@ -33,7 +38,21 @@ from bank.web.app import BankApp
 
 ROOT = Path(__file__).resolve().parent
 MEGABYTE = 1024 * 1024
-PAGES = (web, docs, members, credits_desk, notices, shop, shop_counter, shop_shelves, passbook, board)
+PAGES = (
+    web,
+    docs,
+    members,
+    credits_desk,
+    notices,
+    activities,
+    checkin,
+    venue,
+    shop,
+    shop_counter,
+    shop_shelves,
+    passbook,
+    board,
+)
 """Modules of pages; a slice's modules may share one blueprint."""
 
 csrf = CSRFProtect()
@@ -62,6 +81,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    flags.know(FLAG_SENTENCES)
     cli.init(app)
     return app
 

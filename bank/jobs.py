@@ -29,10 +29,7 @@ def sweep_answers(session: Session, now: datetime) -> int:
 
 def close_activities(session: Session, now: datetime) -> int:
     """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
-    over = closing.due(session, now=now)
-    for activity_id in over:
-        closing.close(session, activity_id, now=now)
-    return len(over)
+    return closing.close_due(session, now=now)
 
 
 def post_credits(session: Session, now: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 
@@ -167,7 +167,9 @@ def _decide_and_write(
     locks_all: bool,
     is_atomic: bool,
 ) -> dict[str, Outcome]:
-    slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all or not wire.is_postgres)
+    # Who splits a payment between an account and its debts must know what a shared account has, too.
+    locks_all = locks_all or not wire.is_postgres or any(plan.debts for plan in plans)
+    slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all)
     resolved, reversed_ = _links(wire, ledger_id, plans)
     # The clock is read after the locks: whoever waited is recorded after whom they waited for.
     books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_)
@@ -269,23 +271,29 @@ def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
     """Split the legs that an account cannot pay in full between it and its debt account."""
     if not plan.debts:
         return plan.legs
-    left = {key: spendable(books.slots[key]) for key in plan.debts}
+    short = shortfalls(books.slots, plan.legs)
+    left = {key: debits - short.get(key, 0) for key, (debits, _) in _net(plan.legs).items()}
     legs: list[Leg] = []
     for leg in plan.legs:
         debt = plan.debts.get(leg.debit.id)
-        paid = leg.amount if debt is None else min(leg.amount, max(0, left[leg.debit.id]))
+        paid = leg.amount if debt is None else min(leg.amount, left[leg.debit.id])
+        left[leg.debit.id] -= paid
         if paid:
             legs.append(replace(leg, amount=paid))
-        if debt is not None:
-            left[leg.debit.id] -= paid
-            if paid < leg.amount:
-                legs.append(Leg(debt, leg.credit, leg.amount - paid))
+        if debt is not None and paid < leg.amount:
+            legs.append(Leg(debt, leg.credit, leg.amount - paid))
     return legs
 
 
-def spendable(slot: Slot) -> int:
-    """Return what the account can pay before it touches its floor."""
-    return MAX_BALANCE if slot.floor is None else slot.credits - slot.debits - slot.floor
+def shortfalls(slots: Mapping[Id, Slot], legs: Iterable[Leg]) -> dict[Id, int]:
+    """Return by account what the legs, all together, would take beyond its floor."""
+    short = {}
+    for key, (debits, credits_) in _net(legs).items():
+        slot = slots[key]
+        missing = 0 if slot.floor is None else slot.floor + debits - credits_ - slot.credits + slot.debits
+        if missing > 0:
+            short[key] = missing
+    return short
 
 
 def _net(legs: Iterable[Leg]) -> dict[Id, list[int]]:
@@ -303,6 +311,16 @@ def _refusal(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: in
         return AlreadyReversed("this transaction was reversed before")
     if plan.only_before_us is not None and recorded_us >= plan.only_before_us:
         return HoldExpired("the time of this hold is over")
+    # Shared accounts last here as well: where they are not locked yet, the answer must be the same.
+    for is_shared in (False, True):
+        part = {key: sums for key, sums in net.items() if books.slots[key].account.is_shared == is_shared}
+        refusal = _refused_by_accounts(books, plan, part)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _refused_by_accounts(books: Books, plan: Plan, net: dict[Id, list[int]]) -> LedgerError | None:
     exempt = plan.holder.id if plan.holder is not None and plan.held_change < 0 else None
     for key in net:
         if books.slots[key].is_frozen and key != exempt:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ledger import accounts, answers, canonical, grammar
 from ledger.accounts import AccountRef, Directory, Pair
 from ledger.errors import InvalidTxn, LedgerError, UnknownTxn
-from ledger.posting import Leg, Plan, lock, spendable
+from ledger.posting import Leg, Plan, lock, shortfalls
 from ledger.values import Transfer, Txn
 from ledger.wire import Id, Wire, us_out
 
@@ -221,13 +221,8 @@ def _debts(desk: Desk, legs: Sequence[Leg], now_us: int) -> dict[Id, AccountRef]
     """Open a debt account for each account that cannot pay its share, under the locks of all of them."""
     refs = {ref.id: ref for leg in legs for ref in (leg.debit, leg.credit)}
     slots = lock(desk.wire, desk.ledger_id, refs, locks_all=True)
-    owed: dict[Id, int] = {}
-    for leg in legs:
-        owed[leg.debit.id] = owed.get(leg.debit.id, 0) + leg.amount
     return {
-        key: _sub_account(desk, refs[key], grammar.DEBT, accounts.DEBT_TERMS, now_us)
-        for key, amount in owed.items()
-        if spendable(slots[key]) < amount
+        key: _sub_account(desk, refs[key], grammar.DEBT, accounts.DEBT_TERMS, now_us) for key in shortfalls(slots, legs)
     }
 
 

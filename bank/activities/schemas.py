@@ -36,7 +36,7 @@ class NothingSchema(StrictSchema):
     """An empty body."""
 
 
-class ReasonSchema(StrictSchema):
+class CancellationSchema(StrictSchema):
     """A reason in words for those who are told."""
 
     reason = Words(most=200, required=True)

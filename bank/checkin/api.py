@@ -9,7 +9,7 @@ from bank import clock, db
 from bank.activities import operations as activities
 from bank.activities.api import shown as shown_activity
 from bank.activities.places import Place
-from bank.activities.schemas import ActivitySchema, NothingSchema, ReasonSchema
+from bank.activities.schemas import ActivitySchema, CancellationSchema, NothingSchema
 from bank.checkin import attempts, claims, closing, outbox, review, shown, venue
 from bank.checkin import operations as checkin
 from bank.checkin.schemas import (
@@ -29,6 +29,7 @@ from bank.checkin.schemas import (
     VenueCodeSchema,
     VenueScanSchema,
     VoidAnswerSchema,
+    VoidSchema,
 )
 from bank.members import login
 from bank.members.models import Person
@@ -76,7 +77,7 @@ def count(activity_id: str) -> dict[str, int]:
 
 
 @api.route("/activities/<activity_id>/cancellation", methods=["POST"])
-@api.arguments(ReasonSchema)
+@api.arguments(CancellationSchema)
 @api.response(201, ActivitySchema)
 def cancel(given: dict[str, str], activity_id: str) -> dict[str, Any]:
     """Cancel an activity, tell everyone, and void what was done there."""
@@ -130,7 +131,7 @@ def take_outbox(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.route("/scans/<scan_id>:void", methods=["POST"])
-@api.arguments(ReasonSchema)
+@api.arguments(VoidSchema)
 @api.response(201, VoidAnswerSchema)
 def void_scan(given: dict[str, str], scan_id: str) -> dict[str, Any]:
     """Take a scan back; both stay in the log."""

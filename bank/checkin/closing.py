@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
@@ -26,24 +27,22 @@ from bank.qr import new_public_id
 MOST_AT_ONCE = 50
 
 
-def due(session: Session, *, now: datetime) -> list[int]:
-    """Find activities that ended long enough ago and have not been closed."""
+def close_due(session: Session, *, now: datetime) -> int:
+    """Close the activities that ended long enough ago, at most fifty; give how many. Safe to run twice."""
     found = session.execute(
         select(Activity.id, Activity.community_id, Activity.starts_at, Activity.ends_at, Community.time_zone)
         .join(Community, Community.id == Activity.community_id)
         .where(Activity.state == "published", Activity.closed_at.is_(None), Activity.ends_at <= now)
         .order_by(Activity.ends_at)
         .limit(MOST_AT_ONCE)
-    )
-    return [
-        row.id for row in found if _is_over(session, row.community_id, row.starts_at, row.ends_at, row.time_zone, now)
-    ]
+    ).all()
+    return sum(close(session, row.id, now=now) is not None for row in found if _is_due(session, row, now))
 
 
-def close(session: Session, activity_id: int, *, now: datetime) -> int:
+def close(session: Session, activity_id: int, *, now: datetime) -> int | None:
     """Close an activity once: who never scanned out gets the planned end and a look, who never came is a no-show.
 
-    Gives how many attendances it touched; 0 where it was closed already.
+    Gives how many attendances it touched; None where it was closed already.
     """
     _lock_attendees(session, activity_id)
     closed = session.scalar(
@@ -54,7 +53,7 @@ def close(session: Session, activity_id: int, *, now: datetime) -> int:
         .execution_options(populate_existing=True)
     )
     if closed is None:
-        return 0
+        return None
     forgetful = session.scalars(
         select(Person)
         .join(Attendance, Attendance.person_id == Person.id)
@@ -91,11 +90,9 @@ def call_off(session: Session, who: Actor, public_id: str, *, reason: str, now: 
     return activity
 
 
-def _is_over(
-    session: Session, community_id: int, starts_at: datetime, ends_at: datetime, time_zone: str, now: datetime
-) -> bool:
-    rules = communities.rules_on(session, community_id, local_day(starts_at, time_zone))
-    return ends_at + timedelta(minutes=rules.auto_close_after_minutes) <= now
+def _is_due(session: Session, row: Any, now: datetime) -> bool:
+    rules = communities.rules_on(session, row.community_id, local_day(row.starts_at, row.time_zone))
+    return bool(row.ends_at + timedelta(minutes=rules.auto_close_after_minutes) <= now)
 
 
 def _lock_attendees(session: Session, activity_id: int) -> None:

@@ -93,6 +93,12 @@ class CardScanAnswerSchema(ScanAnswerSchema):
     member = fields.Nested(PersonSchema, required=True)
 
 
+class VoidSchema(StrictSchema):
+    """Why a scan is taken back."""
+
+    reason = Words(most=200, required=True)
+
+
 class VoidAnswerSchema(Schema):
     """The attendance without the scan that was taken back."""
 
@@ -167,7 +173,7 @@ class ApprovalSchema(StrictSchema):
     reason = Words(most=200, load_default=None)
 
 
-class DecisionSchema(Schema):
+class AttendanceDecisionSchema(Schema):
     """What became of one attendance: its state, or the code and words of the refusal."""
 
     attendance_id = fields.String(required=True)
@@ -179,7 +185,7 @@ class DecisionSchema(Schema):
 class ApprovalAnswerSchema(Schema):
     """Every decision's result."""
 
-    results = fields.List(fields.Nested(DecisionSchema), required=True)
+    results = fields.List(fields.Nested(AttendanceDecisionSchema), required=True)
 
 
 class OfflineScanSchema(StrictSchema):

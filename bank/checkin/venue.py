@@ -63,7 +63,7 @@ def open_now(session: Session, community_id: int, *, now: datetime) -> list[Acti
 def heads(session: Session, activity: Activity) -> dict[str, int]:
     """Count heads: signed up, arrived so far, and present now."""
     states = select(Attendance.state, func.count()).where(Attendance.activity_id == activity.id)
-    by_state = {state: number for state, number in session.execute(states.group_by(Attendance.state))}
+    by_state = {row[0]: row[1] for row in session.execute(states.group_by(Attendance.state))}
     came = sum(number for state, number in by_state.items() if state not in ("no_show", "void"))
     signed_up = select(func.count()).where(SignUp.activity_id == activity.id, SignUp.state == "signed_up")
     return {

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.credits import words
 from bank.credits.models import Credit
 from bank.errors import NotFound
 from bank.members.models import Person
@@ -34,6 +35,11 @@ class Notice:
     notice_from: datetime | None
     notice_until: datetime | None
     state: str
+
+    @property
+    def last_moment(self) -> datetime | None:
+        """Give the last second of the notice."""
+        return words.last_moment(self.notice_until) if self.notice_until else None
 
 
 def place(session: Session, community_id: int | None, code: str | None) -> Community:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bank.errors import say
@@ -72,6 +72,11 @@ _EVIDENCE: Mapping[str, str] = {
     "rounding_minutes": say("取整少计"),
     "story": say("经过"),
 }
+
+
+def last_moment(notice_until: datetime) -> datetime:
+    """Give the last second of a notice, whose end lies at midnight: people read the day before."""
+    return notice_until - timedelta(seconds=1)
 
 
 def evidence_of(evidence: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, literal
+from sqlalchemy import case, delete, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -44,6 +44,20 @@ def forget(names: list[str]) -> None:
     """Begin counting anew, as after a right password."""
     with db.unit_of_work() as session:
         session.execute(delete(Tries).where(Tries.name.in_(names)))
+
+
+def lock(name: str, *, for_s: int, now: datetime) -> None:
+    """Refuse everything of a name for a while, whatever else is counted."""
+    with db.unit_of_work() as session:
+        session.execute(delete(Tries).where(Tries.name == f"locked:{name}"))
+        _count(session, f"locked:{name}", 0, now + timedelta(seconds=for_s))
+
+
+def refuse_locked(name: str, *, now: datetime) -> None:
+    """Go on only if a name is not locked. Raises TooMany."""
+    until = db.session().scalar(select(Tries.expires_at).where(Tries.name == f"locked:{name}", Tries.expires_at > now))
+    if until is not None:
+        raise TooMany(int((until - now).total_seconds()))
 
 
 def sweep(session: Session, *, now: datetime) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, request
+import json
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,29 +40,10 @@ def preferences() -> ResponseReturnValue:
 
 @pages.get("/manifest.webmanifest")
 def manifest() -> ResponseReturnValue:
-    icons = [
-        {"src": static_url(f"icons/{name}-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": use}
-        for name, use in (("icon", "any"), ("maskable", "maskable"))
-        for size in (192, 512)
-    ]
-    answer = jsonify(
-        {
-            "id": "/",
-            "name": gettext("道德银行"),
-            "short_name": gettext("道德银行"),
-            "lang": "zh-CN",
-            "start_url": "/?src=pwa",
-            "scope": "/",
-            "display": "standalone",
-            "background_color": "#fbf7ef",
-            "theme_color": "#a3281e",
-            "icons": icons,
-            "shortcuts": [
-                {"name": gettext("签到"), "url": "/scan"},
-                {"name": gettext("我的码"), "url": "/me/pass"},
-            ],
-        }
-    )
+    described = json.loads((Path(str(current_app.static_folder)) / "manifest.json").read_text())
+    for icon in described["icons"]:
+        icon["src"] = static_url(icon["src"].removeprefix("/static/"))
+    answer = jsonify({**described, "name": gettext("道德银行"), "short_name": gettext("道德银行")})
     answer.content_type = "application/manifest+json"
     return answer
 

@@ -187,6 +187,7 @@ def upgrade() -> None:
     sa.Column('cancelled_at', Moment(), nullable=True),
     sa.Column('cancel_reason', sa.Text(), nullable=True),
     sa.Column('closed_at', Moment(), nullable=True),
+    sa.CheckConstraint("state <> 'published' OR length(risk_note) > 0", name=op.f('ck_activity_risk_is_told')),
     sa.CheckConstraint("state <> 'published' OR published_at IS NOT NULL", name=op.f('ck_activity_published_at')),
     sa.CheckConstraint("state IN ('draft', 'published', 'cancelled')", name=op.f('ck_activity_state')),
     sa.CheckConstraint('capacity BETWEEN 1 AND 10000', name=op.f('ck_activity_capacity')),
@@ -494,6 +495,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_scan_event_attendance', 'scan_event', ['activity_id', 'person_id', 'happened_at'], unique=False)
     op.create_index('ix_scan_event_device', 'scan_event', ['activity_id', 'device'], unique=False)
+    _only_added('scan_event')
 
     op.create_table('sign_up',
     sa.Column('id', BigId, nullable=False),

@@ -1,5 +1,5 @@
 /* A hand scanner types like a very fast keyboard and ends with Enter; listen to it while no field has the focus. */
-const BURST_MS = 80; // longer between two keys is a person
+const BURST_MS = 120; // longer between two keys is a person
 const SHORTEST = 8;
 
 export function watchWedge(take) {
@@ -9,7 +9,7 @@ export function watchWedge(take) {
     const place = document.activeElement;
     if (place && /^(INPUT|TEXTAREA|SELECT)$/.test(place.tagName) && place.type !== 'radio') return;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const now = performance.now();
+    const now = event.timeStamp;
     if (now - last > BURST_MS) typed = '';
     last = now;
     if (event.key === 'Enter') {

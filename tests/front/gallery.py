@@ -68,7 +68,32 @@ def create_gallery() -> Flask:
         [FileSystemLoader(ROOT / "templates"), FileSystemLoader(Path(__file__).parent / "pages")]
     )
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    english = {"首页": "Home", "活动": "Activities", "扫码": "Scan", "存折": "Passbook", "我的": "Me"}
+    english = {
+        "首页": "Home",
+        "活动": "Activities",
+        "扫码": "Scan",
+        "存折": "Passbook",
+        "我的": "Me",
+        "大字": "Larger",
+        "标准字": "Normal",
+        "菜单": "Menu",
+        "返回": "Back",
+        "登录": "Sign in",
+        "道德银行": "Moral Bank",
+        "打开摄像头": "Open the camera",
+        "拍照识别": "Read from a photo",
+        "我要帮忙": "I can help",
+        "我要求助": "I need help",
+        "我的存折": "My passbook",
+        "签到": "Check in",
+        "签退": "Check out",
+        "可用时长": "Hours to spend",
+        "累计服务": "Hours served",
+        "小时": "hours",
+        "撤销": "Undo",
+        "上一页": "Previous page",
+        "下一页": "Next page",
+    }
 
     def translate(text: str) -> str:
         return english.get(text, text) if request.args.get("lang") == "en" else text

@@ -80,6 +80,7 @@ def test_pages_work_without_javascript(open_page: Callable[..., Any], gallery: A
         watched.page.get_by_role("button", name="确定").click()
     assert "six=171648" in (asked.value.post_data or "")
     assert "_key=" in (asked.value.post_data or "")
+    watched.page.wait_for_load_state()
 
 
 def test_a_landing_needs_four_requests(open_page: Callable[..., Any], gallery: Any) -> None:
@@ -98,7 +99,8 @@ def test_a_landing_presses_its_button_only_for_the_signed_in(open_page: Callable
     watched.page.wait_for_load_state("networkidle")
     assert watched.page.url.endswith("as=nobody")
     with watched.page.expect_request("**/check-ins"):
-        watched.page.goto(gallery.url + "/s/R1ABD?auto=1")
+        watched.page.goto(gallery.url + "/s/R1ABD?auto=1", wait_until="commit")
+    watched.page.wait_for_url("**/check-ins")
 
 
 def test_what_cannot_be_taken_back_is_asked_first(open_page: Callable[..., Any]) -> None:
@@ -112,6 +114,7 @@ def test_what_cannot_be_taken_back_is_asked_first(open_page: Callable[..., Any])
     page.get_by_role("button", name="不要了").click()
     with page.expect_request(lambda request: request.method == "POST"):
         page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    page.wait_for_url("**/x")
 
 
 def test_the_stepper_stops_at_its_limits(open_page: Callable[..., Any]) -> None:

@@ -119,3 +119,4 @@ def test_a_card_at_the_counter_goes_through_its_form(
     with watched.page.expect_request("**/gallery/counter-read") as asked:
         watched.page.get_by_text("打开摄像头").click()
     assert "P1Q7X2M4K9013093H3YQC1FCB6G0" in (asked.value.post_data or "")
+    watched.page.wait_for_url("**/gallery/counter-read")

@@ -159,3 +159,10 @@ def test_error_pages_render_for_a_stranger(template: str) -> None:
     with app.test_request_context("/lost?as=nobody"):
         html = render_template(template, status=404, title="没有找到", detail="请检查地址。", code="not_found")
     assert "app.css" in html
+
+
+def test_links_to_pages_not_built_yet_are_left_out() -> None:
+    app = create_gallery()
+    assert b'href="/shop"' in app.test_client().get("/board").data
+    app.jinja_env.globals["has_page"] = lambda endpoint: endpoint != "shop.index"
+    assert b'href="/shop"' not in app.test_client().get("/board").data

@@ -1,0 +1,150 @@
+"""The contestants of races: processes of their own with connections of their own, started at one moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Contestants:
+    """A few waiting processes; starting one takes seconds on a busy machine, so all races share them."""
+
+    def __init__(self, number: int) -> None:
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.ledger.racing"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                bufsize=1,
+            )
+            for _ in range(number)
+        ]
+
+    def race(self, jobs: list[dict[str, Any]], *, broken: str = "") -> list[str]:
+        """Give each process a job, start them together when all are ready, and return all answers.
+
+        `broken` names the guards that the processes do without.
+        """
+        running = self._processes[: len(jobs)]
+        for process, job in zip(running, jobs, strict=True):
+            self._say(process, json.dumps({**job, "broken": broken}))
+        for process in running:
+            assert self._hear(process) == "ready"
+        for process in running:
+            self._say(process, "go")
+        return [answer for process in running for answer in json.loads(self._hear(process))]
+
+    def stop(self) -> None:
+        """Let the processes end."""
+        for process in self._processes:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+            process.wait(30)
+            process.stdout.close()
+
+    def _say(self, process: subprocess.Popen[str], line: str) -> None:
+        assert process.stdin is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+
+    def _hear(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+
+def main() -> None:
+    """Do one job per line of standard input."""
+    import pytest
+
+    for line in sys.stdin:
+        job = json.loads(line)
+        with pytest.MonkeyPatch.context() as patch:
+            remove_guards(patch, job["broken"])
+            print(json.dumps(compete(job)), flush=True)  # noqa: T201
+
+
+def compete(job: dict[str, Any]) -> list[str]:
+    """Connect, say so, wait for the start, and do the job's verb as often as it says."""
+    from ledger import Ledger, errors
+    from ledger.engine import make_engine
+
+    engine = make_engine(job["url"])
+    book = Ledger(engine, job["ledger_id"])
+    book.balance("member:anna", "MIN")
+    print("ready", flush=True)  # noqa: T201
+    sys.stdin.readline()
+    answers = []
+    for number in range(job["times"]):
+        try:
+            perform(book, job, job["key"].format(number))
+            answers.append("posted")
+        except errors.LedgerError as error:
+            answers.append(error.code)
+        except Exception as error:  # noqa: BLE001 -- a race's loser may fail in any way; the test names it
+            answers.append(f"{type(error).__name__}: {str(error)[:200]}")
+    engine.dispose()
+    return answers
+
+
+def perform(book: Any, job: dict[str, Any], key: str) -> None:
+    """Do the job's verb once."""
+    from tests.ledger.builders import pay
+
+    verb = job["verb"]
+    if verb == "post":
+        pay(book, job["debit"], job["credit"], job["amount"], key=key)
+    elif verb == "hold":
+        book.hold(job["debit"], "MIN", job["amount"], expires_at=None, key=key, actor="p")
+    elif verb == "capture":
+        book.capture(uuid.UUID(job["txn_id"]), job["credit"], key=key, actor="p")
+    else:
+        getattr(book, verb)(uuid.UUID(job["txn_id"]), key=key, actor="p")
+
+
+def remove_guards(patch: Any, broken: str) -> None:
+    """Take guards out of the library in this process, to show that a race is lost without them."""
+    from ledger import posting, running, wire
+
+    plain_rows, plain_lock, plain_lock_rows = wire.Wire.rows, posting.lock, posting._lock_rows
+
+    def rows(self: wire.Wire, sql: str, params: Any = ()) -> Any:
+        return plain_rows(self, sql.replace(" FOR NO KEY UPDATE", ""), params)
+
+    def slow_lock(*args: Any, **more: Any) -> Any:
+        found = plain_lock(*args, **more)
+        time.sleep(0.03)  # let the others come in between, so that losing does not depend on luck
+        return found
+
+    def unordered_lock_rows(own: Any, ledger_id: int, accounts: dict[Any, Any]) -> dict[Any, Any]:
+        slots: dict[Any, Any] = {}
+        for key, account in accounts.items():
+            slots.update(plain_lock_rows(own, ledger_id, {key: account}))
+            time.sleep(0.03)
+        return slots
+
+    if broken and broken != "retry":
+        patch.setattr(posting, "lock", slow_lock)
+    if "row lock" in broken:
+        patch.setattr(wire.Wire, "rows", rows)
+    if "lock order" in broken:
+        patch.setattr(posting, "_lock_rows", unordered_lock_rows)
+    if "immediate" in broken:
+        patch.setattr(running, "writer", lambda engine: engine)
+    if "retry" in broken:
+        patch.setattr(running, "MAX_TRIES", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Races between real processes with real connections; each is lost where its guard is taken away."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger import Ledger, schema
+from ledger.engine import make_engine
+from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, UNIT, available, earn, open_chart
+from tests.ledger.racing import Contestants
+
+Run = Callable[..., Counter[str]]
+
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def contestants() -> Iterator[Contestants]:
+    waiting = Contestants(4)
+    yield waiting
+    waiting.stop()
+
+
+@pytest.fixture
+def run(contestants: Contestants) -> Run:
+    """Race on a book and count the answers of all contestants."""
+
+    def race(book: Ledger, engine: Engine, jobs: list[dict[str, Any]], broken: str = "") -> Counter[str]:
+        where = {
+            "url": engine.url.render_as_string(hide_password=False),
+            "ledger_id": book._ledger_id,
+        }
+        return Counter(contestants.race([{**where, **job} for job in jobs], broken=broken))
+
+    return race
+
+
+def spenders(amount: int, times: int) -> list[dict[str, Any]]:
+    """Four processes that pay from the same account."""
+    return [
+        {
+            "verb": "post",
+            "debit": ANNA,
+            "credit": credit,
+            "amount": amount,
+            "times": times,
+            "key": f"{who}:{{}}",
+        }
+        for who, credit in enumerate([BORIS, SHOP, BORIS, SHOP])
+    ]
+
+
+def test_nobody_spends_twice(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guards: the row lock (SQLite: BEGIN IMMEDIATE) and behind it the CHECK on the balance."""
+    earn(book, ANNA, 100)
+    answers = run(book, engine, spenders(10, 8))
+    assert answers == {"posted": 10, "insufficient_funds": 22}
+    assert available(book, ANNA) == 0
+    assert book.verify().ok
+
+
+def opposite(times: int) -> list[dict[str, Any]]:
+    """Two processes pay to and fro between the same two accounts."""
+    way = {"verb": "post", "amount": 1, "times": times}
+    return [
+        {**way, "debit": ANNA, "credit": BORIS, "key": "there:{}"},
+        {**way, "debit": BORIS, "credit": ANNA, "key": "back:{}"},
+    ]
+
+
+def test_opposite_transfers_never_wait_for_each_other(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guard: locks are taken in the order of account ids. Retries are off, so one deadlock would show."""
+    earn(book, ANNA, 1_000, key="a")
+    earn(book, BORIS, 1_000, key="b")
+    assert run(book, engine, opposite(40), broken="retry") == {"posted": 80}
+    assert book.verify().ok
+
+
+def twins(times: int) -> list[dict[str, Any]]:
+    """Four processes send the same requests."""
+    one = {"verb": "post", "debit": ISSUANCE, "credit": ANNA, "amount": 5, "times": times, "key": "twin:{}"}
+    return [one] * 4
+
+
+def test_twins_happen_once(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guard: the primary key of idempotency, inserted in the posting's own transaction."""
+    assert run(book, engine, twins(10)) == {"posted": 40}
+    assert (available(book, ANNA), book.balance(ANNA, UNIT).seq) == (50, 10)
+    assert book.verify().ok
+
+
+def reversers(txn_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Four processes reverse the same transaction, each with a key of its own."""
+    return [{"verb": "reverse", "txn_id": str(txn_id), "times": 1, "key": f"r{n}"} for n in range(4)]
+
+
+def test_a_transaction_is_reversed_by_one_of_many(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guards: the row lock (SQLite: BEGIN IMMEDIATE) and behind it UNIQUE(ledger_id, reverses_id)."""
+    posted = earn(book, ANNA, 60)
+    earn(book, ANNA, 600, key="plenty")
+    assert run(book, engine, reversers(posted.txn_id)) == {"posted": 1, "already_reversed": 3}
+    assert available(book, ANNA) == 600
+    assert book.verify().ok
+
+
+def resolvers(txn_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Two shops capture the same hold while its owner takes it back."""
+    one = {"txn_id": str(txn_id), "times": 1}
+    return [
+        {**one, "verb": "capture", "credit": SHOP, "key": "c1"},
+        {**one, "verb": "capture", "credit": BORIS, "key": "c2"},
+        {**one, "verb": "release", "key": "r1"},
+        {**one, "verb": "release", "key": "r2"},
+    ]
+
+
+def test_a_hold_is_resolved_by_one_of_many(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guards: the row lock (SQLite: BEGIN IMMEDIATE) and behind it UNIQUE(ledger_id, resolves_id)."""
+    earn(book, ANNA, 100)
+    held = book.hold(ANNA, UNIT, 40, expires_at=None, key="h1", actor="p")
+    book.hold(ANNA, UNIT, 60, expires_at=None, key="h2", actor="p")
+    assert run(book, engine, resolvers(held.txn_id)) == {"posted": 1, "hold_resolved": 3}
+    assert book.balance(ANNA, UNIT).held == 60
+    assert book.verify().ok
+
+
+def test_the_first_holds_of_an_account_open_one_sub_account(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guard: UNIQUE(ledger_id, path, unit), with ON CONFLICT DO NOTHING under the owner's lock."""
+    earn(book, ANNA, 100)
+    holds = [{"verb": "hold", "debit": ANNA, "amount": 5, "times": 4, "key": f"{who}:{{}}"} for who in range(4)]
+    assert run(book, engine, holds) == {"posted": 16}
+    assert book.balance(ANNA, UNIT).held == 80
+    assert book.verify().ok
+
+
+@pytest.fixture
+def unguarded(make_url: Any, request: pytest.FixtureRequest) -> Iterator[tuple[Ledger, Engine]]:
+    """A book whose database has lost the constraints that the test names."""
+    engine = make_engine(make_url())
+    with engine.begin() as connection:
+        schema.create(connection)
+        for statement in request.param:
+            connection.exec_driver_sql(statement)
+    book = Ledger(engine, ledger_id=1)
+    open_chart(book)
+    yield book, engine
+    engine.dispose()
+
+
+postgresql_only = pytest.mark.parametrize("make_url", ["postgresql"], indirect=True)
+NO_CHECK = [
+    "ALTER TABLE balance DROP CONSTRAINT ck_balance_floor",
+    "ALTER TABLE entry DROP CONSTRAINT pk_entry",
+]
+NO_KEY = ["ALTER TABLE idempotency DROP CONSTRAINT pk_idempotency"]
+NO_LINK = [
+    "ALTER TABLE txn DROP CONSTRAINT uq_txn_ledger_id_reverses_id",
+    "ALTER TABLE txn DROP CONSTRAINT uq_txn_ledger_id_resolves_id",
+    "ALTER TABLE entry DROP CONSTRAINT pk_entry",
+]
+
+
+@postgresql_only
+@pytest.mark.parametrize("unguarded", [NO_CHECK], indirect=True)
+def test_without_row_lock_and_check_somebody_spends_twice(run: Run, unguarded: tuple[Ledger, Engine]) -> None:
+    book, engine = unguarded
+    earn(book, ANNA, 100)
+    assert run(book, engine, spenders(10, 8), broken="row lock")["posted"] > 10
+    assert available(book, ANNA) < 0
+
+
+@on_postgresql
+def test_without_row_lock_the_check_still_stands(run: Run, book: Ledger, engine: Engine) -> None:
+    earn(book, ANNA, 100)
+    run(book, engine, spenders(10, 8), broken="row lock")
+    assert available(book, ANNA) >= 0
+    assert book.verify().ok
+
+
+@on_postgresql
+def test_without_lock_order_opposite_transfers_deadlock(run: Run, book: Ledger, engine: Engine) -> None:
+    earn(book, ANNA, 1_000, key="a")
+    earn(book, BORIS, 1_000, key="b")
+    assert run(book, engine, opposite(3), broken="retry, lock order")["retryable"] > 0
+
+
+@postgresql_only
+@pytest.mark.parametrize("unguarded", [NO_KEY], indirect=True)
+def test_without_the_primary_key_of_idempotency_twins_happen_twice(run: Run, unguarded: tuple[Ledger, Engine]) -> None:
+    book, engine = unguarded
+    run(book, engine, twins(5), broken="slow")
+    assert available(book, ANNA) > 25
+
+
+@postgresql_only
+@pytest.mark.parametrize("unguarded", [NO_LINK], indirect=True)
+def test_without_row_lock_and_unique_link_a_transaction_is_reversed_twice(
+    run: Run, unguarded: tuple[Ledger, Engine]
+) -> None:
+    book, engine = unguarded
+    posted = earn(book, ANNA, 60)
+    earn(book, ANNA, 600, key="plenty")
+    assert run(book, engine, reversers(posted.txn_id), broken="row lock")["posted"] > 1
+
+
+@postgresql_only
+@pytest.mark.parametrize("unguarded", [NO_LINK], indirect=True)
+def test_without_row_lock_and_unique_link_a_hold_is_resolved_twice(run: Run, unguarded: tuple[Ledger, Engine]) -> None:
+    book, engine = unguarded
+    earn(book, ANNA, 100)
+    held = book.hold(ANNA, UNIT, 40, expires_at=None, key="h1", actor="p")
+    book.hold(ANNA, UNIT, 60, expires_at=None, key="h2", actor="p")
+    assert run(book, engine, resolvers(held.txn_id), broken="row lock")["posted"] > 1
+
+
+@on_sqlite
+def test_without_begin_immediate_writers_are_turned_away(run: Run, book: Ledger, engine: Engine) -> None:
+    earn(book, ANNA, 100)
+    answers = run(book, engine, spenders(10, 8), broken="immediate, retry")
+    assert answers["retryable"] > 0
+    assert available(book, ANNA) >= 0
