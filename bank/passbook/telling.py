@@ -34,8 +34,13 @@ def by_month(found: Sequence[Line]) -> list[tuple[date, list[Line]]]:
 def month_name(first: date) -> str:
     """Say a month: `11月`, with the year where it is not this one."""
     if first.year == clock.utc_now().astimezone(ZoneInfo(TIME_ZONE)).year:
-        return str(format_date(first, "LLLL"))
+        return str(format_date(first, "M月" if language() == "zh" else "MMMM"))
     return str(format_date(first, "y年M月" if language() == "zh" else "MMMM y"))
+
+
+def day_of_month(moment: datetime) -> str:
+    """Say a day under the heading of its month: `23日`."""
+    return gettext("%(n)s日", n=moment.astimezone(ZoneInfo(TIME_ZONE)).day)
 
 
 def title_of(kind: str, memo: str | None) -> str:
