@@ -23,6 +23,8 @@ WITHOUT_TRANSLATION = ("bank/demo/",)
 """The demo's people, places and goods are data, not interface."""
 BOTH_LANGUAGES = ("templates/errors/500.html",)
 """Stands alone when nothing else works, so it says everything in both languages."""
+RECOGNISED = {"补录"}
+"""Words looked for in what people type, never shown."""
 MARKS = {"say", "gettext", "ngettext", "_"}
 
 
@@ -33,7 +35,16 @@ def _wanted() -> set[str]:
 
 def _english() -> dict[str, str]:
     with CATALOGUE.open("rb") as file:
-        return {str(entry.id): str(entry.string) for entry in read_po(file) if entry.id}
+        return dict(pair for entry in read_po(file) if entry.id for pair in _pairs(entry.id, entry.string))
+
+
+def _pairs(chinese: object, english: object) -> list[tuple[str, str]]:
+    """Give a sentence with its English; one that counts stands once, and both its forms must be there."""
+    if isinstance(chinese, str):
+        return [(chinese, str(english))]
+    assert isinstance(chinese, tuple)
+    assert isinstance(english, tuple)
+    return [(str(chinese[0]), "; ".join(english) if all(english) else "")]
 
 
 def test_every_sentence_has_its_english() -> None:
@@ -97,6 +108,7 @@ def test_no_module_speaks_chinese_outside_translation(path: Path) -> None:
         (node.lineno, node.value[:40])
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and HAN.search(node.value)
+        if node.value not in RECOGNISED
         if id(node) not in marked and id(node) not in docs
     ]
     assert loose == []
