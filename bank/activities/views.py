@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
     is_mine = when == "mine"
     wanted = listing.Wanted(
         when=when if when in listing.WHENS else "upcoming",
-        category=request.args.get("category") or None,
+        category=_known_word(request.args.get("category")),
         is_mine=is_mine,
     )
     page = listing.activities(db.session(), who, wanted, now=now, limit=30, cursor=request.args.get("cursor"))
@@ -144,6 +144,10 @@ def leave(public_id: str) -> ResponseReturnValue:
     places.leave(db.session(), activity, who.person_id, now=clock.utc_now())
     flash(gettext("已退出，名额让给了别人。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
+
+
+def _known_word(text: str | None) -> str | None:
+    return text if text and text.isprintable() else None
 
 
 def category_name(category: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, select
 
+from bank.activities import operations as activities
+from bank.activities import places
 from bank.activities.models import Activity, SignUp
 from tests.activities.test_planning import told
 from tests.checkin.street import published
@@ -57,6 +60,21 @@ def test_places_stay_right_while_some_join_and_some_leave_at_once(world: World) 
         taken = session.scalars(select(Activity.taken)).one()
     assert states == {"signed_up": 10, "waitlisted": 6, "cancelled": 8}
     assert taken == 10
+
+
+def test_a_place_given_back_while_somebody_joins_the_queue_goes_to_them(world: World) -> None:
+    name = published(world, capacity=1)
+    join(world, "volunteer", name)
+    late = world.actor("resident")
+    with ThreadPoolExecutor(1) as pool, world.write() as session:
+        activity = activities.lock_for(session, late, name)
+        assert places.take(session, activity, late.person_id, now=world.clock.now).state == "waitlisted"
+        leaving = pool.submit(leave, world, "volunteer", name)
+        time.sleep(0.5)
+        assert not leaving.done()
+        session.commit()
+        assert leaving.result() == 201
+    assert world.api("resident", "GET", f"/activities/{name}").json["my_place"]["state"] == "signed_up"
 
 
 def test_whoever_waits_longest_moves_up_and_is_told(world: World, now: SetClock) -> None:

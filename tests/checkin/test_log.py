@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from bank.checkin import operations as checkin
 from bank.checkin.models import Attendance
+from bank.checkin.recording import Sighting
 from bank.credits.models import Credit
 from tests.checkin.street import code, published, scan
 from tests.checkin.test_scanning import kept
@@ -58,6 +61,24 @@ def test_twenty_taps_at_once_check_one_person_out_once(world: World, now: SetClo
     with world.write() as session:
         assert len(session.scalars(select(Credit)).all()) == 1
         assert session.scalars(select(Attendance.minutes)).all() == [60]
+
+
+def test_a_cancellation_waits_for_a_scan_in_flight_and_voids_it(world: World, now: SetClock) -> None:
+    name = published(world)
+    now.advance(minutes=60)
+    coordinator = world.actor("coordinator")
+    world._token("coordinator", "api")
+    seen = Sighting("in-flight", "manual", now.now, "in")
+    with ThreadPoolExecutor(1) as pool, world.write() as session:
+        checkin.enter(session, coordinator, name, world.people["resident"].public_id, seen, now=now.now)
+        body = {"reason": "下雨。"}
+        cancelling = pool.submit(world.api, "coordinator", "POST", f"/activities/{name}/cancellation", body)
+        time.sleep(0.5)
+        assert not cancelling.done()
+        session.commit()
+        assert cancelling.result().status_code == 201
+    with world.write() as session:
+        assert session.scalars(select(Attendance.state)).all() == ["void"]
 
 
 def test_a_scan_and_a_cancellation_at_once_leave_no_attendance_standing(world: World, now: SetClock) -> None:
