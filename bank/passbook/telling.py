@@ -38,6 +38,11 @@ def month_name(first: date) -> str:
     return str(format_date(first, gettext("y年M月")))
 
 
+def day_of_month(moment: datetime) -> str:
+    """Say a day under the heading of its month: `23日`."""
+    return gettext("%(n)s日", n=moment.astimezone(ZoneInfo(TIME_ZONE)).day)
+
+
 def title_of(kind: str, memo: str | None) -> str:
     """Say what a line is: its memo, and in which way the hours moved where that is not plain."""
     what = memo or gettext("（没有说明）")
