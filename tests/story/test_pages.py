@@ -44,7 +44,7 @@ def demo(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("demo")
     app = create_app(settings(templates.on_sqlite(folder / "bank.db"), folder) | {"DEMO_PASSWORD": PASSWORD})
     with app.app_context():
-        loading.load(households=6, days=5, seed=1, show=StringIO())
+        loading.load(households=8, days=10, seed=1, show=StringIO())
         db.drop()
     yield from serve(app)
 
