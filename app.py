@@ -18,12 +18,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from bank import api, cli, db
 from bank.activities import views as activities
 from bank.board import views as board
+from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
-from bank.checkin.rules import FLAG_SENTENCES
 from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
+from bank.deeds import rules as deed_rules
+from bank.deeds import views as deeds
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -52,6 +54,7 @@ PAGES = (
     shop_shelves,
     passbook,
     board,
+    deeds,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -81,7 +84,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
-    flags.know(FLAG_SENTENCES)
+    for rules in (checkin_rules, deed_rules):
+        flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
     return app
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from bank import db
 from bank.checkin import closing
 from bank.credits import operations as credits_
+from bank.deeds import operations as deeds
 from bank.shop import operations as shop
 from bank.web import limits, replay
 
@@ -42,10 +43,16 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def forget_photos(session: Session, now: datetime) -> int:
+    """Delete photos of deeds that were decided and published long ago."""
+    return deeds.forget_photos(session, now=now)
+
+
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
+    "forget_photos": forget_photos,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,
 }

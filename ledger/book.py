@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from ledger import accounts, grammar, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
+from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
-from ledger.posting import Outcome, Plan, post_plans
+from ledger.posting import Outcome, post_plans
 from ledger.requests import Desk, Posting
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn

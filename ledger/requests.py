@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from ledger import accounts, answers, canonical, grammar
 from ledger.accounts import AccountRef, Directory, Pair
+from ledger.deciding import Leg, Plan, shortfalls
 from ledger.errors import InvalidTxn, LedgerError, UnknownTxn
-from ledger.posting import Leg, Plan, lock, shortfalls
+from ledger.posting import lock
 from ledger.values import Transfer, Txn
 from ledger.wire import Id, Wire, us_out
 

@@ -31,6 +31,7 @@ Work = Callable[[Wire, bool], T]
 # serialization_failure, deadlock_detected, lock_not_available; 08 and 57P are lost connections
 _TRANSIENT_STATES = ("40001", "40P01", "55P03")
 _LOST_STATES = ("08", "57P")
+_OUT_OF_RANGE = "22003"  # a shared account, not locked before, came to the end of its column
 _SQLITE_BUSY = (5, 6)
 
 _writers: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
@@ -143,7 +144,10 @@ def is_transient(error: BaseException) -> bool:
 
 def is_constraint(error: BaseException) -> bool:
     """True where a constraint refused: what was decided no longer holds; decide again under all locks."""
-    return any(kind.__name__ == "IntegrityError" for kind in type(_origin(error)).__mro__)
+    origin = _origin(error)
+    if getattr(origin, "sqlstate", None) == _OUT_OF_RANGE:
+        return True
+    return any(kind.__name__ == "IntegrityError" for kind in type(origin).__mro__)
 
 
 def is_lost(connection: Connection, error: BaseException) -> bool:

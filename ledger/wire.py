@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -33,42 +32,22 @@ def from_us(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
-@dataclass(frozen=True, slots=True)
 class Insert:
-    """A multi-row INSERT: (column, PostgreSQL type) pairs and what follows the values."""
+    """A multi-row INSERT, its texts written once: `row` for one row, `arrays` for many on PostgreSQL."""
 
-    table: str
-    columns: tuple[tuple[str, str], ...]
-    suffix: str = ""
+    __slots__ = ("arrays", "row")
 
-    def values(self) -> str:
-        """Return the statement for one row."""
-        marks = ", ".join("?" * len(self.columns))
-        return f"INSERT INTO {self.table} ({self.names}) VALUES ({marks}){self.suffix}"  # noqa: S608
-
-    def arrays(self) -> str:
-        """Return the statement for many rows on PostgreSQL: one array per column."""
-        marks = ", ".join(f"?::{kind}[]" for _, kind in self.columns)
-        return f"INSERT INTO {self.table} ({self.names}) SELECT * FROM unnest({marks}){self.suffix}"  # noqa: S608
-
-    @property
-    def names(self) -> str:
-        return ", ".join(name for name, _ in self.columns)
+    def __init__(self, table: str, columns: Sequence[tuple[str, str]], suffix: str = "") -> None:
+        """Take (column, PostgreSQL type) pairs and what follows the values."""
+        into = f"INSERT INTO {table} ({', '.join(name for name, _ in columns)})"
+        arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
+        self.row = f"{into} VALUES ({', '.join('?' * len(columns))}){suffix}"
+        self.arrays = f"{into} SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608
 
 
 @lru_cache(maxsize=512)
 def _for_postgres(sql: str) -> str:
     return sql.replace("?", "%s")
-
-
-@lru_cache(maxsize=64)
-def _single(insert: Insert) -> str:
-    return insert.values()
-
-
-@lru_cache(maxsize=64)
-def _arrays(insert: Insert) -> str:
-    return _for_postgres(insert.arrays())
 
 
 class Wire:
@@ -79,9 +58,12 @@ class Wire:
         self._connection = connection
         self._cursor: Any = connection.connection.cursor()
 
+    def _send(self, sql: str, params: Sequence[Any]) -> None:
+        self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
+
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` marks and return its rows."""
-        self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
+        self._send(sql, params)
         found: list[Row] = self._cursor.fetchall()
         return found
 
@@ -98,7 +80,7 @@ class Wire:
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it touched."""
-        self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
+        self._send(sql, params)
         return int(self._cursor.rowcount)
 
     def run_many(self, sql: str, rows: Sequence[Row]) -> int:
@@ -111,9 +93,9 @@ class Wire:
     def insert(self, insert: Insert, rows: Sequence[Row]) -> int:
         """Insert rows in as few statements as the engine allows and return how many arrived."""
         if not self.is_postgres or len(rows) == 1:
-            return self.run_many(_single(insert), rows)
+            return self.run_many(insert.row, rows)
         columns = [list(column) for column in zip(*rows, strict=True)]
-        self._cursor.execute(_arrays(insert), columns)
+        self._send(insert.arrays, columns)
         return int(self._cursor.rowcount)
 
     def any_of(self, column: str, values: Iterable[Any], kind: str) -> tuple[str, list[Any]]:

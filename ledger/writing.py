@@ -163,10 +163,8 @@ def write(
     early = [change for key, change in changes.items() if key in starts]
     late = sorted((change for key, change in changes.items() if key not in starts), key=lambda c: c.account_id)
     _update(wire, ledger_id, early)
-    _write_lines(wire, ledger_id, early, starts)
-    if late:
-        ends = {change.account_id: _update_late(wire, ledger_id, change) for change in late}
-        _write_lines(wire, ledger_id, late, ends)
+    known = dict(starts) | {change.account_id: _update_late(wire, ledger_id, change) for change in late}
+    _write_lines(wire, ledger_id, [*early, *late], known)
     return True
 
 

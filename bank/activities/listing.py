@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, false, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
 from bank.clock import local_day, start_of_day
 from bank.communities import operations as communities
+from bank.errors import Invalid, say
 from bank.members.actor import Actor
 from bank.web import paging
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WHENS = ("upcoming", "today", "week", "past", "draft")
 
 
@@ -45,9 +47,7 @@ def activities(
         found = found.where(Activity.id.in_(mine))
     place = paging.decode_ints(cursor, 2)
     if place is not None:
-        here = (datetime.fromtimestamp(0, tz=now.tzinfo) + timedelta(microseconds=place[0]), place[1])
-        key = tuple_(Activity.starts_at, Activity.id)
-        found = found.where(key < tuple_(*here) if is_past else key > tuple_(*here))
+        found = found.where(_beyond(_moment(place[0]), place[1], is_past=is_past))
     order = (Activity.starts_at.desc(), Activity.id.desc()) if is_past else (Activity.starts_at, Activity.id)
     rows = list(session.scalars(found.order_by(*order).limit(limit + 1)))
     more = rows[limit - 1] if len(rows) > limit else None
@@ -81,5 +81,20 @@ def _in_span(found: Select[Activity], who: Actor, wanted: Wanted, now: datetime,
     return found.where(Activity.starts_at < midnight + timedelta(days=days))
 
 
+def _beyond(starts_at: datetime, activity_id: int, *, is_past: bool) -> ColumnElement[bool]:
+    if is_past:
+        further, next_id = Activity.starts_at < starts_at, Activity.id < activity_id
+    else:
+        further, next_id = Activity.starts_at > starts_at, Activity.id > activity_id
+    return or_(further, and_(Activity.starts_at == starts_at, next_id))
+
+
+def _moment(us: int) -> datetime:
+    try:
+        return EPOCH + timedelta(microseconds=us)
+    except OverflowError as wrong:
+        raise Invalid({"cursor": [say("页码不对，请从第一页重新看。")]}) from wrong
+
+
 def _us(moment: datetime) -> int:
-    return (moment - datetime.fromtimestamp(0, tz=moment.tzinfo)) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)

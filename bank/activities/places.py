@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -124,27 +125,37 @@ def places_of(session: Session, activity_ids: Collection[int], person_id: int) -
 
 
 def _join(session: Session, activity_id: int, person_id: int, now: datetime) -> int | None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    joined = {"state": "waitlisted", "queued_at": now, "changed_at": now}
-    statement = (
+    values = {"activity": activity_id, "person": person_id, "at": now}
+    joined: int | None = session.scalar(_join_statement(session.get_bind().dialect.name), values)
+    return joined
+
+
+@cache
+def _join_statement(dialect: str) -> Executable:
+    """Build the upsert once for each engine: to build it costs more than to run it."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    at = bindparam("at", type_=SignUp.queued_at.type)
+    joined = {"state": literal("waitlisted"), "queued_at": at, "changed_at": at}
+    return (
         insert(SignUp)
-        .values(activity_id=activity_id, person_id=person_id, **joined)
+        .values(activity_id=bindparam("activity"), person_id=bindparam("person"), **joined)
         .on_conflict_do_update(
             index_elements=["activity_id", "person_id"], set_=joined, where=SignUp.state == "cancelled"
         )
         .returning(SignUp.id)
     )
-    return session.scalar(statement)
 
 
 def _take_free(session: Session, activity_id: int) -> bool:
-    taken = (
-        update(Activity)
-        .where(Activity.id == activity_id, Activity.taken < Activity.capacity)
-        .values(taken=Activity.taken + 1)
-        .returning(Activity.id)
-    )
-    return session.scalar(taken) is not None
+    return session.scalar(_TAKE_FREE, {"wanted": activity_id}) is not None
+
+
+_TAKE_FREE = (
+    update(Activity)
+    .where(Activity.id == bindparam("wanted"), Activity.taken < Activity.capacity)
+    .values(taken=Activity.taken + 1)
+    .returning(Activity.id)
+)
 
 
 def _drop(session: Session, activity_id: int, person_id: int, state: str, now: datetime) -> bool:

@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
     is_mine = when == "mine"
     wanted = listing.Wanted(
         when=when if when in listing.WHENS else "upcoming",
-        category=request.args.get("category") or None,
+        category=_known_word(request.args.get("category")),
         is_mine=is_mine,
     )
     page = listing.activities(db.session(), who, wanted, now=now, limit=30, cursor=request.args.get("cursor"))
@@ -146,6 +146,10 @@ def leave(public_id: str) -> ResponseReturnValue:
     return redirect(url_for(".show", public_id=public_id), code=303)
 
 
+def _known_word(text: str | None) -> str | None:
+    return text if text and text.isprintable() else None
+
+
 def category_name(category: str) -> str:
     """Say a kind of activity; one's own word stays as it is."""
     known = rules.CATEGORIES.get(category)
@@ -156,7 +160,9 @@ def span(activity: Activity) -> str:
     """Say from when to when, such as 09:00–11:00."""
     zone = ZoneInfo(TIME_ZONE)
     starts, ends = activity.starts_at.astimezone(zone), activity.ends_at.astimezone(zone)
-    until = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends:%m-%d %H:%M}"
+    until = f"{ends:%H:%M}"
+    if ends.date() != starts.date():
+        until = gettext("次日 %(time)s", time=until)
     return f"{starts:%H:%M}–{until}"
 
 
@@ -224,6 +230,28 @@ def _form(given: Mapping[str, Any], errors: Mapping[str, str], action: str, back
     kinds = [(code, translate(name)) for code, name in rules.CATEGORIES.items()]
     if given.get("category") and given["category"] not in rules.CATEGORIES:
         kinds.append((given["category"], given["category"]))
+    names = _field_names()
+    summary = {name: f"{names[name]}：{text}" if name in names else text for name, text in errors.items()}
     return render_template(
-        "activities/form.html", given=given, errors=errors, kinds=kinds, action=action, back_to=back_to, state=state
+        "activities/form.html",
+        given=given,
+        errors=errors,
+        summary=summary,
+        kinds=kinds,
+        action=action,
+        back_to=back_to,
+        state=state,
     )
+
+
+def _field_names() -> dict[str, str]:
+    return {
+        "title": gettext("标题"),
+        "category": gettext("类别"),
+        "place": gettext("地点"),
+        "starts_at": gettext("开始"),
+        "ends_at": gettext("结束"),
+        "capacity": gettext("名额"),
+        "risk_note": gettext("安全提示"),
+        "description": gettext("说明"),
+    }

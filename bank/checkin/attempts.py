@@ -48,7 +48,7 @@ def scan_venue(
 
     `device` is the browser's or phone's own random name. Raises `refusals.BY_CODE`, TooMany.
     """
-    seen = Sighting(scan_uuid or str(uuid.uuid4()), via, at, direction, text, keys.device(device))
+    seen = Sighting(scan_uuid or str(uuid.uuid4()), via, at, direction, codes.token_of(text), keys.device(device))
     with _refusals_kept(Attempt(who, seen)) as attempt:
         code = codes.read(text)
         if not isinstance(code, Venue):
@@ -65,7 +65,7 @@ def scan_card(
     """Check the holder of a pass or card in or out. Raises NotAllowed, NotFound, `refusals.BY_CODE`, TooMany."""
     who.require("coordinator")
     now = clock.utc_now()
-    seen = Sighting(scan_uuid or str(uuid.uuid4()), "card", now, direction, f"{activity}|{text}")
+    seen = Sighting(scan_uuid or str(uuid.uuid4()), "card", now, direction, f"{activity}|{codes.token_of(text)}")
     with _refusals_kept(Attempt(who, seen, activity, "")) as attempt:
         card = codes.read(text)
         if not isinstance(card, Pass):

@@ -83,9 +83,7 @@ class Shown:
 
 def read(text: str) -> Venue | Pass:
     """Read a scanned text or link without proving it. Raises CodeInvalid."""
-    scanned = text[:LONGEST_SCANNED].replace("\ufeff", "").strip()
-    link = _OURS.match(scanned)
-    token = fold(link.group(1) if link else scanned)
+    token = token_of(text)
     if len(token) <= LONGEST:
         venue = _ROTATING.match(token)
         if venue:
@@ -94,6 +92,13 @@ def read(text: str) -> Venue | Pass:
         if card:
             return Pass(card[1], decode(card[2]), card[3])
     raise CodeInvalid
+
+
+def token_of(text: str) -> str:
+    """Give what was scanned or typed without the link around it, folded; the same for every way to read one code."""
+    scanned = text[:LONGEST_SCANNED].replace("\ufeff", "").strip()
+    link = _OURS.match(scanned)
+    return fold(link.group(1) if link else scanned)
 
 
 def encode(number: int, digits: int) -> str:

@@ -86,6 +86,8 @@ def void_scan(session: Session, who: Actor, uuid: str, *, reason: str, void_uuid
     one taken back before.
     """
     who.require("coordinator")
+    if not uuid.isprintable():
+        raise NotFound
     event = session.scalar(
         select(ScanEvent)
         .join(Activity, Activity.id == ScanEvent.activity_id)

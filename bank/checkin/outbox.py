@@ -106,11 +106,19 @@ def _sighting(keys: Keys, outbox: Mapping[str, Any], item: Mapping[str, Any], no
         via=VIAS.get(item["via"], "screen"),
         happened_at=happened_at,
         direction=None if item["kind"] == "auto" else item["kind"],
-        said="|".join(str(item[name] or "") for name in ("session", "code", "pid")),
+        said=_said(item),
         device=keys.device(outbox["device_id"]),
         flags=flags,
         is_live=False,
     )
+
+
+def _said(item: Mapping[str, Any]) -> str:
+    """Say what was scanned exactly as `attempts` does, so that a scan tried online first is known again."""
+    if item["via"] == "A":
+        return codes.token_of(item["code"] or "")
+    what = item["pid"] or "" if item["via"] == "manual" else codes.token_of(item["code"] or item["pid"] or "")
+    return f"{item['session'] or ''}|{what}"
 
 
 def _when(outbox: Mapping[str, Any], item: Mapping[str, Any], now: datetime) -> tuple[datetime, tuple[Flag, ...]]:

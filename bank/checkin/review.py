@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, select
 from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity
+from bank.activities.operations import PUBLIC_ID
 from bank.checkin.models import Attendance
 from bank.credits import operations as credits_
 from bank.credits.models import Credit
@@ -86,6 +87,8 @@ def listing(
 
 def one(session: Session, who: Actor, public_id: str) -> Row[Any]:
     """Find one's own attendance, or as staff any of the community's. Raises NotFound."""
+    if not PUBLIC_ID.match(public_id):
+        raise NotFound
     row = session.execute(_rows().where(Attendance.public_id == public_id)).one_or_none()
     if row is None or row.Activity.community_id != who.community_id:
         raise NotFound

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, select, union_all
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
@@ -96,25 +97,16 @@ def lock_person(
     session: Session, community_id: int, *, person_id: int | None = None, public_id: str | None = None
 ) -> Person | None:
     """Find a member of a community and keep other scans of theirs waiting; None for nobody."""
-    same = Person.id == person_id if person_id is not None else Person.public_id == public_id
-    found = select(Person).where(same, Person.community_id == community_id)
-    locked = found.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return session.scalar(locked)
+    if person_id is not None:
+        return session.scalar(_PERSON_BY_ID, {"wanted": person_id, "community_id": community_id})
+    return session.scalar(_PERSON_BY_NAME, {"wanted": public_id, "community_id": community_id})
 
 
 def load(
     session: Session, person: Person, activity_public_id: str, *, uuid: str = "", device: str = ""
 ) -> Scene | None:
     """Read the scene of a locked person at an activity; None where there is no such activity, or only its draft."""
-    found = (
-        select(Activity, Community.time_zone, SignUp.state)
-        .join(Community, Community.id == Activity.community_id)
-        .outerjoin(SignUp, (SignUp.activity_id == Activity.id) & (SignUp.person_id == person.id))
-        .where(Activity.public_id == activity_public_id, Activity.state != "draft")
-        .with_for_update(read=True, of=Activity)
-        .execution_options(populate_existing=True)
-    )
-    row = session.execute(found).one_or_none()
+    row = session.execute(_ACTIVITY, {"wanted": activity_public_id, "guest_id": person.id}).one_or_none()
     if row is None:
         return None
     activity: Activity = row[0]
@@ -161,17 +153,8 @@ def _is_others(event: Row[Any], person_id: int, activity_id: int, device: str) -
 
 
 def _around(session: Session, person_id: int, activity: Activity, time_zone: str) -> list[Around]:
-    rows = session.execute(
-        select(Attendance, Activity.public_id, Activity.starts_at, Activity.ends_at, Activity.closed_at, Activity.title)
-        .join(Activity, Activity.id == Attendance.activity_id)
-        .where(
-            Attendance.person_id == person_id,
-            Activity.starts_at < activity.ends_at,
-            Activity.ends_at > activity.starts_at,
-        )
-        .order_by(Attendance.id)
-        .execution_options(populate_existing=True)
-    )
+    span = {"guest_id": person_id, "starts_at": activity.starts_at, "ends_at": activity.ends_at}
+    rows = session.execute(_AROUND, span)
     return [
         Around(row[0], row.public_id, Plan(row.starts_at, row.ends_at, row.closed_at is not None, time_zone), row.title)
         for row in rows
@@ -179,12 +162,47 @@ def _around(session: Session, person_id: int, activity: Activity, time_zone: str
 
 
 def _events(session: Session, person_id: int, activity_id: int, uuid: str, device: str) -> Sequence[Row[Any]]:
-    here = ScanEvent.activity_id == activity_id
-    wanted = [select(*EVENT).where(here, ScanEvent.person_id == person_id)]
-    if device:
-        wanted.append(select(*EVENT).where(here, ScanEvent.device == device).limit(50))
-    if uuid:
-        wanted.append(select(*EVENT).where(ScanEvent.uuid == uuid))
+    wanted = {"activity_id": activity_id, "guest_id": person_id, "uuid": uuid, "device": device}
+    return session.execute(_events_statement(bool(uuid), bool(device)), wanted).all()
+
+
+@cache
+def _events_statement(has_uuid: bool, has_device: bool) -> Executable:
+    """Build the query once: to build it costs more than to run it."""
+    here = ScanEvent.activity_id == bindparam("activity_id")
+    wanted = [select(*EVENT).where(here, ScanEvent.person_id == bindparam("guest_id"))]
+    if has_device:
+        wanted.append(select(*EVENT).where(here, ScanEvent.device == bindparam("device")).limit(50))
+    if has_uuid:
+        wanted.append(select(*EVENT).where(ScanEvent.uuid == bindparam("uuid")))
     if len(wanted) == 1:
-        return session.execute(wanted[0]).all()
-    return session.execute(union_all(*(select(part.subquery()) for part in wanted))).all()
+        return wanted[0]
+    return union_all(*(select(part.subquery()) for part in wanted))
+
+
+def _person_where(same: ColumnElement[bool]) -> Select[Person]:
+    found = select(Person).where(same, Person.community_id == bindparam("community_id"))
+    return found.with_for_update(key_share=True).execution_options(populate_existing=True)
+
+
+_PERSON_BY_ID = _person_where(Person.id == bindparam("wanted"))
+_PERSON_BY_NAME = _person_where(Person.public_id == bindparam("wanted"))
+_ACTIVITY = (
+    select(Activity, Community.time_zone, SignUp.state)
+    .join(Community, Community.id == Activity.community_id)
+    .outerjoin(SignUp, (SignUp.activity_id == Activity.id) & (SignUp.person_id == bindparam("guest_id")))
+    .where(Activity.public_id == bindparam("wanted"), Activity.state != "draft")
+    .with_for_update(read=True, of=Activity)
+    .execution_options(populate_existing=True)
+)
+_AROUND = (
+    select(Attendance, Activity.public_id, Activity.starts_at, Activity.ends_at, Activity.closed_at, Activity.title)
+    .join(Activity, Activity.id == Attendance.activity_id)
+    .where(
+        Attendance.person_id == bindparam("guest_id"),
+        Activity.starts_at < bindparam("ends_at"),
+        Activity.ends_at > bindparam("starts_at"),
+    )
+    .order_by(Attendance.id)
+    .execution_options(populate_existing=True)
+)

@@ -92,7 +92,7 @@ def scan_card(public_id: str) -> ResponseReturnValue:
 def show_roster(public_id: str) -> ResponseReturnValue:
     who, activity = login.actor(), _mine(public_id)
     asked = request.args.get("q", "")[:40]
-    found = members.search(db.session(), who.community_id, asked) if asked else []
+    found = members.search(db.session(), who.community_id, asked) if asked.isprintable() else []
     return render_template(
         "checkin/roster.html",
         activity=activity,

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from bank import clock, db, qr
+from bank.activities.operations import PUBLIC_ID
 from bank.activities.views import span
 from bank.checkin import attempts, cards, claims, codes, digits, landing, review, shown, venue
 from bank.checkin.claims import Claim
@@ -117,6 +118,8 @@ def member_pass() -> ResponseReturnValue:
 def card(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
+    if not PUBLIC_ID.match(public_id):
+        raise NotFound
     person = members.in_community(db.session(), who.community_id, public_id)
     back_to = url_for("members.person", public_id=public_id)
     return _cards_page([person], back_to)

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bank import clock
 from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
 from bank.errors import NotFound
+
+_IN_FORCE = (
+    select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings)
+    .where(RuleVersion.community_id == bindparam("community_id"), RuleVersion.effective_on <= bindparam("day"))
+    .order_by(RuleVersion.effective_on.desc())
+    .limit(1)
+)
 
 
 def add(
@@ -54,12 +61,7 @@ def adopt_rules(
 
 def rules_on(session: Session, community_id: int, day: date) -> Rules:
     """Give the rules in force on `day`. Raises NotFound where a community has none yet."""
-    row = session.execute(
-        select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings)
-        .where(RuleVersion.community_id == community_id, RuleVersion.effective_on <= day)
-        .order_by(RuleVersion.effective_on.desc())
-        .limit(1)
-    ).one_or_none()
+    row = session.execute(_IN_FORCE, {"community_id": community_id, "day": day}).one_or_none()
     if row is None:
         raise NotFound
     return read_rules(row.number, row.effective_on, row.settings)

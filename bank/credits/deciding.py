@@ -234,9 +234,8 @@ class _Tap:
         sentence = say(
             "“%(title)s”没有通过：%(reason)s 如果您觉得不对，请带上能说明情况的东西到社区服务台，工作人员可以重新打开。"
         )
-        for title in sorted({case.title for case in refused}):
-            people = [case.person_id for case in refused if case.title == title]
-            members.tell(self.session, people, sentence, facts={"title": title, "reason": self.reason}, now=self.now)
+        told = [(case.person_id, {"title": case.title, "reason": self.reason}) for case in refused]
+        members.tell_each(self.session, told, sentence, now=self.now)
 
 
 def _codes(verdicts: Mapping[int, Verdict]) -> dict[int, tuple[str, str]]:

@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from bank import chart
+from bank.credits.deciding import MOST_AT_ONCE
 from bank.credits.models import Credit, CreditStep, Objection
-from bank.credits.rules import UNDO_S
+from bank.credits.rules import UNDECIDED, UNDO_S
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.web import paging
 from bank.web.paging import Listing
 
 MOST_PER_PAGE = 50
-MOST_AT_ONCE = 500
 SHARE_DAYS = 30
 KINDS = {"activity": "attendance:", "deed": "deed:"}
 
@@ -76,12 +76,14 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     objections = session.execute(
         _objections(actor, func.count(), _count(Objection.answer_due_at < now), func.min(Objection.created_at))
     ).one()
+    on_notice = Credit.state == "in_notice"
+    lately = and_(Credit.state == "posted", Credit.posted_at >= now - timedelta(days=SHARE_DAYS))
     rest = session.execute(
         select(
-            _count(and_(Credit.state == "in_notice", Credit.held_up.is_not(None))),
-            _minutes(and_(Credit.state == "posted", Credit.evidence_class == "A"), now),
-            _minutes(Credit.state == "posted", now),
-        ).where(Credit.community_id == actor.community_id, Credit.state.in_(("in_notice", "posted")))
+            _count(and_(on_notice, Credit.held_up.is_not(None))),
+            _minutes(and_(lately, Credit.evidence_class == "A")),
+            _minutes(lately),
+        ).where(or_(*(and_(Credit.community_id == actor.community_id, one) for one in (on_notice, lately))))
     ).one()
     percent = round(100 * int(rest[1]) / int(rest[2])) if rest[2] else None
     oldest = min(filter(None, (waiting[3], objections[2])), default=None)
@@ -92,9 +94,9 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-def _minutes(condition: ColumnElement[bool], now: datetime) -> ColumnElement[int]:
-    lately = and_(condition, Credit.unit == chart.MINUTES, Credit.posted_at >= now - timedelta(days=SHARE_DAYS))
-    return func.coalesce(func.sum(case((lately, Credit.approved_amount), else_=0)), 0)
+def _minutes(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    served = and_(condition, Credit.unit == chart.MINUTES)
+    return func.coalesce(func.sum(case((served, Credit.approved_amount), else_=0)), 0)
 
 
 def _joined(*columns: Any) -> Any:
@@ -105,6 +107,7 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
     """Choose what this person may decide: nobody's own, no household's, nothing they have had a hand in before."""
     other = and_(
         Credit.community_id == actor.community_id,
+        Credit.state.in_(UNDECIDED),
         Credit.person_id != actor.person_id,
         or_(Person.household_id.is_(None), Person.household_id != (actor.household_id or 0)),
     )

@@ -92,11 +92,13 @@ def one(session: Session, community: Community, public_id: str, *, now: datetime
 
 def _chosen(session: Session, community: Community, now: datetime, is_open: bool | None) -> Select[Credit, str, bool]:
     days = communities.rules_at(session, community, now).object_after_posting_days
-    on_notice = Credit.state.in_(("in_notice", "objected"))
-    posted = and_(Credit.state == "posted", Credit.posted_at >= now - timedelta(days=days))
+    # The community stands in both arms, so that each is found by its index.
+    here = Credit.community_id == community.id
+    on_notice = and_(here, Credit.state.in_(("in_notice", "objected")))
+    posted = and_(here, Credit.state == "posted", Credit.posted_at >= now - timedelta(days=days))
     states = {True: on_notice, False: posted, None: or_(on_notice, posted)}
     chosen = select(Credit, Person.name, Person.is_named).join(Person, Person.id == Credit.person_id)
-    return chosen.where(Credit.community_id == community.id, states[is_open])
+    return chosen.where(states[is_open])
 
 
 def _notice(credit: Credit, name: str, is_named: bool) -> Notice:

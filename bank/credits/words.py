@@ -19,19 +19,19 @@ STATES: Mapping[str, str] = {
     "void": say("已作废"),
 }
 STEPS: Mapping[str, str] = {
-    "proposed": say("提交"),
+    "proposed": say("已提交"),
     "approved": say("审核通过"),
     "second_approved": say("复核通过"),
-    "refused": say("退回"),
-    "undone": say("撤销"),
+    "refused": say("已退回"),
+    "undone": say("已撤销"),
     "objected": say("有居民提出异议"),
     "upheld": say("异议成立"),
     "dismissed": say("异议不成立"),
     "withdrawn": say("异议撤回"),
-    "posted": say("入账"),
-    "reversed": say("冲正"),
-    "voided": say("作废"),
-    "reopened": say("重新打开"),
+    "posted": say("已入账"),
+    "reversed": say("已冲正"),
+    "voided": say("已作废"),
+    "reopened": say("已重新打开"),
 }
 ROLES: Mapping[str, str] = {
     "coordinator": say("协调员"),

@@ -41,6 +41,8 @@ class Kind:
     risk_note: str
 
 
+OPENING = Kind("道德银行开张日", "culture", "望月湖广场", 9, 240, 60, "人多，看好老人和孩子。")
+
 KINDS = (
     Kind("周末楼道大清洁", "environment", "3栋前坪集合", 9, 180, 40, "地面湿滑，注意防滑；戴手套。"),
     Kind("望月公园捡拾垃圾", "environment", "望月公园东门", 8, 180, 45, "远离水边；夹子朝下拿。"),

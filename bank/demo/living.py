@@ -60,6 +60,27 @@ class Life:
         self.regulars = self.draw.sample(people, max(4, int(len(people) * REGULARS)))
         self.regulars.append(self.town.cast["volunteer"])
 
+    def open(self, session: Session, day: date, *, until: date) -> None:
+        """Hold the opening day, at which the demo's own people earn their first hours, and clear its desk."""
+        starts_at = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=goods.OPENING.starts_at_hour)
+        activity = self.announce(session, goods.OPENING, starts_at, starts_at - timedelta(days=3))
+        on_time = (timedelta(minutes=-5), timedelta(minutes=goods.OPENING.minutes + 5))
+        guests = [
+            Guest(self.town.cast[login], *on_time, device=f"phone-{login}")
+            for login in ("volunteer", "resident", "panel")
+        ]
+        guests += [
+            Guest(who, *on_time, device=f"phone-{who.person_id}")
+            for who in self.regulars[:12]
+            if who is not self.town.cast["volunteer"]
+        ]
+        self.sign_up(session, activity, guests, starts_at - timedelta(days=2))
+        for guest in guests:
+            self.attend(session, activity, guest, until=activity.ends_at + timedelta(hours=1))
+        morning = clock.start_of_day(day + timedelta(days=1), TIME_ZONE) + timedelta(hours=9)
+        self.clear_desk(session, morning)
+        credits_.post_due(session, now=clock.start_of_day(until, TIME_ZONE))
+
     def live(self, session: Session, day: date, *, is_last: bool = False) -> None:
         """Live through one local day; on the last one the desk stays full."""
         morning = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=9)
@@ -152,10 +173,14 @@ class Life:
         for guest in guests:
             if self.draw.random() < 0.04:
                 continue
-            for direction, span in (("in", guest.arrives), ("out", guest.leaves)):
-                at = None if span is None else activity.starts_at + span
-                if at is not None and at <= until:
-                    self._scan(session, activity, guest, direction, at)
+            self.attend(session, activity, guest, until=until)
+
+    def attend(self, session: Session, activity: Activity, guest: Guest, *, until: datetime) -> None:
+        """Let one guest scan in and out as is their habit, up to a moment."""
+        for direction, span in (("in", guest.arrives), ("out", guest.leaves)):
+            at = None if span is None else activity.starts_at + span
+            if at is not None and at <= until:
+                self._scan(session, activity, guest, direction, at)
 
     def _scan(self, session: Session, activity: Activity, guest: Guest, direction: str, at: datetime) -> None:
         uuid = f"{self.draw.getrandbits(128):032x}"
@@ -207,7 +232,7 @@ class Life:
                     stock.add_stock(session, keeper, item.public_id, 6)
         self._hand_over(session, keeper, day, now)
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
-            who = self.draw.choice([*self.regulars, self.town.cast["resident"], self.town.cast["resident"]])
+            who = self.draw.choice(self.regulars)
             self._order(session, who, self.draw.choice(list(self.town.items.values())).public_id, day, now)
 
     def _order(self, session: Session, who: Actor, item_id: str, day: date, now: datetime) -> None:

@@ -20,6 +20,8 @@ from bank.shop import operations as shop
 from bank.shop import stock
 from bank.shop.refusals import NotEnough
 
+OPENED_BEFORE = 7
+"""Days between the opening and the first day of history: enough for the first notices to end."""
 BEGUN_BEFORE = timedelta(minutes=50)
 TODAY_MINUTES = 240
 """The activity that runs right now began fifty minutes ago and goes on for three hours."""
@@ -38,7 +40,7 @@ def load(*, households: int, days: int, seed: int, show: TextIO) -> None:
         click.progressbar(length=households + households // 20 + weight, label="  demo", file=show) as bar,
     ):
         with db.unit_of_work() as session:
-            born_at = now - timedelta(days=days + 8)
+            born_at = now - timedelta(days=days + OPENED_BEFORE + 4)
             password = current_app.config["DEMO_PASSWORD"]
             towns = found_towns(
                 session, draw, households=households, password=password, born_at=born_at, step=bar.update
@@ -50,6 +52,9 @@ def load(*, households: int, days: int, seed: int, show: TextIO) -> None:
 
 def _live(lives: list[Life], now: datetime, days: int, bar: object) -> None:
     today = clock.local_day(now, TIME_ZONE)
+    with db.unit_of_work() as session:
+        for life in lives:
+            life.open(session, today - timedelta(days=days + OPENED_BEFORE), until=today - timedelta(days=days))
     for ago in range(days, 0, -1):
         with db.unit_of_work() as session:
             for life in lives if ago <= 10 else lives[:1]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
@@ -227,11 +227,24 @@ def tell(
     link: str | None = None,
 ) -> None:
     """Leave a message for each person; `sentence` is a marked sentence, `facts` its placeholders."""
-    session.add_all(
-        Message(person_id=person_id, sentence=sentence, facts=dict(facts or {}), link=link, created_at=now)
-        for person_id in person_ids
-    )
-    session.flush()
+    tell_each(session, [(person_id, facts or {}) for person_id in person_ids], sentence, now=now, link=link)
+
+
+def tell_each(
+    session: Session,
+    told: Sequence[tuple[int, Mapping[str, Any]]],
+    sentence: str,
+    *,
+    now: datetime,
+    link: str | None = None,
+) -> None:
+    """Leave the same sentence with each person's own facts, all in one statement."""
+    rows = [
+        {"person_id": person_id, "sentence": sentence, "facts": dict(facts), "link": link, "created_at": now}
+        for person_id, facts in told
+    ]
+    if rows:
+        session.execute(insert(Message), rows)
 
 
 def unread(session: Session, person_id: int, *, limit: int = 5) -> list[Message]:

@@ -17,7 +17,7 @@ from bank.credits.history import Explanation
 from bank.passbook.evidence import Behind
 from bank.passbook.lines import Line
 from bank.shop.listing import Placed
-from bank.web.i18n import gettext, language, translate
+from bank.web.i18n import gettext, translate
 from bank.web.pages import TIME_ZONE, amount, clock_time, day, hours, moment
 from ledger import Entry
 
@@ -34,8 +34,13 @@ def by_month(found: Sequence[Line]) -> list[tuple[date, list[Line]]]:
 def month_name(first: date) -> str:
     """Say a month: `11月`, with the year where it is not this one."""
     if first.year == clock.utc_now().astimezone(ZoneInfo(TIME_ZONE)).year:
-        return str(format_date(first, "LLLL"))
-    return str(format_date(first, "y年M月" if language() == "zh" else "MMMM y"))
+        return str(format_date(first, gettext("M月")))
+    return str(format_date(first, gettext("y年M月")))
+
+
+def day_of_month(moment: datetime) -> str:
+    """Say a day under the heading of its month: `23日`."""
+    return gettext("%(n)s日", n=moment.astimezone(ZoneInfo(TIME_ZONE)).day)
 
 
 def title_of(kind: str, memo: str | None) -> str:

@@ -22,6 +22,7 @@ pages = Blueprint("passbook", __name__)
 PER_PAGE = 20
 PER_SHEET = 40
 pages.add_app_template_filter(telling.month_name, "month")
+pages.add_app_template_filter(telling.day_of_month)
 pages.add_app_template_filter(telling.icon_of, "line_icon")
 
 

@@ -52,14 +52,24 @@ def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
     """
     token = rules.read_pass_text(text)
     if token is not None:
-        card = codes.read(token)
-        person = _member(session, actor, card.person_id) if isinstance(card, codes.Pass) else None
-        if person is None or not isinstance(card, codes.Pass) or person.card_version != card.version:
+        card = _read_card(token)
+        person = _member(session, actor, card.person_id)
+        if person is None or person.card_version != card.version:
             raise CardInvalid
-        codes.Keys(bytes.fromhex(current_app.config["CODE_KEY"])).prove_pass(card)
         return person
     number = rules.read_code(text)
     return _member(session, actor, number) if number else None
+
+
+def _read_card(token: str) -> codes.Pass:
+    try:
+        card = codes.read(token)
+        if not isinstance(card, codes.Pass):
+            raise CardInvalid
+        codes.Keys(bytes.fromhex(current_app.config["CODE_KEY"])).prove_pass(card)
+    except codes.CodeInvalid as forged:
+        raise CardInvalid from forged
+    return card
 
 
 def _member(session: Session, actor: Actor, public_id: str) -> Person | None:

@@ -56,7 +56,7 @@ class PageQuery(Schema):
     """Query of every list."""
 
     limit = Int(least=1, most=100, load_default=50)
-    cursor = Words(most=200, load_default=None)
+    cursor = Words(least=0, most=200, load_default=None)
 
 
 def page_schema(item: type[Schema]) -> type[Schema]:

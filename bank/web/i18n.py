@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, request
 from flask_babel import Babel
 from flask_babel import gettext as babel_gettext
+from flask_babel import ngettext as babel_ngettext
 
 from bank.web.who import viewer
 
@@ -37,6 +38,11 @@ def language() -> str:
 def gettext(sentence: str, **facts: Any) -> str:
     """Put a sentence of this file's caller in the person's language."""
     return str(babel_gettext(sentence, **facts))
+
+
+def ngettext(one: str, many: str, number: int, **facts: Any) -> str:
+    """Put a sentence about one or about `number` things in the person's language; Chinese says both alike."""
+    return str(babel_ngettext(one, many, number, **facts))
 
 
 def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:

@@ -13,7 +13,7 @@ from flask import Flask, current_app, request, url_for
 from flask_babel import format_date
 
 from bank import chart
-from bank.web.i18n import gettext, language, translate
+from bank.web.i18n import gettext, language, ngettext, translate
 from bank.web.who import viewer
 
 TIME_ZONE = "Asia/Shanghai"
@@ -55,18 +55,17 @@ def hours(minutes: int) -> str:
     """Say minutes as hours: `3.5 小时`, or `20 分钟` below one hour when they make no half."""
     whole, rest = divmod(abs(minutes), 60)
     sign = "-" if minutes < 0 else ""
-    if rest == 0:
-        return gettext("%(n)s 小时", n=f"{sign}{whole}")
-    if rest == 30:
-        return gettext("%(n)s 小时", n=f"{sign}{whole}.5")
+    if rest in (0, 30):
+        half = ".5" if rest else ""
+        return ngettext("%(n)s 小时", "%(n)s 小时", whole + bool(rest), n=f"{sign}{whole}{half}")
     if whole == 0:
-        return gettext("%(n)s 分钟", n=f"{sign}{rest}")
+        return ngettext("%(n)s 分钟", "%(n)s 分钟", rest, n=f"{sign}{rest}")
     return gettext("%(h)s 小时 %(m)s 分", h=f"{sign}{whole}", m=rest)
 
 
 def amount(value: int, unit: str) -> str:
     """Say an amount in the words of its unit."""
-    return hours(value) if unit == chart.MINUTES else gettext("%(n)s 积分", n=value)
+    return hours(value) if unit == chart.MINUTES else ngettext("%(n)s 积分", "%(n)s 积分", abs(value), n=value)
 
 
 def _local(value: datetime) -> datetime:

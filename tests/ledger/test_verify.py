@@ -77,7 +77,8 @@ FORGERIES = {
         f"UPDATE transfer SET amount = amount + 1 WHERE txn_id = {KIND.format('capture')} AND ordinal = 1"
     ),
     "a reversal mirrors what it reverses": (
-        f"UPDATE transfer SET amount = amount + 1 WHERE txn_id = {KIND.format('reversal')} AND ordinal = 1"
+        "UPDATE transfer SET amount = amount + 1 WHERE ordinal = 1 "
+        "AND txn_id = (SELECT txn_id FROM idempotency WHERE key = 'reversed')"
     ),
     "a key answered with a transaction has it": "UPDATE idempotency SET txn_id = x'00' WHERE key = 'given'",
     "every transaction answers one key": "DELETE FROM idempotency WHERE key = 'given'",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from bank import chart, db
+from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
@@ -62,6 +63,32 @@ class Market:
         actor = self.world.actor("shop")
         with self.world.write() as session:
             stock.offer(session, actor, self.soap, is_offered=is_offered)
+
+    def count(self, number: int) -> None:
+        """Count so many pieces of soap on the shelf."""
+        actor = self.world.actor("shop")
+        with self.world.write() as session:
+            stock.count_stock(session, actor, self.soap, number)
+
+    def add_item(self, title: str, *, unit: str, price: int, stock_: int = 9) -> str:
+        """Put more goods on the shelf of 惠民超市."""
+        with self.world.write() as session:
+            shop_row = stock.shop_in(session, self.world.community_id, self.goods_shop)
+            return stock.put_on_shelf(
+                session, shop_row, kind="goods", title=title, unit=unit, price=price, stock=stock_
+            ).public_id
+
+    def adopt(self, **settings: int) -> None:
+        """Let other rules be in force from yesterday on."""
+        with self.world.write() as session:
+            place = session.get_one(Community, self.world.community_id)
+            day = self.now.date() - timedelta(days=1)
+            communities.adopt_rules(session, place, settings, effective_on=day, now=self.now)
+
+    def handed_over(self) -> int:
+        """Give how many pieces of soap were ever handed over."""
+        with self.world.write() as session:
+            return session.scalars(select(Item.handed_over).where(Item.public_id == self.soap)).one()
 
     def lapse(self) -> int:
         with self.world.write() as session:

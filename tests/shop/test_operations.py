@@ -8,13 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from bank import chart, db, jobs
-from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import NotAllowed, NotFound
 from bank.members import operations as members
 from bank.members.models import Message
 from bank.shop import operations as shop
-from bank.shop.models import Item
 from bank.shop.refusals import (
     CardQuotaReached,
     NotEnough,
@@ -32,13 +30,6 @@ from ledger.errors import AccountFrozen
 from tests.shop.market import Market, credit
 
 
-def _adopt(market: Market, **settings: int) -> None:
-    with market.world.write() as session:
-        place = session.get_one(Community, market.world.community_id)
-        day = market.now.date() - timedelta(days=1)
-        communities.adopt_rules(session, place, settings, effective_on=day, now=market.now)
-
-
 def test_an_order_takes_stock_and_holds_the_price(market: Market) -> None:
     placed = market.order(quantity=2)
     assert (placed.state, placed.total, placed.unit) == ("held", 30, "PTS")
@@ -52,8 +43,7 @@ def test_a_hand_over_pays_the_shop_and_counts_the_item(market: Market) -> None:
     assert done.end_txn_id is not None
     assert market.takings(market.goods_shop, "PTS") == 30
     assert market.has().posted == 70
-    with market.world.write() as session:
-        assert session.scalars(select(Item.handed_over).where(Item.public_id == market.soap)).one() == 2
+    assert market.handed_over() == 2
 
 
 def test_a_service_has_no_stock_and_is_handed_over_by_its_provider(market: Market) -> None:
@@ -211,7 +201,7 @@ def test_a_keeper_without_the_role_any_more_hands_nothing_over(market: Market) -
 
 
 def test_goods_have_a_monthly_quota_where_the_rules_say_so(market: Market) -> None:
-    _adopt(market, goods_orders_per_month=2)
+    market.adopt(goods_orders_per_month=2)
     market.order()
     market.cancel(market.order())
     market.order()
@@ -233,7 +223,7 @@ def test_serving_a_card_orders_and_hands_over_and_tells_the_owner(market: Market
 
 
 def test_serving_stops_at_the_days_card_limit_and_at_other_shops_shelves(market: Market) -> None:
-    _adopt(market, card_orders_per_day=1)
+    market.adopt(card_orders_per_day=1)
     credit(market.world, "resident", "MIN", 60)
     with pytest.raises(WrongShop):
         market.serve(market.haircut)

@@ -1,0 +1,20 @@
+"""What a telling of a good deed must hold."""
+
+from __future__ import annotations
+
+from bank.deeds.rules import CATEGORIES
+from bank.web.fields import Choice, Day, StrictSchema, Words
+
+LONGEST_STORY = 500
+
+
+class DeedSchema(StrictSchema):
+    """A good deed, one's own or a neighbour's; the photo comes beside it."""
+
+    who = Choice(("self", "neighbour"), required=True)
+    category = Choice(tuple(CATEGORIES), required=True)
+    story = Words(least=4, most=LONGEST_STORY, lines=True, required=True)
+    happened_on = Day(required=True)
+    neighbour = Words(most=40, load_default=None)
+    building = Words(most=40, load_default=None)
+    card = Words(most=20, load_default=None)

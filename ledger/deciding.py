@@ -1,0 +1,226 @@
+"""Deciding one request under its locks, in memory: what it moves, or why not. No statement is sent here."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, tzinfo
+
+from ledger import canonical
+from ledger.accounts import AccountRef, frozen_error
+from ledger.errors import (
+    AlreadyReversed,
+    HoldExpired,
+    HoldResolved,
+    InsufficientFunds,
+    LedgerError,
+    LimitExceeded,
+)
+from ledger.grammar import MAX_BALANCE
+from ledger.ids import uuid7_bytes
+from ledger.values import Receipt, Transfer
+from ledger.wire import Id, Wire, from_us, raw_out
+from ledger.writing import Posted
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A transfer between two accounts that were found."""
+
+    debit: AccountRef
+    credit: AccountRef
+    amount: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """A request with its accounts found, ready to be decided under their locks."""
+
+    key: str
+    request_hash: bytes
+    kind: str
+    legs: Sequence[Leg]
+    actor: str
+    effective: date | None
+    memo: str | None = None
+    reverses: Id | None = None
+    resolves: Id | None = None
+    expires_us: int | None = None
+    only_before_us: int | None = None
+    """A capture is refused from this moment on."""
+    holder: AccountRef | None = None
+    """Whose `held` changes, and by how much; a freeze does not stop what was promised before."""
+    held_change: int = 0
+    debts: dict[Id, AccountRef] = field(default_factory=dict)
+    """Where a reversal books what an account can no longer pay, by that account's id."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """A locked balance row, and what the batch has decided to change in it so far."""
+
+    account: AccountRef
+    debits: int
+    credits: int
+    held: int
+    floor: int | None
+    ceiling: int | None
+    is_frozen: bool
+    seq: int
+    last_us: int
+    is_late: bool = False
+
+
+@dataclass(slots=True)
+class Books:
+    """What one batch knows while it decides."""
+
+    ledger_id: int
+    zone: tzinfo
+    now_us: int
+    slots: dict[Id, Slot]
+    resolved: frozenset[Id]
+    reversed: frozenset[Id]
+
+
+def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
+    """Answer one plan under its locks, and reserve what it moves; no statement is sent."""
+    legs = _payable(books, plan)
+    net = _net(legs)
+    slots = [books.slots[key] for key in net]
+    recorded_us = max([books.now_us, *(slot.last_us + 1 for slot in slots)])
+    refusal = _refusal(books, plan, net, recorded_us)
+    if refusal is not None:
+        refusal.key = plan.key
+        return refusal
+    for slot in slots:
+        slot.debits += net[slot.account.id][0]
+        slot.credits += net[slot.account.id][1]
+        slot.last_us = recorded_us
+    if plan.holder is not None:
+        books.slots[plan.holder.id].held += plan.held_change
+    return _posted(wire, books, plan, legs, recorded_us)
+
+
+def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
+    """Split the legs that an account cannot pay in full between it and its debt account."""
+    if not plan.debts:
+        return plan.legs
+    short = shortfalls(books.slots, plan.legs)
+    left = {key: debits - short.get(key, 0) for key, (debits, _) in _net(plan.legs).items()}
+    legs: list[Leg] = []
+    for leg in plan.legs:
+        debt = plan.debts.get(leg.debit.id)
+        paid = leg.amount if debt is None else min(leg.amount, left[leg.debit.id])
+        left[leg.debit.id] -= paid
+        if paid:
+            legs.append(replace(leg, amount=paid))
+        if debt is not None and paid < leg.amount:
+            legs.append(Leg(debt, leg.credit, leg.amount - paid))
+    return legs
+
+
+def shortfalls(slots: Mapping[Id, Slot], legs: Iterable[Leg]) -> dict[Id, int]:
+    """Return by account what the legs, all together, would take beyond its floor."""
+    short = {}
+    for key, (debits, credits_) in _net(legs).items():
+        slot = slots[key]
+        missing = 0 if slot.floor is None else slot.floor + debits - credits_ - slot.credits + slot.debits
+        if missing > 0:
+            short[key] = missing
+    return short
+
+
+def _net(legs: Iterable[Leg]) -> dict[Id, list[int]]:
+    net: dict[Id, list[int]] = {}
+    for leg in legs:
+        net.setdefault(leg.debit.id, [0, 0])[0] += leg.amount
+        net.setdefault(leg.credit.id, [0, 0])[1] += leg.amount
+    return net
+
+
+def _refusal(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: int) -> LedgerError | None:
+    if plan.resolves is not None and plan.resolves in books.resolved:
+        return HoldResolved("this hold was captured or released before")
+    if plan.reverses is not None and plan.reverses in books.reversed:
+        return AlreadyReversed("this transaction was reversed before")
+    if plan.only_before_us is not None and recorded_us >= plan.only_before_us:
+        return HoldExpired("the time of this hold is over")
+    # Shared accounts last here as well: where they are not locked yet, the answer must be the same.
+    for is_shared in (False, True):
+        part = {key: sums for key, sums in net.items() if books.slots[key].account.is_shared == is_shared}
+        refusal = _refused_by_accounts(books, plan, part)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _refused_by_accounts(books: Books, plan: Plan, net: dict[Id, list[int]]) -> LedgerError | None:
+    exempt = plan.holder.id if plan.holder is not None and plan.held_change < 0 else None
+    for key in net:
+        if books.slots[key].is_frozen and key != exempt:
+            return frozen_error(books.slots[key].account)
+    for key, (debits, credits_) in net.items():
+        held = plan.held_change if plan.holder is not None and plan.holder.id == key else 0
+        refusal = _out_of_bounds(books.slots[key], debits, credits_, held)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _out_of_bounds(slot: Slot, debits: int, credits_: int, held: int) -> LedgerError | None:
+    after = slot.credits + credits_ - slot.debits - debits
+    name = slot.account.path
+    if slot.floor is not None and after < slot.floor:
+        return InsufficientFunds(f"{name} lacks {slot.floor - after} {slot.account.unit}")
+    if slot.ceiling is not None and after + slot.held + held > slot.ceiling:
+        return LimitExceeded(f"{name} would be {after + slot.held + held - slot.ceiling} above its limit")
+    if max(slot.debits + debits, slot.credits + credits_) > MAX_BALANCE:
+        return LimitExceeded(f"{name} holds no greater number")
+    return None
+
+
+def _posted(wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_us: int) -> Posted:
+    recorded_at = from_us(recorded_us)
+    effective = plan.effective or recorded_at.astimezone(books.zone).date()
+    noise = os.urandom(32)
+    salt, nonce = noise[:16], noise[16:]
+    raw = uuid7_bytes(recorded_us)
+    memo = None if plan.memo is None else (salt, plan.memo, canonical.memo_digest(salt, plan.memo))
+    rows = [(leg.debit.path, leg.credit.path, leg.debit.unit, leg.amount) for leg in legs]
+    text = canonical.transaction(
+        ledger_id=books.ledger_id,
+        txn_id=raw,
+        kind=plan.kind,
+        effective=effective.isoformat(),
+        recorded_us=recorded_us,
+        actor=plan.actor,
+        reverses=None if plan.reverses is None else raw_out(plan.reverses),
+        resolves=None if plan.resolves is None else raw_out(plan.resolves),
+        relates=None,
+        expires_us=plan.expires_us,
+        digest=memo and memo[2],
+        transfers=rows,
+        nonce=nonce,
+    )
+    leaf = canonical.leaf_hash(text)
+    receipt = Receipt(uuid.UUID(bytes=raw), leaf, nonce, recorded_at, tuple(Transfer(*row) for row in rows))
+    return Posted(
+        plan.key,
+        wire.id_in(raw),
+        receipt,
+        plan.kind,
+        wire.day_in(effective),
+        wire.us_in(recorded_us),
+        plan.actor,
+        plan.reverses,
+        plan.resolves,
+        wire.us_in(plan.expires_us),
+        memo,
+        text,
+        [(leg.debit.unit, leg.debit.id, leg.credit.id, leg.amount) for leg in legs],
+        plan.holder.id if plan.holder else None,
+        plan.held_change,
+    )

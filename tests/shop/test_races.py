@@ -1,0 +1,128 @@
+"""Many at once, with real connections: one tells the truth and the others are told so."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from werkzeug.test import TestResponse
+
+from bank import chart, db, jobs
+from tests.shop.market import Market, credit
+
+Call = Callable[[], TestResponse]
+
+
+def _at_once(calls: Sequence[Call]) -> list[TestResponse]:
+    """Make every call in a thread of its own, all released together."""
+    gate, answers, failures = threading.Barrier(len(calls)), [], []
+
+    def run(call: Call) -> None:
+        gate.wait()
+        try:
+            answers.append(call())
+        except Exception as failure:  # noqa: BLE001 -- told to the test below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    return answers
+
+
+def _codes(answers: Sequence[TestResponse]) -> Counter[str]:
+    return Counter("ok" if one.status_code == 201 else one.get_json()["code"] for one in answers)
+
+
+def _verify(market: Market) -> None:
+    with market.world.app.app_context():
+        assert db.book(db.session(), market.world.community_id, market.now).verify().findings == ()
+        db.drop()
+
+
+def test_the_last_one_goes_to_one_of_many_buyers(market: Market) -> None:
+    buyers = [f"buyer{number}" for number in range(8)]
+    for who in buyers:
+        market.world.add_person(who, "买家")
+        credit(market.world, who, chart.POINTS, 20)
+        market.world.api(who, "GET", "/items")
+    market.count(1)
+    body = {"item_id": market.soap, "quantity": 1}
+    answers = _at_once([lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
+    assert _codes(answers) == {"ok": 1, "out_of_stock": 7}
+    assert market.stock() == 0
+    assert sorted(market.has(who).held for who in buyers) == [0] * 7 + [15]
+    _verify(market)
+
+
+def test_a_voucher_handed_over_by_sixteen_is_told_yes_once(market: Market) -> None:
+    placed = market.order()
+    market.world.api("shop", "GET", "/items")
+    path = f"/vouchers/{placed.voucher_code}/redemptions"
+    answers = _at_once([lambda: market.world.api("shop", "POST", path, {})] * 16)
+    assert _codes(answers) == {"ok": 1, "voucher_spent": 15}
+    assert market.takings(market.goods_shop, "PTS") == 15
+    assert market.handed_over() == 1
+    _verify(market)
+
+
+def test_cancelling_and_handing_over_end_one_way(market: Market) -> None:
+    for who in ("shop", "volunteer"):
+        market.world.api(who, "GET", "/items")
+    for _ in range(4):
+        placed = market.order()
+        before = market.takings(market.goods_shop, "PTS"), market.stock()
+        paths = {
+            "shop": f"/vouchers/{placed.voucher_code}/redemptions",
+            "volunteer": f"/orders/{placed.public_id}/cancellation",
+        }
+        answers = _at_once([partial(market.world.api, who, "POST", path, {}) for who, path in paths.items()])
+        assert _codes(answers) == {"ok": 1, "voucher_spent": 1}
+        after = market.takings(market.goods_shop, "PTS"), market.stock()
+        moved = (after[0] - before[0], after[1] - before[1])
+        assert moved == ((15, 0) if market.state(placed) == "handed_over" else (0, 1))
+    _verify(market)
+
+
+def test_two_orders_of_one_balance_hold_it_once(market: Market) -> None:
+    credit(market.world, "relative", chart.POINTS, 20)
+    market.world.api("relative", "GET", "/items")
+    body = {"item_id": market.soap, "quantity": 1}
+    answers = _at_once([lambda: market.world.api("relative", "POST", "/orders", body)] * 4)
+    assert _codes(answers) == {"ok": 1, "insufficient_funds": 3}
+    assert market.stock() == 4
+    _verify(market)
+
+
+def test_the_last_order_of_a_quota_is_placed_once(market: Market) -> None:
+    market.adopt(goods_orders_per_month=1)
+    market.world.api("volunteer", "GET", "/items")
+    towel = market.add_item("毛巾", unit="MIN", price=10)
+    bodies = [{"item_id": item, "quantity": 1} for item in (market.soap, towel) * 3]
+    answers = _at_once([lambda body=body: market.world.api("volunteer", "POST", "/orders", body) for body in bodies])
+    assert _codes(answers) == {"ok": 1, "cap_exceeded": 5}
+
+
+def test_the_job_and_a_cancellation_give_back_once(market: Market) -> None:
+    placed = [market.order() for _ in range(4)]
+    market.world.clock.now = placed[0].expires_at
+    market.world.api("volunteer", "GET", "/items")
+
+    def job() -> TestResponse:
+        with market.world.app.app_context():
+            jobs.run_due(market.now)
+        return market.world.api("volunteer", "GET", "/items")
+
+    paths = [f"/orders/{one.public_id}/cancellation" for one in placed]
+    answers = _at_once(
+        [job, job, *(lambda path=path: market.world.api("volunteer", "POST", path, {}) for path in paths)]
+    )
+    assert {one.status_code for one in answers} <= {200, 201, 409}
+    assert market.has().available == 100
+    assert market.stock() == 5
+    _verify(market)
