@@ -25,9 +25,11 @@ FAULTS = """() => {
   const h1 = document.querySelectorAll('h1').length;
   const texts = document.body.innerText;
   const leaks = ['None', 'undefined', 'NaN', '[object', '%('].filter((word) => texts.includes(word));
-  const doors = [...document.querySelectorAll('.door-icon')].filter((e) => getComputedStyle(e).backgroundColor === 'rgba(0, 0, 0, 0)');
+  const doors = [...document.querySelectorAll('.door-icon')]
+    .filter((e) => getComputedStyle(e).backgroundColor === 'rgba(0, 0, 0, 0)');
   const pictures = [...document.images].filter((e) => e.complete && !e.naturalWidth).map((e) => 'no picture ' + e.src);
-  return [...wide, ...doors.map(() => 'a door without its colour'), ...pictures, ...(h1 === 1 ? [] : [h1 + ' h1']), ...leaks.map((word) => 'says ' + word)];
+  return [...wide, ...doors.map(() => 'a door without its colour'), ...pictures,
+    ...(h1 === 1 ? [] : [h1 + ' h1']), ...leaks.map((word) => 'says ' + word)];
 }"""
 
 
