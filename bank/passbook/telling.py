@@ -100,8 +100,8 @@ def _credit_steps(credit: Explanation) -> list[Step]:
         if told.step != "posted":
             by = told.by or gettext("系统")
             role = words.ROLES.get(told.role or "")
-            who = f"{by}（{translate(role)}）" if role else by
-            said = " · ".join(part for part in (who, moment(told.at), told.reason) if part)
+            who = gettext("%(name)s（%(role)s）", name=by, role=translate(role)) if role else by
+            said = " · ".join(part for part in (who, moment(told.at), translate(told.reason or "")) if part)
             steps.append(_step(translate(words.STEPS.get(told.step, told.step)), said, _ICONS.get(told.step, "check")))
     if credit.notice_from and credit.notice_until:
         span = f"{day(credit.notice_from)} – {day(credit.notice_until)}"
@@ -147,7 +147,7 @@ def _order_steps(placed: Placed) -> list[Step]:
         steps.append(_step(gettext("已领取"), f"{moment(order.handed_over_at)} · {handed}", "check"))
     elif order.ended_at:
         word = gettext("已取消") if order.state == "cancelled" else gettext("过期没领")
-        said = " · ".join(part for part in (moment(order.ended_at), order.end_reason) if part)
+        said = " · ".join(part for part in (moment(order.ended_at), translate(order.end_reason or "")) if part)
         steps.append(_step(word, said, "undo"))
     else:
         steps.append(_step(gettext("还没领"), gettext("%(day)s前有效", day=day(order.expires_at)), "hourglass"))

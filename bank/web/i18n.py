@@ -25,14 +25,22 @@ def init(app: Flask) -> None:
 
 
 def language() -> str:
-    """Give `zh` or `en`: what the member chose, else the cookie, else what the browser asks for."""
+    """Give `zh` or `en`: the cookie, else what a program asks for, what the member chose, what the browser asks for."""
     chosen = request.cookies.get("lang")
     if chosen in LOCALES:
         return chosen
+    asked = request.accept_languages.best_match(["zh", "en"])
+    if asked and "Authorization" in request.headers:
+        return asked
     who = viewer()
     if who is not None:
         return who.language
-    return request.accept_languages.best_match(["zh", "en"], "zh") or "zh"
+    return asked or "zh"
+
+
+def language_tag() -> str:
+    """Give the language as HTML and the manifest name it."""
+    return "zh-CN" if language() == "zh" else "en"
 
 
 def gettext(sentence: str, **facts: Any) -> str:
@@ -46,5 +54,6 @@ def ngettext(one: str, many: str, number: int, **facts: Any) -> str:
 
 
 def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:
-    """Put a marked sentence in the person's language and fill in its facts."""
-    return gettext(sentence, **(facts or {}))
+    """Put a marked sentence in the person's language and fill in its facts; a fact may be a marked sentence itself."""
+    said = {name: gettext(fact) if fact and isinstance(fact, str) else fact for name, fact in (facts or {}).items()}
+    return gettext(sentence, **said) if sentence else ""

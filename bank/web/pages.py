@@ -13,7 +13,7 @@ from flask import Flask, current_app, request, url_for
 from flask_babel import format_date
 
 from bank import chart
-from bank.web.i18n import gettext, language, ngettext, translate
+from bank.web.i18n import gettext, language, language_tag, ngettext, translate
 from bank.web.who import viewer
 
 TIME_ZONE = "Asia/Shanghai"
@@ -30,12 +30,11 @@ def init(app: Flask) -> None:
 
 def _looking() -> dict[str, object]:
     who = viewer()
-    lang = language()
     elder = request.cookies.get("elder")
     return {
         "viewer": who,
-        "language": lang,
-        "lang": "zh-CN" if lang == "zh" else "en",
+        "language": language(),
+        "lang": language_tag(),
         "is_elder": elder == "1" if elder else bool(who and who.is_elder),
     }
 

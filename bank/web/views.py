@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bank import db
-from bank.web.i18n import LOCALES, gettext
+from bank.web.i18n import LOCALES, gettext, language_tag, translate
 from bank.web.pages import static_url
 
 pages = Blueprint("web", __name__)
@@ -43,7 +43,17 @@ def manifest() -> ResponseReturnValue:
     described = json.loads((Path(str(current_app.static_folder)) / "manifest.json").read_text())
     for icon in described["icons"]:
         icon["src"] = static_url(icon["src"].removeprefix("/static/"))
-    answer = jsonify({**described, "name": gettext("道德银行"), "short_name": gettext("道德银行")})
+    for shortcut in described["shortcuts"]:
+        shortcut["name"] = translate(shortcut["name"])
+        for icon in shortcut["icons"]:
+            icon["src"] = static_url(icon["src"].removeprefix("/static/"))
+    words = {
+        "name": gettext("道德银行"),
+        "short_name": gettext("道德银行"),
+        "lang": language_tag(),
+        "description": gettext("社区志愿时间银行：扫码记时长，凭时长得帮助。"),
+    }
+    answer = jsonify({**described, **words})
     answer.content_type = "application/manifest+json"
     return answer
 

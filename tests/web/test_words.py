@@ -35,7 +35,9 @@ def _wanted() -> set[str]:
 
 def _english() -> dict[str, str]:
     with CATALOGUE.open("rb") as file:
-        return dict(pair for entry in read_po(file) if entry.id for pair in _pairs(entry.id, entry.string))
+        return dict(
+            pair for entry in read_po(file) if entry.id and not entry.fuzzy for pair in _pairs(entry.id, entry.string)
+        )
 
 
 def _pairs(chinese: object, english: object) -> list[tuple[str, str]]:
