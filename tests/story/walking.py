@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,30 +25,34 @@ FAULTS = """() => {
   const h1 = document.querySelectorAll('h1').length;
   const texts = document.body.innerText;
   const leaks = ['None', 'undefined', 'NaN', '[object', '%('].filter((word) => texts.includes(word));
-  const doors = [...document.querySelectorAll('.door-icon')].filter((e) => getComputedStyle(e).backgroundColor === 'rgba(0, 0, 0, 0)');
+  const doors = [...document.querySelectorAll('.door-icon')]
+    .filter((e) => getComputedStyle(e).backgroundColor === 'rgba(0, 0, 0, 0)');
   const pictures = [...document.images].filter((e) => e.complete && !e.naturalWidth).map((e) => 'no picture ' + e.src);
-  return [...wide, ...doors.map(() => 'a door without its colour'), ...pictures, ...(h1 === 1 ? [] : [h1 + ' h1']), ...leaks.map((word) => 'says ' + word)];
+  return [...wide, ...doors.map(() => 'a door without its colour'), ...pictures,
+    ...(h1 === 1 ? [] : [h1 + ' h1']), ...leaks.map((word) => 'says ' + word)];
 }"""
 
 
 class Walk:
-    """What a walk finds: `seen` maps each kind of page (its endpoint) to the first address of it."""
+    """One person's walk; the kinds of page (endpoints) in `known` are passed by, except where it begins."""
 
-    def __init__(self, app: Flask, url: str, page: Any) -> None:
-        self.seen: dict[str, str] = {}
+    def __init__(self, app: Flask, url: str, page: Any, known: Iterable[str] = ()) -> None:
+        self._known = set(known)
         self._urls = app.url_map.bind("localhost")
         self._url = url
         self._page = page
 
     def pages(self, *starts: str) -> Iterator[tuple[str, str]]:
         """Open one page of every kind that can be reached and give each kind with its address."""
-        waiting = deque(starts)
+        first, *others = starts
+        waiting = deque([first, *others])
         while waiting:
             path = waiting.popleft()
             kind = self._kind(path)
-            if kind is None or kind in self.seen:
+            if kind is None or (kind in self._known and path != first):
                 continue
-            self.seen[kind] = path
+            self._known.add(kind)
+            first = ""
             self._page.goto(self._url + path)
             yield kind, path
             waiting.extend(self._page.evaluate(LINKS))
