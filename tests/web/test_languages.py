@@ -13,6 +13,7 @@ from sqlalchemy import inspect, text
 from werkzeug.test import TestResponse
 
 from bank import db
+from bank.deeds.rules import CATEGORIES
 from bank.demo import loading
 from tests.access.rows import VISITOR, Call, Row
 from tests.test_access import ROWS
@@ -147,4 +148,4 @@ def _data(app: Flask) -> list[str]:
                 rows = db.session().execute(text(f'SELECT DISTINCT "{column}" FROM "{table}"'))
                 found |= {value for value in rows.scalars() if value and not value.isascii()}
         db.drop()
-    return sorted(found, key=len, reverse=True)
+    return sorted(found - set(CATEGORIES.values()), key=len, reverse=True)
