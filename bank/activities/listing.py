@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
 from bank.clock import local_day, start_of_day
+from bank.communities import operations as communities
 from bank.errors import Invalid, say
 from bank.members.actor import Actor
 from bank.web import paging
@@ -31,9 +32,14 @@ class Wanted:
 def activities(
     session: Session, who: Actor, wanted: Wanted, *, now: datetime, limit: int = 50, cursor: str | None = None
 ) -> paging.Listing[Activity]:
-    """List activities of the actor's community, the soonest first, past ones the latest first."""
+    """List activities of the actor's community, the soonest first, past ones the latest first.
+
+    One that is over stays among the coming ones while people may still check out of it.
+    """
     is_past = wanted.when == "past"
-    found = _in_span(select(Activity).where(Activity.community_id == who.community_id), who, wanted, now)
+    rules = communities.rules_on(session, who.community_id, local_day(now, wanted.time_zone))
+    late = timedelta(minutes=rules.check_out_late_minutes)
+    found = _in_span(select(Activity).where(Activity.community_id == who.community_id), who, wanted, now, late)
     if wanted.category:
         found = found.where(Activity.category == wanted.category)
     if wanted.is_mine:
@@ -61,13 +67,13 @@ def open_now(
     return list(session.scalars(found.order_by(Activity.starts_at, Activity.id).limit(20)))
 
 
-def _in_span(found: Select[Activity], who: Actor, wanted: Wanted, now: datetime) -> Select[Activity]:
+def _in_span(found: Select[Activity], who: Actor, wanted: Wanted, now: datetime, late: timedelta) -> Select[Activity]:
     if wanted.when == "draft":
         return found.where(Activity.state == "draft" if who.may("coordinator") else false())
     found = found.where(Activity.state == "published")
     if wanted.when == "past":
         return found.where(Activity.ends_at < now)
-    found = found.where(Activity.ends_at >= now)
+    found = found.where(Activity.ends_at >= now - late)
     days = {"today": 1, "week": 7}.get(wanted.when)
     if days is None:
         return found

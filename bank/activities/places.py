@@ -50,7 +50,7 @@ def take(session: Session, activity: Activity, person_id: int, *, now: datetime)
         return of(session, activity.id, person_id)
     if not _take_free(session, activity.id):
         return of(session, activity.id, person_id)
-    session.execute(update(SignUp).where(SignUp.id == sign_up_id).values(state="signed_up"))
+    session.execute(_CONFIRM, {"wanted": sign_up_id})
     return Place("signed_up")
 
 
@@ -150,6 +150,7 @@ def _take_free(session: Session, activity_id: int) -> bool:
     return session.scalar(_TAKE_FREE, {"wanted": activity_id}) is not None
 
 
+_CONFIRM = update(SignUp).where(SignUp.id == bindparam("wanted")).values(state="signed_up")
 _TAKE_FREE = (
     update(Activity)
     .where(Activity.id == bindparam("wanted"), Activity.taken < Activity.capacity)

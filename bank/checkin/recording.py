@@ -189,21 +189,25 @@ def _log(
     answer: dict[str, Any],
     now: datetime,
 ) -> None:
+    row = {
+        "uuid": seen.uuid,
+        "body_hash": seen.body_hash(who),
+        "activity_id": activity,
+        "person_id": person,
+        "actor_id": who.person_id,
+        "direction": seen.direction,
+        "via": seen.via,
+        "happened_at": seen.happened_at,
+        "received_at": now,
+        "device": seen.device,
+        "verdict": verdict,
+        "answer": answer,
+    }
+    if verdict not in BY_CODE:
+        session.connection().execute(_ADD, row)
+        return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(ScanEvent).values(
-        uuid=seen.uuid,
-        body_hash=seen.body_hash(who),
-        activity_id=activity,
-        person_id=person,
-        actor_id=who.person_id,
-        direction=seen.direction,
-        via=seen.via,
-        happened_at=seen.happened_at,
-        received_at=now,
-        device=seen.device,
-        verdict=verdict,
-        answer=answer,
-    )
-    if verdict in BY_CODE:
-        statement = statement.on_conflict_do_nothing(index_elements=["uuid"])
-    session.execute(statement)
+    session.execute(insert(ScanEvent).values(**row).on_conflict_do_nothing(index_elements=["uuid"]))
+
+
+_ADD = ScanEvent.__table__.insert()  # type: ignore[attr-defined]

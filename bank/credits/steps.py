@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from bank.credits.models import CreditStep
@@ -32,4 +31,7 @@ def write(session: Session, steps: Iterable[Step]) -> None:
     """Add rows to the trail, all in one statement."""
     rows = [asdict(step) for step in steps]
     if rows:
-        session.execute(insert(CreditStep), rows)
+        session.connection().execute(_ADD, rows)
+
+
+_ADD = CreditStep.__table__.insert()  # type: ignore[attr-defined]

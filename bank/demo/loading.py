@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TextIO
 
@@ -17,6 +18,7 @@ from bank.demo.founding import Town, found_towns
 from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
 from bank.shop import stock
+from bank.shop.refusals import NotEnough
 
 OPENED_BEFORE = 7
 """Days between the opening and the first day of history: enough for the first notices to end."""
@@ -86,4 +88,5 @@ def _fill_shop(session: Session, town: Town, now: datetime) -> None:
     keeper, resident = town.cast["shop"], town.cast["resident"]
     for title, left in goods.LOW_STOCK.items():
         stock.count_stock(session, keeper, town.items[title].public_id, left)
-    shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)
+    with suppress(NotEnough):  # a history of few days may not have earned it
+        shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)

@@ -183,6 +183,7 @@ def test_nothing_of_zero_minutes_is_posted(world: World) -> None:
 def test_a_proposal_is_revised_until_somebody_decides(world: World) -> None:
     credit_id = propose(world)
     more = {"amount": 75, "evidence_class": "A", "evidence": {"in": 1}, "flags": []}
+    more["proposed_by"] = world.people["volunteer"].id
     with world.write() as session:
         assert credits.revise(session, credit_id, now=world.clock.now, **more)
     assert credit(world, credit_id).amount == 75

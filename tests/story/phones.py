@@ -1,0 +1,91 @@
+"""A phone: a Chromium of its own whose camera sees what the test holds in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.y4m import qr_video, to_y4m
+
+PASSWORD = "moral-bank-demo"
+SIZE = {"width": 390, "height": 844}
+HERE = ("http://127.0.0.1:", "http://localhost:", "blob:", "data:")
+
+
+class Phone:
+    """One person's phone; `complaints` gathers console errors, server errors and requests that leave this machine."""
+
+    def __init__(
+        self, owner: str, url: str, launch: Callable[..., Any], folder: Path, *, has_javascript: bool = True
+    ) -> None:
+        self.owner = owner
+        self.complaints: list[str] = []
+        self._url = url
+        self._folder = folder
+        self._film = qr_video([""], folder / f"{owner}.y4m")
+        self._browser = launch(
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={self._film}",
+            "--use-fake-ui-for-media-stream",
+            "--autoplay-policy=no-user-gesture-required",
+        )
+        context = self._browser.new_context(
+            viewport=SIZE, device_scale_factor=2, locale="zh-CN", java_script_enabled=has_javascript
+        )
+        self.page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self._watch()
+
+    def _watch(self) -> None:
+        def note(text: str) -> None:
+            self.complaints.append(text)
+
+        self.page.on("console", lambda said: said.type in {"error", "warning"} and note(said.text))
+        self.page.on("pageerror", lambda error: note(str(error)))
+        self.page.on("request", lambda asked: asked.url.startswith(HERE) or note(f"left for {asked.url}"))
+        self.page.on("response", lambda got: got.status >= 500 and note(f"{got.status} {got.url}"))
+
+    def open(self, path: str) -> None:
+        """Go to a page of the bank."""
+        self.page.goto(self._url + path)
+
+    def sign_in(self) -> None:
+        """Sign the owner in through the form."""
+        self.open("/sign-in")
+        self.page.get_by_label("手机号或登录名").fill(self.owner)
+        self.page.get_by_label("密码").fill(PASSWORD)
+        self.press("登录")
+        self.page.get_by_text("，您好").wait_for()
+
+    def tap(self, text: str) -> None:
+        """Follow a link by a word in it."""
+        self.page.get_by_role("link", name=text).first.click()
+
+    def press(self, text: str) -> None:
+        """Press a button by exactly its words."""
+        self.page.get_by_role("button", name=text, exact=True).click()
+
+    def sees(self, *texts: str) -> None:
+        """Wait until the page says each of these."""
+        for text in texts:
+            self.page.get_by_text(text).filter(visible=True).first.wait_for()
+
+    def picture_of(self, selector: str) -> Path:
+        """Photograph a part of this phone's screen."""
+        path = self._folder / f"{self.owner}-screen.png"
+        self.page.locator(selector).screenshot(path=path)
+        return path
+
+    def hold_before_camera(self, pictures: Sequence[Path], *, frames_each: int = 10) -> None:
+        """Let the camera see these pictures, one after the other, from the next time it is opened."""
+        to_y4m(pictures, self._film, frames_each=frames_each)
+
+    def scan(self, picture: Path) -> None:
+        """Open the page's camera in front of a picture."""
+        self.hold_before_camera([picture])
+        self.press("打开摄像头")
+
+    def close(self) -> None:
+        """Put the phone away."""
+        self._browser.close()
