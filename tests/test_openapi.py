@@ -73,7 +73,9 @@ def test_the_api_keeps_its_word_whatever_it_is_sent(world: World, who: str) -> N
     for operation in schema.get_all_operations():
         api = operation.ok()
 
-        @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @settings(
+            max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        )
         @schemathesis_given(api)
         def run(case: Any) -> None:
             response = case.call(headers=headers)
