@@ -114,6 +114,7 @@ def _carry_to_credit(
     is_revised = credits_.revise(
         session,
         attendance.credit_id,
+        proposed_by=_proposer(scene.person.id, marks),
         amount=standing.minutes,
         evidence_class=standing.evidence_class,
         evidence=_evidence(scene, standing),

@@ -72,17 +72,19 @@ def revise(
     session: Session,
     credit_id: int,
     *,
+    proposed_by: int,
     amount: int,
     evidence_class: str,
     evidence: Mapping[str, Any],
     flags: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> bool:
-    """Change what is proposed while nobody has decided; False, and nothing changed, afterwards."""
+    """Change what is proposed, and by whom, while nobody has decided; False, and nothing changed, afterwards."""
     moved = session.execute(
         update(Credit)
         .where(Credit.id == credit_id, Credit.state == "submitted")
         .values(
+            proposed_by=proposed_by,
             amount=amount,
             evidence_class=evidence_class,
             evidence=dict(evidence),
@@ -93,7 +95,7 @@ def revise(
     )
     if moved.scalar_one_or_none() is None:
         return False
-    steps.write(session, [Step(credit_id, "proposed", now, amount=amount)])
+    steps.write(session, [Step(credit_id, "proposed", now, proposed_by, amount=amount)])
     return True
 
 

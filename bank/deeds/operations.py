@@ -227,7 +227,7 @@ def find_neighbour(
     if len(found) > 1:
         raise Invalid({"neighbour": [say("这栋楼里有同名的邻居，请填卡号。")]})
     if found[0].id == actor.person_id:
-        raise Invalid({"neighbour": [say("这是您自己。说自己的好事，请选“我自己做的”。")]})
+        raise Invalid({"neighbour": [say("这是您自己。说自己的好事，请选“我做了好事”。")]})
     return found[0]
 
 

@@ -41,6 +41,12 @@ class Kind:
     risk_note: str
 
 
+FIRST_DEEDS = {
+    "blood_donation": "参加无偿献血，献血 400 毫升。",
+    "care": "邻居摔了一跤，陪着去医院拍片，送回家。",
+    "captain_duty": "当楼栋长一个月，挨户查了消防。",
+}
+
 OPENING = Kind("道德银行开张日", "culture", "望月湖广场", 9, 240, 60, "人多，看好老人和孩子。")
 
 KINDS = (

@@ -19,10 +19,12 @@ from bank.checkin import operations as checkin
 from bank.checkin.recording import Sighting
 from bank.credits import operations as credits_
 from bank.credits.models import Credit
+from bank.deeds import operations as deeds
 from bank.demo import goods
 from bank.demo.founding import Town
 from bank.errors import BankError
 from bank.members.actor import Actor
+from bank.members.models import Person
 from bank.shop import operations as shop
 from bank.shop import stock
 
@@ -75,6 +77,7 @@ class Life:
             if who is not self.town.cast["volunteer"]
         ]
         self.sign_up(session, activity, guests, starts_at - timedelta(days=2))
+        self.tell_first_deeds(session, day)
         for guest in guests:
             self.attend(session, activity, guest, until=activity.ends_at + timedelta(hours=1))
         morning = clock.start_of_day(day + timedelta(days=1), TIME_ZONE) + timedelta(hours=9)
@@ -221,7 +224,27 @@ class Life:
         credits_.decide(session, second, again, "approve", now=now + timedelta(minutes=30))
 
     def tell_deeds(self, session: Session, day: date) -> None:
-        """Tell a good deed or two."""
+        """Tell a good deed or none: half of them by a neighbour, since many are too shy."""
+        if self.draw.random() < 0.35:
+            return
+        evening = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=18)
+        doer, teller = self.draw.sample(self.regulars, 2)
+        category, story = self.draw.choice(goods.DEEDS)
+        neighbour = session.get_one(Person, doer.person_id) if self.draw.random() < 0.5 else None
+        try:
+            with session.begin_nested():
+                deeds.tell(
+                    session, teller, category=category, story=story, happened_on=day, now=evening, neighbour=neighbour
+                )
+        except BankError:
+            return  # the week or the month is full: real people are refused, too
+
+    def tell_first_deeds(self, session: Session, day: date) -> None:
+        """Give the demo's own people a deed each, so that they have points to spend."""
+        morning = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=8)
+        for login, category in (("resident", "blood_donation"), ("volunteer", "care"), ("panel", "captain_duty")):
+            story = goods.FIRST_DEEDS[category]
+            deeds.tell(session, self.town.cast[login], category=category, story=story, happened_on=day, now=morning)
 
     def serve(self, session: Session, day: date, now: datetime) -> None:
         """Refill the shelves on Mondays, hand over what waits, and let some people order."""

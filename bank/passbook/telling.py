@@ -14,6 +14,7 @@ from flask_babel import format_date
 from bank import clock
 from bank.credits import words
 from bank.credits.history import Explanation
+from bank.errors import say
 from bank.passbook.evidence import Behind
 from bank.passbook.lines import Line
 from bank.shop.listing import Placed
@@ -45,7 +46,7 @@ def day_of_month(moment: datetime) -> str:
 
 def title_of(kind: str, memo: str | None) -> str:
     """Say what a line is: its memo, and in which way the hours moved where that is not plain."""
-    what = memo or gettext("（没有说明）")
+    what = translate(memo or say("（没有说明）"))
     if kind == "release":
         return gettext("退回：%(what)s", what=what)
     if kind == "reversal":

@@ -63,10 +63,20 @@ BOOK_REFUSALS: dict[type[book.LedgerError], tuple[str, str]] = {
 
 def init(app: Flask) -> None:
     """Answer every refusal in the form that was asked for."""
+    app.before_request(_refuse_nul)
     app.register_error_handler(BankError, _on_bank_error)
     app.register_error_handler(book.LedgerError, _on_book_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DBAPIError, _on_database_error)
+
+
+def _refuse_nul() -> None:
+    """Refuse a NUL anywhere in the address or a form: no keyboard types it and PostgreSQL cannot keep it."""
+    if "\x00" in request.path:
+        raise NotFound
+    for values in (request.args, request.form):
+        if any("\x00" in text for pair in values.items(multi=True) for text in pair):
+            raise Invalid
 
 
 def is_for_programs() -> bool:

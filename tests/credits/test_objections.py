@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bank.credits import objections
 from bank.credits import operations as credits
-from bank.credits.models import Objection
+from bank.credits.models import CreditStep, Objection
 from bank.credits.objections import AlreadyAnswered, AlreadyObjected, OwnItem
 from bank.credits.rules import SameHousehold, SecondPersonRequired, SelfApproval
 from bank.errors import BankError, Invalid, NotAllowed, NotFound
@@ -247,6 +247,9 @@ def test_an_objection_and_the_end_of_the_notice_at_once_leave_one_truth(world: W
     answers = together(world, [objecting, posting], held="SELECT id FROM credit FOR UPDATE")
     state = credit(world, credit_id).state
     assert (*answers, state) in (("done", "0", "objected"), ("done", "1", "posted"))
+    with world.write() as session:
+        steps = [step.step for step in session.query(CreditStep).order_by(CreditStep.id)]
+    assert steps[2:] == (["posted", "objected"] if state == "posted" else ["objected"])
     assert balance(world, "volunteer") == (60 if state == "posted" else 0)
 
 

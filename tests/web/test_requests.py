@@ -151,3 +151,11 @@ def test_language_and_large_type_are_remembered(world: World, now: SetClock) -> 
     page.post("/preferences", data={"lang": "en", "elder": "1", "next": "/sign-in"})
     text = page.get("/sign-in").text
     assert '<html lang="en" class="elder">' in text
+
+
+def test_a_nul_in_an_address_or_a_form_is_refused_before_the_database_sees_it(world: World) -> None:
+    page = world.page("coordinator")
+    assert page.get("/people?q=%00").status_code == 422
+    assert page.get("/people/%00").status_code == 404
+    assert world.page(None).post("/sign-in", data={"login": "a\x00b", "password": "x"}).status_code == 422
+    assert page.get("/people?q=%ff%fe").status_code == 200
