@@ -121,7 +121,7 @@ def test_every_page_of_every_role_is_in_order(demo: Served, browser: Any) -> Non
     for who in ROLES:
         visitor = Visitor(browser, demo, who)
         walk = Walk(demo.app, demo.url, visitor.page, () if who in WALK_ALL else seen)
-            for number, (kind, path) in enumerate(walk.pages(*starts(demo, who))):
+        for number, (kind, path) in enumerate(walk.pages(*starts(demo, who))):
             found: list[Any] = visitor.faults()
             if kind not in seen:
                 for violation in axe.run(visitor.page).response["violations"]:
