@@ -18,15 +18,19 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from bank import checks, clock, db, jobs
+from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.members import operations as members
+from bank.members import passwords
 
 JOB_EVERY_S = 3.0
+SHORTEST_PASSWORD = 8
 FORMATS = ("hledger", "beancount", "ledger", "jsonl")
 
 
 def init(app: Flask) -> None:
     """Put the commands on the app."""
-    for command in (serve, ledger_commands, demo_commands, jobs_commands):
+    for command in (serve, found, ledger_commands, demo_commands, jobs_commands):
         app.cli.add_command(command)
 
 
@@ -47,6 +51,39 @@ def serve() -> None:
     from waitress import serve as waitress_serve
 
     waitress_serve(app, host=host, port=port, threads=8, ident=None, max_request_body_size=16 * 1024 * 1024)
+
+
+@click.command("found")
+@click.option("--code", required=True, help="The community's code, such as 430104001001.")
+@click.option("--name", required=True, help="The community's name.")
+@click.option("--district", required=True, help="The district it belongs to, by name; made at its first community.")
+@click.option("--street", required=True, help="The street office it belongs to, by name.")
+@click.option("--person", required=True, help="The name of its first coordinator and admin.")
+@click.option("--login", required=True, help="What that person signs in with.")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, help="At least eight characters.")
+@with_appcontext
+def found(code: str, name: str, district: str, street: str, person: str, login: str, password: str) -> None:
+    """Found a real community with the default rules and its first coordinator, who may then register everyone else."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.ClickException(f"the password needs at least {SHORTEST_PASSWORD} characters")
+    bring_up_to_date()
+    now, hashed = clock.utc_now(), passwords.make_hash(password)
+    with db.unit_of_work() as session:
+        if session.scalar(select(Community.id).where(Community.code == code)) is not None:
+            raise click.ClickException(f"there is a community {code} already")
+        above = _place(session, "district", code[:6], district, None)
+        above = _place(session, "street", code[:9], street, above)
+        home = communities.add(session, kind="community", code=code, name=name, parent=above)
+        communities.adopt_rules(session, home, {}, effective_on=clock.local_day(now, home.time_zone), now=now)
+        first = members.register(session, home, name=person, now=now, login=login, password_hash=hashed)
+        for role in ("admin", "coordinator"):
+            members.grant_role(session, first, role, home, now=now)
+    click.echo(f"{name} ({code}): {login} may sign in")
+
+
+def _place(session: Session, kind: str, code: str, name: str, parent: Community | None) -> Community:
+    known = session.scalar(select(Community).where(Community.code == code, Community.kind == kind))
+    return known or communities.add(session, kind=kind, code=code, name=name, parent=parent)
 
 
 def bring_up_to_date() -> None:

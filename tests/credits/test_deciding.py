@@ -180,6 +180,15 @@ def test_nothing_of_zero_minutes_is_posted(world: World) -> None:
     assert served(world, "volunteer") == 0
 
 
+def test_whoever_lengthened_a_stay_with_a_card_is_no_longer_a_second_person(world: World) -> None:
+    credit_id = propose(world)
+    more = {"amount": 90, "evidence_class": "A", "evidence": {}, "flags": []}
+    with world.write() as session:
+        by = world.people["coordinator"].id
+        assert credits.revise(session, credit_id, proposed_by=by, now=world.clock.now, **more)
+    assert approve(world, "coordinator", credit_id) == ("second_review", None)
+
+
 def test_a_proposal_is_revised_until_somebody_decides(world: World) -> None:
     credit_id = propose(world)
     more = {"amount": 75, "evidence_class": "A", "evidence": {"in": 1}, "flags": []}
