@@ -56,7 +56,7 @@ def hours(minutes: int) -> str:
     sign = "-" if minutes < 0 else ""
     if rest in (0, 30):
         half = ".5" if rest else ""
-        return ngettext("%(n)s 小时", "%(n)s 小时", whole + bool(rest), n=f"{sign}{whole}{half}")
+        return ngettext("%(n)s 小时", "%(n)s 小时", 2 if rest else whole, n=f"{sign}{whole}{half}")
     if whole == 0:
         return ngettext("%(n)s 分钟", "%(n)s 分钟", rest, n=f"{sign}{rest}")
     return gettext("%(h)s 小时 %(m)s 分", h=f"{sign}{whole}", m=rest)
