@@ -13,6 +13,7 @@ from flask import Flask, current_app, request
 from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import inspect, select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
@@ -21,6 +22,7 @@ from bank.board import views as board
 from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
+from bank.communities.models import Community
 from bank.credits import flags
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
@@ -69,6 +71,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _read_secrets(app)
     _behind_proxy(app)
     db.init(app)
+    _keep_demo_out_of_production(app)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     Compress(app)
     i18n.init(app)
@@ -98,6 +101,7 @@ def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
         "DATA_DIR": data,
         "DATABASE_URL": environment.get("DATABASE_URL") or f"sqlite:///{data / 'bank.db'}",
         "DEMO_PASSWORD": environment.get("DEMO_PASSWORD") or "moral-bank-demo",
+        "BANK_ENV": environment.get("BANK_ENV", ""),
         "PUBLIC_URL": public_url,
         "TRUSTED_PROXIES": int(environment.get("TRUSTED_PROXIES") or 0),
         "MAX_CONTENT_LENGTH": 8 * MEGABYTE,
@@ -132,6 +136,17 @@ def _secret_file(path: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32))
     return path.read_text()
+
+
+def _keep_demo_out_of_production(app: Flask) -> None:
+    """Refuse to start where BANK_ENV says production and the database is a demo, whose password everybody knows."""
+    if app.config["BANK_ENV"] != "production":
+        return
+    with app.app_context():
+        has_tables = inspect(db.db.engine).has_table("community")
+        if has_tables and db.session().scalar(select(Community.id).where(Community.is_demo)) is not None:
+            raise RuntimeError("BANK_ENV is production, and this database holds a demo community: use an empty one")
+        db.drop()
 
 
 def _behind_proxy(app: Flask) -> None:

@@ -42,9 +42,11 @@ def serve() -> None:
     if not _has_communities():
         from bank.demo import loading
 
-        loading.load(households=120, days=60, seed=1, show=sys.stderr)
+        loading.load(households=100, days=30, seed=1, show=sys.stderr)
+    db.drop()  # what was read so far is older than the demo
     host, port = os.environ.get("HOST") or "127.0.0.1", int(os.environ.get("PORT") or 8000)
     _greet(host, port)
+    sys.stdout.flush()
     app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
     db.drop()
     threading.Thread(target=_work_a_round, args=(app,), daemon=True, name="jobs").start()

@@ -1,50 +1,73 @@
-"""Founding a real community from the command line."""
+"""The commands other programs call: verify, export, jobs and the demo."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
+from bank import db
+from bank.web.models import Tries
 from tests.conftest import SetClock
+from tests.world import World
 
-pytestmark = pytest.mark.usefixtures("now")
-ANSWERS = {
-    "--code": "430104002001",
-    "--name": "银盆岭社区",
-    "--district": "岳麓区",
-    "--street": "银盆岭街道",
-    "--person": "陈芳",
-    "--login": "chenfang",
-    "--password": "a long secret",
-}
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def found(app: Flask, **changed: str) -> Any:
-    answers = ANSWERS | {f"--{name}": value for name, value in changed.items()}
-    return app.test_cli_runner().invoke(args=["found", *(word for pair in answers.items() for word in pair)])
+def test_verify_is_content_with_sound_books(app: Flask, world: World) -> None:
+    done = app.test_cli_runner().invoke(args=["ledger", "verify", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["ok"] is True
 
 
-def test_a_founded_community_lets_its_first_person_in(app: Flask) -> None:
-    assert found(app).exit_code == 0
-    browser = app.test_client()
-    signed_in = browser.post("/sign-in", data={"login": "chenfang", "password": "a long secret"})
-    assert signed_in.status_code == 303
-    assert [browser.get(path).status_code for path in ("/desk", "/people", "/activities/new")] == [200, 200, 200]
+def test_verify_names_what_is_wrong_and_exits_with_1(app: Flask, world: World) -> None:
+    with world.write() as session:
+        session.execute(text("INSERT INTO service_total (person_id, evidence_class, minutes) VALUES (1, 'A', 60)"))
+        session.execute(
+            text(
+                "UPDATE balance SET cr_posted = cr_posted + 5 WHERE account_id = (SELECT min(account_id) FROM balance)"
+            )
+            if app.config["DATABASE_URL"].startswith("sqlite")
+            else text("UPDATE balance SET cr_posted = cr_posted + 5")
+        )
+    done = app.test_cli_runner().invoke(args=["ledger", "verify"])
+    assert done.exit_code == 1
+    assert "service total of person 1" in done.stdout
+    assert done.stdout.count("FINDING") >= 2
 
 
-def test_a_second_community_joins_the_same_street(app: Flask) -> None:
-    assert found(app).exit_code == 0
-    assert found(app, code="430104002002", name="银双社区", login="liu").exit_code == 0
+@SQLITE_ONLY
+@pytest.mark.parametrize("form", ["hledger", "beancount", "ledger", "jsonl"])
+def test_the_export_is_the_same_each_time(app: Flask, world: World, form: str) -> None:
+    first = app.test_cli_runner().invoke(args=["ledger", "export", "--format", form])
+    again = app.test_cli_runner().invoke(args=["ledger", "export", "--format", form, "--community", "430104001001"])
+    assert first.exit_code == 0
+    assert first.stdout == again.stdout
 
 
-def test_a_community_is_founded_once(app: Flask) -> None:
-    assert found(app).exit_code == 0
-    again = found(app, login="other")
-    assert again.exit_code == 1
-    assert "already" in again.output
+@SQLITE_ONLY
+def test_the_export_of_a_community_that_is_not_there_says_so(app: Flask, world: World) -> None:
+    done = app.test_cli_runner().invoke(args=["ledger", "export", "--format", "hledger", "--community", "nowhere"])
+    assert done.exit_code == 1
+    assert "no community nowhere" in done.output
 
 
-def test_a_short_password_is_refused(app: Flask, now: SetClock) -> None:
-    assert found(app, password="short").exit_code == 1
+def test_due_jobs_run_once_and_may_run_again(app: Flask, world: World, now: SetClock) -> None:
+    with world.write() as session:
+        session.add(Tries(name="old", window=1, count=1, expires_at=now.now))
+    now.advance(hours=1)
+    for swept in ("sweep_tries: 1", "sweep_tries: 0"):
+        done = app.test_cli_runner().invoke(args=["jobs", "run", "--once"])
+        assert done.exit_code == 0
+        assert swept in done.stdout
+
+
+@SQLITE_ONLY
+def test_the_demo_is_not_loaded_over_a_community(app: Flask, world: World) -> None:
+    done = app.test_cli_runner().invoke(args=["demo", "load", "--households", "5", "--days", "1"])
+    assert done.exit_code == 1
+    assert "already holds a community" in done.output
+    with app.app_context():
+        db.drop()

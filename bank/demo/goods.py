@@ -62,6 +62,7 @@ KINDS = (
 )
 
 DEEDS: tuple[tuple[str, str], ...] = (
+    ("captain_duty", "这个月当楼栋长，挨户通知停水，巡了三次楼。"),
     ("errand", "帮楼上的张奶奶买了一周的菜，还扛上了五楼。"),
     ("mediation", "两家为停车位吵起来，劝了一个钟头，握手言和。"),
     ("lost_property", "在菜场捡到一个钱包，一直等到失主回来。"),

@@ -27,11 +27,14 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.shop import operations as shop
 from bank.shop import stock
+from bank.shop.models import Item
 
 TIME_ZONE = "Asia/Shanghai"
 REGULARS = 0.14
 """The share of people who do most of the work."""
-ORDERS_PER_DAY = (1, 2, 2, 3, 4)
+KIND_ONES = 16
+"""Good deeds are told of the same few people again and again, as in real life."""
+ORDERS_PER_DAY = (2, 3, 3, 4, 6)
 REFUSALS = ("与现场签到表对不上，请到社区服务台说明。", "现场没有见到本人，请联系社区工作人员。")
 
 
@@ -55,6 +58,8 @@ class Life:
     draw: random.Random
     keys: codes.Keys
     regulars: list[Actor] = field(default_factory=list)
+    kind_ones: list[Actor] = field(default_factory=list)
+    """Whoever was told a good deed of, the latest last: they have points to spend."""
     vouchers: list[tuple[date, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -224,11 +229,13 @@ class Life:
         credits_.decide(session, second, again, "approve", now=now + timedelta(minutes=30))
 
     def tell_deeds(self, session: Session, day: date) -> None:
-        """Tell a good deed or none: half of them by a neighbour, since many are too shy."""
-        if self.draw.random() < 0.35:
-            return
+        """Tell up to three good deeds: half of them by a neighbour, since many are too shy."""
+        for _ in range(self.draw.randint(0, 3)):
+            self._tell_deed(session, day)
+
+    def _tell_deed(self, session: Session, day: date) -> None:
         evening = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=18)
-        doer, teller = self.draw.sample(self.regulars, 2)
+        doer, teller = self.draw.sample(self.regulars[: max(2, KIND_ONES)], 2)
         category, story = self.draw.choice(goods.DEEDS)
         neighbour = session.get_one(Person, doer.person_id) if self.draw.random() < 0.5 else None
         try:
@@ -238,6 +245,7 @@ class Life:
                 )
         except BankError:
             return  # the week or the month is full: real people are refused, too
+        self.kind_ones.append(doer if neighbour else teller)
 
     def tell_first_deeds(self, session: Session, day: date) -> None:
         """Give the demo's own people a deed each, so that they have points to spend."""
@@ -255,8 +263,16 @@ class Life:
                     stock.add_stock(session, keeper, item.public_id, 6)
         self._hand_over(session, keeper, day, now)
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
-            who = self.draw.choice(self.regulars)
-            self._order(session, who, self.draw.choice(list(self.town.items.values())).public_id, day, now)
+            item = self.draw.choice(self._shelf)
+            crowd = self.regulars if item.unit == "MIN" else self.kind_ones[-60:]
+            if crowd:
+                self._order(session, self.draw.choice(crowd), item.public_id, day, now)
+
+    @property
+    def _shelf(self) -> list[Item]:
+        """What people ask for: small things more often than large ones."""
+        items = list(self.town.items.values())
+        return items + [item for item in items if item.unit == "PTS" and item.price <= 30] * 2
 
     def _order(self, session: Session, who: Actor, item_id: str, day: date, now: datetime) -> None:
         try:
