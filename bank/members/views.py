@@ -154,7 +154,7 @@ def register() -> ResponseReturnValue:
             "members/register.html", building_options=_buildings(), given=request.form, errors=refusal.errors
         )
         return page, 422
-    flash(gettext("登记好了，可以打印卡片。"), "ok")
+    flash(gettext("登记好了，可以打印居民卡。"), "ok")
     return redirect(url_for(".person", public_id=person.public_id), code=303)
 
 
