@@ -10,6 +10,7 @@ from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person, SignIn
+from bank.web.models import RequestKey
 from tests.conftest import SetClock
 from tests.world import World
 
@@ -155,3 +156,14 @@ def test_a_sign_in_page_never_sends_anyone_to_another_site(with_password: World)
         "/sign-in", data={"login": "volunteer", "password": PASSWORD, "next": "/s/R1ABC"}
     )
     assert onward.headers["Location"] == "/s/R1ABC"
+
+
+def test_a_token_is_never_kept_for_a_replay(with_password: World) -> None:
+    body = {"login": "volunteer", "password": PASSWORD}
+    headers = {"Authorization": f"Bearer {with_password._token('volunteer', 'api')}", "Idempotency-Key": "k-1"}
+    client = with_password.app.test_client()
+    first, second = (client.post("/api/v1/tokens", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.json or {})["token"] != (second.json or {})["token"]
+    with with_password.write() as session:
+        assert session.scalars(select(RequestKey)).all() == []
