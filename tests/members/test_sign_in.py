@@ -122,6 +122,10 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sign_ins(with_password:
     page.post("/sign-in", data={"login": "volunteer", "password": PASSWORD})
     wrong = page.post("/me/password", data={"present": "not it", "new": "a new river"})
     assert wrong.status_code == 422
+    assert "现在的密码不对。" in wrong.text
+    twice = page.post("/me/pin", data={"pin": "2468", "again": "2469"})
+    assert twice.status_code == 422
+    assert "两次输入的 PIN 不一样。" in twice.text
     assert page.post("/me/password", data={"present": PASSWORD, "new": "a new river"}).status_code == 303
     assert page.get("/me").status_code == 200
     assert other.get("/me").status_code == 302
