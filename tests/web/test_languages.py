@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from bank import db
 from bank.deeds.rules import CATEGORIES
 from bank.demo import loading
-from bank.demo.living import REFUSALS
+from bank.demo.living import REFUSALS as DEMO_REASONS
 from tests.access.rows import VISITOR, Call, Row
 from tests.test_access import ROWS
 from tests.world import World
@@ -146,7 +146,7 @@ def _check(answer: TestResponse, data: list[str], where: str) -> list[str]:
 
 def _data(app: Flask) -> list[str]:
     """Give everything people wrote into the database, the longest first."""
-    found: set[str] = set(REFUSALS)
+    found: set[str] = set(DEMO_REASONS)
     with app.app_context():
         for table in inspect(db.db.engine).get_table_names():
             for column in {
