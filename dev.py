@@ -89,7 +89,8 @@ def test(arguments: Sequence[str]) -> None:
     ensure_system_packages()
     memory = Path("/dev/shm")  # noqa: S108 - throwaway databases need no disk
     fast = {"TMPDIR": str(memory)} if memory.is_dir() and os.access(memory, os.W_OK) else {}
-    sh(PYTHON, "-m", "pytest", *arguments, **fast)
+    at_once = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal")
+    sh(PYTHON, "-m", "pytest", *at_once, *arguments, **fast)
 
 
 def check(_arguments: Sequence[str]) -> None:
