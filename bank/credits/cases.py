@@ -72,7 +72,7 @@ def rules_of(session: Session, wanted: Iterable[tuple[int, int]]) -> dict[tuple[
 
 
 def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, date], int]:
-    """Sum what each person was approved for each day, without the credits that are chosen themselves."""
+    """Sum what each person of the chosen credits was approved for each day, those credits among it."""
     people = {case.person_id for case in chosen if case.unit == chart.MINUTES}
     days = {case.happened_on for case in chosen if case.unit == chart.MINUTES}
     if not people:
@@ -84,7 +84,6 @@ def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, d
             Credit.happened_on.in_(days),
             Credit.unit == chart.MINUTES,
             Credit.state.in_(COUNTED),
-            Credit.id.not_in([case.id for case in chosen]),
         )
         .group_by(Credit.person_id, Credit.happened_on)
     )
@@ -92,7 +91,7 @@ def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, d
 
 
 def spendable_minutes(session: Session, community_id: int, chosen: Collection[Case], now: datetime) -> dict[int, int]:
-    """Give what each person has in the book and is promised besides, without the chosen credits, in minutes."""
+    """Give what each person of the chosen credits has in the book and is promised besides, in minutes."""
     people = {case.person_id for case in chosen if case.unit == chart.MINUTES and case.is_spendable}
     if not people:
         return {}
@@ -103,7 +102,6 @@ def spendable_minutes(session: Session, community_id: int, chosen: Collection[Ca
             Credit.unit == chart.MINUTES,
             Credit.evidence_class != "C",
             Credit.state.in_(PROMISED),
-            Credit.id.not_in([case.id for case in chosen]),
         )
         .group_by(Credit.person_id)
     )

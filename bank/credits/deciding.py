@@ -95,7 +95,10 @@ def _refusals(wanted: Sequence[Case], actor: Actor) -> dict[int, Verdict]:
 
 
 def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, Verdict]:
-    """Judge in order, so that two credits of one person and day count towards each other."""
+    """Judge in order, so that two credits of one person and day count towards each other.
+
+    What is chosen and counts already is not counted twice while it is judged, and still counts for all others.
+    """
     mine = [case for case in wanted if case.community_id == tap.actor.community_id]
     days = cases.day_minutes(tap.session, mine)
     balances = cases.spendable_minutes(tap.session, tap.actor.community_id, mine, tap.now)
@@ -103,18 +106,19 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
     verdicts = {}
     for case in wanted:
         day = (case.person_id, case.happened_on)
+        known = case.standing if case.state == "second_review" else 0
         verdict = verdicts[case.id] = rules.judge(
             case,
             tap.actor,
             versions[case.community_id, case.rules_number],
             lowered=lowered,
-            day_minutes=days.get(day, 0),
-            balance=balances.get(case.person_id, 0),
+            day_minutes=days.get(day, 0) - known,
+            balance=balances.get(case.person_id, 0) - known,
         )
         if verdict.refusal is None and case.unit == chart.MINUTES:
-            days[day] = days.get(day, 0) + verdict.amount
+            days[day] = days.get(day, 0) + verdict.amount - known
             if case.is_spendable:
-                balances[case.person_id] = balances.get(case.person_id, 0) + verdict.amount
+                balances[case.person_id] = balances.get(case.person_id, 0) + verdict.amount - known
     tap.versions = versions
     return verdicts
 

@@ -38,7 +38,8 @@ class Secrets:
 def who_signs_in(login: str, password: str, *, address: str) -> int | None:
     """Find whose login and password these are, None for nobody's; slow, and outside any write. Raises TooMany."""
     now = clock.utc_now()
-    name = f"sign-in:{hashlib.sha256(login.strip().lower().encode('utf-8', 'replace')).hexdigest()[:32]}"
+    meant = rules.read_phone(login) or login.strip().lower()
+    name = f"sign-in:{hashlib.sha256(meant.encode('utf-8', 'replace')).hexdigest()[:32]}"
     db.drop()
     limits.spend(
         {name: TRIES_PER_LOGIN, f"sign-in-from:{address}": TRIES_PER_ADDRESS}, period_s=SIGN_IN_PERIOD_S, now=now

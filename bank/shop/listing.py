@@ -213,11 +213,12 @@ def orders_behind(session: Session, txn_ids: Sequence[uuid.UUID]) -> dict[uuid.U
 
 
 def month_of(text: str | None, today: date) -> date:
-    """Read `2026-11` as its first day; this month for anything else."""
+    """Read `2026-11` as its first day; this month for anything else, also for one no bank has lived in."""
     try:
-        return date.fromisoformat(f"{text}-01") if text else today.replace(day=1)
+        month = date.fromisoformat(f"{text}-01")
     except ValueError:
         return today.replace(day=1)
+    return month if 2000 <= month.year <= 2200 else today.replace(day=1)
 
 
 def _placed() -> Select[Order, Shop, str, str]:

@@ -36,14 +36,14 @@ class ProblemApi(Api):
 
 
 class Parser(FlaskParser):
-    """Reads a body; one nested too deep to be read is as invalid as any other."""
+    """Reads a body; one nested too deep or with a number too long to be read is as invalid as any other."""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Give the body's data. Raises Invalid."""
         try:
             return super().load_json(req, schema)
-        except RecursionError as too_deep:
-            raise Invalid({"body": [MESSAGES["invalid"]]}) from too_deep
+        except (RecursionError, ValueError) as unreadable:
+            raise Invalid({"body": [MESSAGES["invalid"]]}) from unreadable
 
 
 class ApiBlueprint(Blueprint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -25,6 +26,7 @@ MESSAGES = {
     "bad_characters": say("里面有不能用的字符。"),
 }
 LONGEST_INT = 2**53 - 1
+_TYPED_INT = re.compile(r"-?[0-9]{1,16}\Z")
 UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
 """Controls, lone surrogates, private letters and line separators: the book refuses them in a memo."""
 
@@ -54,10 +56,8 @@ class Int(fields.Integer):
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
-        if isinstance(value, str) and hasattr(data, "getlist") and value.strip().lstrip("-").isascii():
-            digits = value.strip()
-            if digits.lstrip("-").isdigit() and len(digits) <= 16:
-                return int(digits)
+        if isinstance(value, str) and hasattr(data, "getlist") and _TYPED_INT.match(value.strip()):
+            return int(value)
         if isinstance(value, float) and value.is_integer() and abs(value) <= LONGEST_INT:
             return int(value)
         if type(value) is not int:

@@ -51,9 +51,11 @@ def _digest(folder: str, name: str) -> str:
 
 
 def hours(minutes: int) -> str:
-    """Say minutes as hours: `3.5 小时`, or `20 分钟` below one hour when they make no half."""
+    """Say minutes as hours: `3.5 小时`, `半小时`, or `20 分钟` below one hour when they make no half."""
     whole, rest = divmod(abs(minutes), 60)
     sign = "-" if minutes < 0 else ""
+    if minutes in (30, -30):
+        return gettext("%(sign)s半小时", sign=sign)
     if rest in (0, 30):
         half = ".5" if rest else ""
         return ngettext("%(n)s 小时", "%(n)s 小时", 2 if rest else whole, n=f"{sign}{whole}{half}")

@@ -64,6 +64,9 @@ def _safe_next(onward: str | None) -> str:
 
 def safe_path(onward: str | None) -> str | None:
     """Give `onward` if it is a path of our own, else None: a sign-in never sends anyone elsewhere."""
-    if not onward or not onward.startswith("/") or onward.startswith("//") or "\\" in onward or "\n" in onward:
+    if not onward or not onward.startswith("/") or onward.startswith("//"):
+        return None
+    # Browsers read a backslash as a slash and skip tabs and line breaks, so that `/<tab>/` would be `//`.
+    if "\\" in onward or not onward.isprintable():
         return None
     return onward

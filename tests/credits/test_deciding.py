@@ -108,6 +108,15 @@ def test_credits_of_one_tap_count_towards_each_others_day(world: World) -> None:
     ]
 
 
+def test_what_is_chosen_and_counts_already_still_counts_towards_the_day(world: World) -> None:
+    posted, waiting = propose(world, amount=480), propose(world, amount=240)
+    decide(world, "coordinator", [posted, waiting])
+    night = propose(world, amount=1)
+    outcomes = decide(world, "coordinator", [posted, waiting, night])
+    assert [found.code for found in outcomes] == ["already_decided", "second_person_required", "cap_exceeded"]
+    assert approve(world, "second", waiting) == ("posted", None)
+
+
 def test_nobody_holds_more_than_the_balance_cap(world: World) -> None:
     with world.write() as session:
         home = session.get_one(Community, world.community_id)

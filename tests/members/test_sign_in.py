@@ -73,6 +73,13 @@ def test_tries_on_one_login_are_limited_and_told_when_to_come_back(with_password
     assert _token(with_password, "volunteer", PASSWORD)[0] == 201
 
 
+def test_a_phone_number_written_in_another_way_gives_no_further_tries(with_password: World) -> None:
+    with with_password.write() as session:
+        phone = session.get_one(Person, with_password.people["volunteer"].id).phone or ""
+    ways = [f"{phone[:place]} {phone[place:]}" for place in range(1, 10)] + [f"+86{phone}", f"+86-{phone}"]
+    assert [_token(with_password, login, "wrong")[0] for login in ways] == [401] * 10 + [429]
+
+
 def test_signing_out_ends_the_sign_in_even_for_a_copied_cookie(world: World) -> None:
     page = world.page("volunteer")
     copied = world.page("volunteer")
@@ -138,7 +145,8 @@ def test_the_demo_password_opens_nothing_in_a_community_that_is_no_demo(app: Fla
 
 
 def test_a_sign_in_page_never_sends_anyone_to_another_site(with_password: World) -> None:
-    for onward in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"):
+    odd = ("/\\evil.example", "/\t/evil.example", "/\r/evil.example")
+    for onward in ("https://evil.example/", "//evil.example/", *odd, "javascript:alert(1)"):
         answer = with_password.page(None).post(
             "/sign-in", data={"login": "volunteer", "password": PASSWORD, "next": onward}
         )

@@ -129,7 +129,7 @@ def test_the_page_shows_three_numbers_and_what_is_in_use(market: Market) -> None
     assert "扫码记录 2.5 小时" in text
     assert "正在使用：理发" in text
     assert "100 积分" in text
-    assert "−30 分钟" in text or "−0.5 小时" in text
+    assert "−30 分钟" in text or "−半小时" in text
 
 
 def test_a_pair_that_cancels_out_is_shown_quietly_and_linked(market: Market) -> None:

@@ -22,6 +22,13 @@ def _text(answer: TestResponse) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
 
 
+@pytest.mark.parametrize("month", ["0001-01", "9999-12", "2026-13", "x"])
+def test_a_month_that_no_bank_lived_in_shows_this_one(market: Market, month: str) -> None:
+    answer = market.world.page("shop").get(f"/counter/handed-over?month={month}")
+    assert answer.status_code == 200
+    assert "2026" in _text(answer)
+
+
 def test_a_resident_orders_sees_the_voucher_and_gives_it_back(market: Market) -> None:
     page = market.world.page("volunteer")
     assert "肥皂" in _text(page.get("/shop"))

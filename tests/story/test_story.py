@@ -92,7 +92,7 @@ def test_a_scan_becomes_hours_and_the_hours_a_haircut(
     volunteer.open("/shop")
     volunteer.tap("理发")
     volunteer.press("换这个")
-    volunteer.sees("待领取", "已替您留着 0.5 小时")
+    volunteer.sees("待领取", "已替您留着 半小时")
     shop.open("/counter")
     shop.scan(volunteer.picture_of(".ticket"))
     shop.sees("理发", "王**")
@@ -102,7 +102,7 @@ def test_a_scan_becomes_hours_and_the_hours_a_haircut(
     volunteer.page.reload()
     volunteer.sees("已领取", "已核销")
     volunteer.open("/passbook")
-    volunteer.sees("1.5 小时", "−0.5 小时")
+    volunteer.sees("1.5 小时", "−半小时")
     check_books(bank, tmp_path)
 
 

@@ -43,6 +43,19 @@ def test_another_person_may_use_the_same_key(world: World) -> None:
     assert world.page("resident").post("/me/settings", data=data).headers.get("Idempotent-Replay") is None
 
 
+@pytest.mark.parametrize("frame", ["%s", '{"login": "a", "password": %s}'])
+def test_a_number_too_long_to_be_read_is_invalid(world: World, frame: str) -> None:
+    body = frame % ("9" * 6000)
+    answer = world.page(None).post("/api/v1/tokens", data=body, content_type="application/json")
+    assert (answer.status_code, (answer.json or {})["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize("typed", ["--5", "-", "5-", "٣", "5_0"])
+def test_what_only_looks_like_a_number_is_invalid(world: World, typed: str) -> None:
+    assert world.api("volunteer", "GET", f"/items?limit={typed}").status_code == 422
+    assert world.page("volunteer").post("/shop/orders", data={"item_id": "A", "quantity": typed}).status_code == 422
+
+
 def test_a_key_that_is_too_long_is_refused(world: World) -> None:
     assert world.page("volunteer").post("/me/settings", data={"_key": "k" * 201}).status_code == 422
 
