@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, exists, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
 from bank.communities.models import RuleVersion
 from bank.communities.rules import Rules, read_rules
-from bank.credits.models import Credit
+from bank.credits.models import Credit, CreditStep
 from bank.credits.rules import Case
 from bank.members.models import Person
 
@@ -41,9 +41,25 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
         Credit.state,
         Credit.first_by,
         Credit.posting_round,
+        _reopened_by(),
     )
     rows = session.execute(chosen.join(Person, Person.id == Credit.person_id).where(Credit.id.in_(credit_ids)))
     return {row.id: Case(*row) for row in rows}
+
+
+def _reopened_by() -> ScalarSelect[int | None]:
+    """Choose who last brought the credit back against somebody else's refusal, None for nobody."""
+    no = aliased(CreditStep)
+    overruled = exists().where(
+        no.credit_id == CreditStep.credit_id,
+        no.step.in_(("refused", "upheld")),
+        no.by_person_id != CreditStep.by_person_id,
+        no.id < CreditStep.id,
+    )
+    reopened = select(CreditStep.by_person_id).where(
+        CreditStep.credit_id == Credit.id, CreditStep.step == "reopened", overruled
+    )
+    return reopened.order_by(CreditStep.id.desc()).limit(1).correlate(Credit).scalar_subquery()
 
 
 def ids_of(session: Session, community_id: int, public_ids: Collection[str]) -> list[int]:

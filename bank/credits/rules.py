@@ -120,6 +120,12 @@ class Case:
     state: str
     first_by: int | None
     posting_round: int
+    reopened_by: int | None = None
+
+    @property
+    def hands(self) -> tuple[int | None, ...]:
+        """Give who brought it to the desk, and who brought it back after somebody else had refused it."""
+        return self.proposed_by, self.reopened_by
 
     @property
     def is_spendable(self) -> bool:
@@ -181,10 +187,10 @@ def judge(case: Case, actor: Actor, rules: Rules, *, lowered: int | None, day_mi
         if case.is_spendable and balance + amount > rules.balance_cap_minutes:
             return Verdict(refusal=BalanceCapExceeded)
     if case.state == "second_review":
-        is_other = actor.person_id not in (case.first_by, case.proposed_by)
+        is_other = actor.person_id not in (case.first_by, *case.hands)
         return Verdict(_after_review(case, rules), amount) if is_other else Verdict(refusal=SecondPersonRequired)
     long_day = case.unit == chart.MINUTES and day_minutes + amount > rules.daily_minutes
-    if actor.person_id == case.proposed_by or long_day:
+    if actor.person_id in case.hands or long_day:
         return Verdict("second_review", amount)
     return Verdict(_after_review(case, rules), amount)
 

@@ -70,7 +70,7 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
     case = cases.cases(session, [credit.id])[credit.id]
     story = history.explain(session, credit)
     refusal = rules.decider_check(case, who)
-    if refusal is None and credit.state == "second_review" and who.person_id in (credit.first_by, credit.proposed_by):
+    if refusal is None and credit.state == "second_review" and who.person_id in (case.first_by, *case.hands):
         refusal = rules.SecondPersonRequired
     if not who.may(*rules.DECIDERS):
         refusal = rules.AlreadyDecided

@@ -69,9 +69,11 @@ _EVIDENCE: Mapping[str, str] = {
     "via_out": say("签退方式"),
     "planned_minutes": say("计划时长"),
     "scanned_minutes": say("签到到签退"),
-    "rounding_minutes": say("取整少计"),
+    "rounding_minutes": say("计时取整到"),
     "story": say("经过"),
 }
+EXACT = 1
+"""Minutes counted to the minute: no rounding to tell of."""
 
 
 def last_moment(notice_until: datetime) -> datetime:
@@ -84,7 +86,10 @@ def evidence_of(evidence: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
 
     Shown as `moment`, `minutes`, `say` (a marked sentence) or `text`.
     """
-    return [(name, *_shown(key, evidence[key])) for key, name in _EVIDENCE.items() if evidence.get(key) is not None]
+    told = [key for key in _EVIDENCE if evidence.get(key) is not None]
+    if evidence.get("rounding_minutes") == EXACT:
+        told.remove("rounding_minutes")
+    return [(_EVIDENCE[key], *_shown(key, evidence[key])) for key in told]
 
 
 def _shown(key: str, value: Any) -> tuple[str, Any]:

@@ -13,7 +13,7 @@ CAST: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "volunteer": ("王小明", (), False),
     "resident": ("李秀英", (), True),
     "coordinator": ("陈芳", ("coordinator",), False),
-    "second": ("刘建国", ("second_approver", "coordinator"), False),
+    "second": ("刘建国", ("second_approver",), False),
     "shop": ("周丽", ("shopkeeper",), False),
     "panel": ("吴桂兰", ("panel",), True),
     "auditor": ("郑明", ("auditor",), False),

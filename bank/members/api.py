@@ -13,7 +13,7 @@ from bank.members import operations as members
 from bank.members import people
 from bank.members.schemas import CredentialsSchema, TokenSchema
 from bank.web.api import blueprint
-from bank.web.app import begin_write, reads_first
+from bank.web.app import begin_write, never_replayed, reads_first
 
 api = blueprint("tokens", "Sign in as a program")
 
@@ -27,6 +27,7 @@ class WrongLogin(SignInNeeded):
 
 @api.route("/tokens", methods=["POST"])
 @reads_first
+@never_replayed
 @api.arguments(CredentialsSchema)
 @api.response(201, TokenSchema)
 def make_token(given: dict[str, str]) -> dict[str, Any]:

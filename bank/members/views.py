@@ -11,6 +11,7 @@ from bank.communities.models import Community
 from bank.errors import Invalid, NotAllowed, say
 from bank.members import login, passwords, people
 from bank.members import operations as members
+from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.schemas import (
     CredentialsSchema,
@@ -22,7 +23,7 @@ from bank.members.schemas import (
 from bank.web import limits
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
-from bank.web.i18n import LOCALES, gettext
+from bank.web.i18n import LOCALES, gettext, translate
 from bank.web.views import safe_path
 
 pages = Blueprint("members", __name__)
@@ -71,9 +72,16 @@ def sign_out() -> ResponseReturnValue:
 
 @pages.get("/me")
 def me() -> ResponseReturnValue:
-    who = login.actor()
+    return _me_page(login.actor(), {})
+
+
+def _me_page(who: Actor, errors: dict[str, list[str]]) -> str:
     person = db.session().get_one(Person, who.person_id)
-    return render_template("members/me.html", person=person)
+    return render_template("members/me.html", person=person, errors=errors)
+
+
+def _in_words(refusal: Invalid) -> dict[str, list[str]]:
+    return {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
 
 
 @pages.post("/me/settings")
@@ -91,8 +99,12 @@ def change_settings() -> ResponseReturnValue:
 @reads_first
 def change_pin() -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(PinSchema, request.form)
-    hashed = people.make_pin_hash(given["pin"], given["again"])
+    try:
+        given = read_form(PinSchema, request.form)
+        hashed = people.make_pin_hash(given["pin"], given["again"])
+    except Invalid as refusal:
+        db.drop()
+        return _me_page(who, _in_words(refusal)), 422
     begin_write()
     db.session().get_one(Person, who.person_id).pin_hash = hashed
     flash(gettext("新的 PIN 已经可以用了。"), "ok")
@@ -103,17 +115,25 @@ def change_pin() -> ResponseReturnValue:
 @reads_first
 def change_password() -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(PasswordSchema, request.form)
-    person = db.session().get_one(Person, who.person_id)
-    limits.spend({f"password:{who.person_id}": 10}, period_s=900, now=clock.utc_now())
-    if not passwords.matches(given["present"], person.password_hash):
-        raise Invalid({"present": [say("现在的密码不对。")]})
-    hashed = passwords.make_hash(given["new"])
+    try:
+        hashed = _new_password(who)
+    except Invalid as refusal:
+        db.drop()
+        return _me_page(who, _in_words(refusal)), 422
     begin_write()
     people.set_password(db.session(), who.person_id, hashed)
     login.sign_in(who.person_id)
     flash(gettext("密码已更换，其他设备已退出。"), "ok")
     return redirect(url_for(".me"), code=303)
+
+
+def _new_password(who: Actor) -> str:
+    given = read_form(PasswordSchema, request.form)
+    person = db.session().get_one(Person, who.person_id)
+    limits.spend({f"password:{who.person_id}": 10}, period_s=900, now=clock.utc_now())
+    if not passwords.matches(given["present"], person.password_hash):
+        raise Invalid({"present": [say("现在的密码不对。")]})
+    return passwords.make_hash(given["new"])
 
 
 @pages.post("/me/messages")
@@ -151,7 +171,7 @@ def register() -> ResponseReturnValue:
     except Invalid as refusal:
         db.drop()
         page = render_template(
-            "members/register.html", building_options=_buildings(), given=request.form, errors=refusal.errors
+            "members/register.html", building_options=_buildings(), given=request.form, errors=_in_words(refusal)
         )
         return page, 422
     flash(gettext("登记好了，可以打印居民卡。"), "ok")
@@ -162,10 +182,16 @@ def register() -> ResponseReturnValue:
 def person(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator", "admin")
+    return _person_page(who, public_id, {})
+
+
+def _person_page(who: Actor, public_id: str, errors: dict[str, list[str]]) -> str:
     found = members.in_community(db.session(), who.community_id, public_id)
     home = people.home_of(db.session(), found)
     held = members.actor_of(db.session(), found).roles
-    return render_template("members/person.html", person=found, home=home, held=held, role_names=role_names())
+    return render_template(
+        "members/person.html", person=found, home=home, held=held, role_names=role_names(), errors=errors
+    )
 
 
 @pages.post("/people/<public_id>/card")
@@ -182,8 +208,12 @@ def reissue_card(public_id: str) -> ResponseReturnValue:
 def set_pin(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
-    given = read_form(PinSchema, request.form)
-    hashed = people.make_pin_hash(given["pin"], given["again"])
+    try:
+        given = read_form(PinSchema, request.form)
+        hashed = people.make_pin_hash(given["pin"], given["again"])
+    except Invalid as refusal:
+        db.drop()
+        return _person_page(who, public_id, _in_words(refusal)), 422
     begin_write()
     people.set_pin(db.session(), who, public_id, hashed, now=clock.utc_now())
     flash(gettext("新的 PIN 已经可以用了，已告诉本人。"), "ok")

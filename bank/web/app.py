@@ -38,6 +38,12 @@ def reads_first(view: F) -> F:
     return view
 
 
+def never_replayed(view: F) -> F:
+    """Mark a view whose answer is a secret that must not be kept for a replay."""
+    view.never_replayed = True  # type: ignore[attr-defined]
+    return view
+
+
 def begin_write() -> None:
     """Begin this request's write and take its key. On SQLite nobody else writes from here to the commit."""
     db.begin_write()
@@ -66,9 +72,9 @@ class BankApp(Flask):
         raise AssertionError("unreachable")
 
     def _write_once(self) -> Response:
-        slot = replay.open_slot()
+        slot = replay.open_slot(is_kept=not _is_marked("never_replayed"))
         try:
-            if not _reads_first():
+            if not _is_marked("reads_first"):
                 begin_write()
             response = self.make_response(super().dispatch_request())
         except AlreadyAnswered as already:
@@ -88,9 +94,9 @@ class BankApp(Flask):
         return response
 
 
-def _reads_first() -> bool:
+def _is_marked(mark: str) -> bool:
     view: Any = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "reads_first", False))
+    return bool(getattr(view, mark, False))
 
 
 def _is_worth_another_try(failure: DBAPIError | Retryable) -> bool:

@@ -98,10 +98,10 @@ class Slot:
         return session.execute(statement).first() is not None
 
 
-def open_slot() -> Slot:
+def open_slot(*, is_kept: bool = True) -> Slot:
     """Read the key of this request: the header for programs, the hidden field `_key` for forms."""
     key = request.headers.get("Idempotency-Key") or request.form.get("_key") or ""
-    who = viewer() if key else None
+    who = viewer() if key and is_kept else None
     opened = Slot(who.person_id if who else None, key, _request_hash() if who else b"")
     g.replay_slot = opened
     return opened

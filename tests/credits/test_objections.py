@@ -105,6 +105,17 @@ def test_taken_back_the_item_goes_on_where_it_stood(world: World) -> None:
     object_to(world, "shop", credit_id)
 
 
+def test_who_reopens_against_an_upheld_objection_needs_a_second_person(world: World) -> None:
+    credit_id = on_notice(world)
+    answer(world, "panel", object_to(world, "resident", credit_id), is_upheld=True)
+    actor = world.actor("coordinator")
+    with world.write() as session:
+        credits.reopen(session, actor, credit_id, reason="再看一次", now=world.clock.now)
+    assert approve(world, "coordinator", credit_id) == ("second_review", None)
+    assert approve(world, "coordinator", credit_id) == ("second_review", "second_person_required")
+    assert approve(world, "second", credit_id) == ("in_notice", None)
+
+
 def test_upheld_after_posting_the_item_is_reversed(world: World) -> None:
     credit_id = propose(world)
     approve(world, "coordinator", credit_id)

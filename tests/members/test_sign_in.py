@@ -10,6 +10,7 @@ from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person, SignIn
+from bank.web.models import RequestKey
 from tests.conftest import SetClock
 from tests.world import World
 
@@ -121,6 +122,10 @@ def test_a_new_password_needs_the_old_one_and_ends_other_sign_ins(with_password:
     page.post("/sign-in", data={"login": "volunteer", "password": PASSWORD})
     wrong = page.post("/me/password", data={"present": "not it", "new": "a new river"})
     assert wrong.status_code == 422
+    assert "现在的密码不对。" in wrong.text
+    twice = page.post("/me/pin", data={"pin": "2468", "again": "2469"})
+    assert twice.status_code == 422
+    assert "两次输入的 PIN 不一样。" in twice.text
     assert page.post("/me/password", data={"present": PASSWORD, "new": "a new river"}).status_code == 303
     assert page.get("/me").status_code == 200
     assert other.get("/me").status_code == 302
@@ -155,3 +160,14 @@ def test_a_sign_in_page_never_sends_anyone_to_another_site(with_password: World)
         "/sign-in", data={"login": "volunteer", "password": PASSWORD, "next": "/s/R1ABC"}
     )
     assert onward.headers["Location"] == "/s/R1ABC"
+
+
+def test_a_token_is_never_kept_for_a_replay(with_password: World) -> None:
+    body = {"login": "volunteer", "password": PASSWORD}
+    headers = {"Authorization": f"Bearer {with_password._token('volunteer', 'api')}", "Idempotency-Key": "k-1"}
+    client = with_password.app.test_client()
+    first, second = (client.post("/api/v1/tokens", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.json or {})["token"] != (second.json or {})["token"]
+    with with_password.write() as session:
+        assert session.scalars(select(RequestKey)).all() == []
