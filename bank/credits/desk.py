@@ -67,9 +67,9 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     is_first = Credit.state == "submitted"
     waiting = session.execute(
         _joined(
-            _count(and_(is_first, ~is_flagged)),
+            _count(_is_clean()),
             _count(and_(is_first, is_flagged)),
-            _count(Credit.state == "second_review"),
+            _count(and_(Credit.state == "second_review", ~_is_clean())),
             func.min(Credit.created_at),
         ).where(mine)
     ).one()
@@ -122,8 +122,8 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
 def exceptions(
     session: Session, actor: Actor, wanted: Filter, *, cursor: str | None, limit: int = MOST_PER_PAGE
 ) -> Listing[Item]:
-    """Give what needs a look, oldest first: flagged items, and those that wait for a second person."""
-    return _page(session, actor, wanted, or_(Credit.flags != [], Credit.state == "second_review"), cursor, limit)
+    """Give what needs a look, oldest first: flagged items, and long days that wait for a second person."""
+    return _page(session, actor, wanted, ~_is_clean(), cursor, limit)
 
 
 def clean(
@@ -140,7 +140,9 @@ def clean_ids(session: Session, actor: Actor, wanted: Filter) -> list[str]:
 
 
 def _is_clean() -> ColumnElement[bool]:
-    return and_(Credit.flags == [], Credit.state == "submitted")
+    """Nothing speaks against it: that the first approver scanned the card asks for a second person, not for a look."""
+    only_a_card = and_(Credit.state == "second_review", Credit.first_by == Credit.proposed_by)
+    return and_(Credit.flags == [], or_(Credit.state == "submitted", only_a_card))
 
 
 def _page(

@@ -77,8 +77,9 @@ def test_nobody_finds_their_own_or_their_households_items_on_the_desk(world: Wor
 def test_a_second_approver_sees_only_what_another_person_approved_first(world: World) -> None:
     propose(world, title="无人看过")
     approve(world, "coordinator", propose(world, by="coordinator", title="已有人看过"))
-    assert titles_of(world, "second") == []
-    assert titles_of(world, "second", "exceptions") == ["已有人看过"]
+    approve(world, "coordinator", propose(world, by="coordinator", title="迟到的", flags=LATE))
+    assert titles_of(world, "second") == ["已有人看过"]
+    assert titles_of(world, "second", "exceptions") == ["迟到的"]
     assert titles_of(world, "coordinator", "exceptions") == []
 
 
@@ -118,7 +119,7 @@ def test_the_numbers_count_what_waits_for_this_person(world: World) -> None:
     first = seen["coordinator"]
     assert (first.clean, first.flagged, first.second, first.objections, first.verified_percent) == (1, 1, 0, 0, 100)
     second = seen["second"]
-    assert (second.clean, second.flagged, second.second, second.objections, second.overdue) == (0, 0, 1, 1, 1)
+    assert (second.clean, second.flagged, second.second, second.objections, second.overdue) == (1, 0, 0, 1, 1)
     assert (seen["panel"].waiting, seen["panel"].objections) == (1, 1)
     assert first.oldest_at is not None
 

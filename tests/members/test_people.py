@@ -34,7 +34,7 @@ def test_a_coordinator_registers_a_resident_from_paper_with_accounts_opened(worl
         ({"name": "黄桂英", "building": "nowhere", "door": "1"}, "building"),
         ({"name": "黄桂英", "pin": "1234"}, "pin"),
         ({"name": "黄桂英", "password": "short"}, "password"),
-        ({"name": "黄\x00桂英"}, "name"),
+        ({"name": "黄\x07桂英"}, "name"),
         ({"name": "黄" * 41}, "name"),
     ],
 )
