@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
+from collections.abc import Iterable
 from io import StringIO
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale, gettext
 from sqlalchemy import inspect, text
 from werkzeug.test import TestResponse
 
 from bank import db
 from bank.deeds.rules import CATEGORIES
 from bank.demo import loading
-from bank.demo.living import REFUSALS as DEMO_REASONS
 from tests.access.rows import VISITOR, Call, Row
 from tests.test_access import ROWS
 from tests.world import World
@@ -38,6 +39,8 @@ WRITTEN_BY_PEOPLE = {
     "story",
 }
 """Columns that hold what people gave: shown as it is in every language."""
+REASONS = {"reason", "end_reason"}
+"""Columns with one of the bank's own sentences or with what somebody typed."""
 LOOKERS = (VISITOR, "volunteer", "coordinator", "shop", "panel", "admin")
 PAGES = [row for row in ROWS if row.method == "GET" and not row.rule.startswith(("/api/", "/static/"))]
 LOGINS = (None, "volunteer", "resident", "coordinator", "shop", "panel", "auditor", "admin")
@@ -146,13 +149,23 @@ def _check(answer: TestResponse, data: list[str], where: str) -> list[str]:
 
 def _data(app: Flask) -> list[str]:
     """Give everything people wrote into the database, the longest first."""
-    found: set[str] = set(DEMO_REASONS)
     with app.app_context():
-        for table in inspect(db.db.engine).get_table_names():
-            for column in {
-                str(column["name"]) for column in inspect(db.db.engine).get_columns(table)
-            } & WRITTEN_BY_PEOPLE:
-                rows = db.session().execute(text(f'SELECT DISTINCT "{column}" FROM "{table}"'))
-                found |= {value for value in rows.scalars() if value and not value.isascii()}
+        written = _values(WRITTEN_BY_PEOPLE) - set(CATEGORIES.values())
+        reasons = {value for value in _values(REASONS) if not _has_english(value)}
         db.drop()
-    return sorted(found - set(CATEGORIES.values()), key=len, reverse=True)
+    return sorted(written | reasons, key=len, reverse=True)
+
+
+def _values(columns: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    inspector = inspect(db.db.engine)
+    for table in inspector.get_table_names():
+        for column in {str(column["name"]) for column in inspector.get_columns(table)} & set(columns):
+            rows = db.session().execute(text(f'SELECT DISTINCT "{column}" FROM "{table}"'))
+            found |= {value for value in rows.scalars() if value and not value.isascii()}
+    return found
+
+
+def _has_english(sentence: str) -> bool:
+    with force_locale("en"):
+        return bool(gettext(sentence) != sentence)
