@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from ledger.errors import LedgerError
@@ -46,7 +47,7 @@ class Change:
 
 
 class SharedRefusal(Exception):
-    """A shared account, touched last and without a lock, is frozen."""
+    """A shared account, touched last and without a lock, is frozen or would leave its limits on the way."""
 
 
 _KEYS = Insert(
@@ -129,7 +130,7 @@ FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::timestamptz[]
 WHERE balance.ledger_id = n.ledger_id AND balance.account_id = n.id"""
 _UPDATE_LATE = (
     f"UPDATE balance SET {_SET}GREATEST(last_recorded_at, ?) WHERE ledger_id = ? AND account_id = ? "  # noqa: S608
-    "AND NOT frozen RETURNING seq, cr_posted - dr_posted"
+    "AND NOT frozen RETURNING seq, cr_posted - dr_posted, min_balance, max_balance"
 )
 
 
@@ -146,7 +147,7 @@ def write(
     """Write the batch; False where a twin took one of its keys meanwhile and everything must be undone.
 
     `starts` gives (seq, balance) of each locked account; an account that is not in it is updated last, by id.
-    Raises SharedRefusal where such an account is frozen.
+    Raises SharedRefusal where such an account is frozen or would leave its limits on the way.
     """
     keys: list[Row] = [(ledger_id, p.key, hashes[p.key], "posted", p.txn_id, None, recorded_at) for p in posted]
     keys += [
@@ -227,8 +228,22 @@ def _update_late(wire: Wire, ledger_id: int, change: Change) -> tuple[int, int]:
     found = wire.rows(_UPDATE_LATE, _update_row(ledger_id, change))
     if not found:
         raise SharedRefusal
-    seq, balance = found[0]
-    return seq - len(change.moves), balance - change.credits + change.debits
+    seq, balance, floor, ceiling = found[0]
+    start = balance - change.credits + change.debits
+    if any(_is_outside(at, floor, ceiling) for at in _after_each_txn(start, change)):
+        raise SharedRefusal
+    return seq - len(change.moves), start
+
+
+def _after_each_txn(balance: int, change: Change) -> Iterator[int]:
+    """Yield what the account holds after each of the batch's transactions: a later one may not pay for an earlier."""
+    for _, moves in groupby(change.moves, key=lambda move: move[0]):
+        balance += sum(move[2] for move in moves)
+        yield balance
+
+
+def _is_outside(balance: int, floor: int | None, ceiling: int | None) -> bool:
+    return (floor is not None and balance < floor) or (ceiling is not None and balance > ceiling)
 
 
 def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]) -> None:

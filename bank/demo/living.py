@@ -261,8 +261,9 @@ class Life:
             for title, item in self.town.items.items():
                 if item.stock is not None and title not in goods.LOW_STOCK:
                     stock.add_stock(session, keeper, item.public_id, 6)
-        self._hand_over(session, keeper, day, now)
+        self._hand_over(session, keeper, day, now - timedelta(hours=2))
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
+            now += timedelta(minutes=2)
             item = self.draw.choice(self._shelf)
             crowd = self.regulars if item.unit == "MIN" else self.kind_ones[-60:]
             if crowd:
@@ -287,6 +288,7 @@ class Life:
         due = [voucher for voucher in self.vouchers if voucher[0] <= day]
         self.vouchers = [voucher for voucher in self.vouchers if voucher[0] > day]
         for _, code, order_id in due:
+            now += timedelta(seconds=30)  # the book orders by the moment, so no two fall in the same one
             if self.draw.random() < 0.07:
                 shop.cancel(session, keeper, order_id, reason="顾客改了主意", now=now)
             else:

@@ -187,6 +187,6 @@ def test_the_pages_show_every_stage(world: World, now: SetClock) -> None:
     assert "清洁湖边" not in browser.get("/activities?category=culture").text
     now.advance(minutes=70)
     assert "扫码签到" in browser.get(f"/activities/{name}").text
-    now.advance(minutes=70)
+    now.advance(minutes=130)
     assert "清洁湖边" not in browser.get("/activities").text
     assert "清洁湖边" in browser.get("/activities?when=past").text

@@ -81,7 +81,7 @@ def test_a_full_month_leaves_only_what_still_fits(world: World) -> None:
     page = world.page("volunteer").get("/deeds/new").text
     assert 'value="care"' not in page
     assert 'value="errand"' in page
-    assert "这个月还能记 5 分" in page
+    assert "这个月还能记 5 积分" in page
 
 
 def test_my_deeds_and_what_i_told_of_others_are_listed_apart(world: World) -> None:

@@ -318,6 +318,13 @@ def test_a_shared_account_with_a_floor_refuses_within_a_batch_exactly(book: Ledg
     assert book.verify().ok
 
 
+def test_a_later_transaction_of_a_batch_does_not_pay_for_an_earlier_one(book: Ledger) -> None:
+    batch = [("1", txn(ISSUANCE, BORIS, 42)), ("2", txn(SHOP, ANNA, 27)), ("3", txn(ISSUANCE, SHOP, 109))]
+    answers = book.post_many(batch)
+    assert [isinstance(answer, Receipt) for answer in answers] == [True, False, True]
+    assert (available(book, ANNA), available(book, SHOP)) == (0, 109)
+
+
 def test_a_batch_has_at_most_a_thousand(book: Ledger) -> None:
     batch = [(f"k{number}", txn(ISSUANCE, ANNA, 1)) for number in range(MAX_BATCH + 1)]
     with pytest.raises(errors.InvalidTxn):
