@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ledger import Ledger
@@ -59,3 +60,13 @@ def book(session: Session, community_id: int, now: datetime) -> Ledger:
     """Open a community's book for this session; `now` is the moment its entries are recorded at."""
     engine = session.get_bind().engine
     return Ledger(engine, ledger_id=community_id, clock=lambda: now)
+
+
+def insert_on(dialect: str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Begin an INSERT that may say ON CONFLICT, for `sqlite` or `postgresql`."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Begin an INSERT that may say ON CONFLICT, on this session's engine."""
+    return insert_on(session.get_bind().dialect.name, table)

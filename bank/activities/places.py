@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import cache
 
 from sqlalchemy import Executable, and_, bindparam, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from bank import db
 from bank.activities.models import Activity, SignUp
 from bank.errors import Conflict, say
 from bank.members import operations as members
@@ -133,11 +133,10 @@ def _join(session: Session, activity_id: int, person_id: int, now: datetime) -> 
 @cache
 def _join_statement(dialect: str) -> Executable:
     """Build the upsert once for each engine: to build it costs more than to run it."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     at = bindparam("at", type_=SignUp.queued_at.type)
     joined = {"state": literal("waitlisted"), "queued_at": at, "changed_at": at}
     return (
-        insert(SignUp)
+        db.insert_on(dialect, SignUp)
         .values(activity_id=bindparam("activity"), person_id=bindparam("person"), **joined)
         .on_conflict_do_update(
             index_elements=["activity_id", "person_id"], set_=joined, where=SignUp.state == "cancelled"

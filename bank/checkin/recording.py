@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from bank import db
 from bank.activities.models import Activity
 from bank.activities.operations import PUBLIC_ID, ActivityCancelled
 from bank.checkin import rules
@@ -206,8 +206,7 @@ def _log(
     if verdict not in BY_CODE:
         session.connection().execute(_ADD, row)
         return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(ScanEvent).values(**row).on_conflict_do_nothing(index_elements=["uuid"]))
+    session.execute(db.insert(session, ScanEvent).values(**row).on_conflict_do_nothing(index_elements=["uuid"]))
 
 
 _ADD = ScanEvent.__table__.insert()  # type: ignore[attr-defined]

@@ -72,18 +72,6 @@ def rules_at(session: Session, community: Community, moment: datetime) -> Rules:
     return rules_on(session, community.id, clock.local_day(moment, community.time_zone))
 
 
-def rules_numbered(session: Session, community_id: int, number: int) -> Rules:
-    """Give the rules of one version. Raises NotFound."""
-    row = session.execute(
-        select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings).where(
-            RuleVersion.community_id == community_id, RuleVersion.number == number
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound
-    return read_rules(row.number, row.effective_on, row.settings)
-
-
 def with_code(session: Session, code: str) -> Community:
     """Find a place by its code. Raises NotFound."""
     place = session.scalar(select(Community).where(Community.code == code))

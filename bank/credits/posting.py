@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, clock, db
@@ -136,8 +135,7 @@ def count_service(session: Session, served: Iterable[tuple[int, str, int]]) -> N
     if not rows:
         return
     if min(sums.values()) >= 0:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        added = insert(ServiceTotal).values(rows)
+        added = db.insert(session, ServiceTotal).values(rows)
         session.execute(
             added.on_conflict_do_update(
                 index_elements=["person_id", "evidence_class"],

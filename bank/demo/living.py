@@ -235,7 +235,7 @@ class Life:
 
     def _tell_deed(self, session: Session, day: date) -> None:
         evening = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=18)
-        doer, teller = self.draw.sample(self.regulars[: max(2, KIND_ONES)], 2)
+        doer, teller = self.draw.sample(self.regulars[:KIND_ONES], 2)
         category, story = self.draw.choice(goods.DEEDS)
         neighbour = session.get_one(Person, doer.person_id) if self.draw.random() < 0.5 else None
         try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
@@ -257,11 +257,6 @@ def mark_read(session: Session, person_id: int, message_id: int | None, *, now: 
     """Put one message away, or all of them for None."""
     mine = update(Message).where(Message.person_id == person_id, Message.read_at.is_(None)).values(read_at=now)
     session.execute(mine if message_id is None else mine.where(Message.id == message_id))
-
-
-def count_members(session: Session, community_id: int) -> int:
-    """Count a community's members."""
-    return session.scalar(select(func.count()).where(Person.community_id == community_id)) or 0
 
 
 def _token_hash(token: str) -> bytes:

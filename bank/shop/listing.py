@@ -91,16 +91,6 @@ def waiting_for(session: Session, person_id: int, *, limit: int = 10) -> list[Pl
     return [Placed(*row) for row in session.execute(found.order_by(Order.expires_at, Order.id).limit(limit))]
 
 
-def order_of(session: Session, actor: Actor, order_id: str) -> Placed:
-    """Give one of the actor's own orders by public id. Raises NotFound."""
-    row = session.execute(
-        _placed().where(Order.public_id == order_id, Order.person_id == actor.person_id)
-    ).one_or_none()
-    if row is None:
-        raise NotFound
-    return Placed(*row)
-
-
 def shown(session: Session, order: Order) -> Placed:
     """Give an order with what is shown around it."""
     return Placed(*session.execute(_named().where(Order.id == order.id)).one())

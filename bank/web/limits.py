@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, delete, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from bank import db
@@ -67,8 +66,7 @@ def sweep(session: Session, *, now: datetime) -> int:
 
 
 def _count_up(session: Session, name: str, most: int, now: datetime, rests_until: datetime) -> tuple[int, datetime]:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Tries).values(name=name, window=0, count=1, expires_at=rests_until)
+    statement = db.insert(session, Tries).values(name=name, window=0, count=1, expires_at=rests_until)
     is_over, until = Tries.expires_at <= now, literal(rests_until, Tries.expires_at.type)
     counted = statement.on_conflict_do_update(
         index_elements=["name", "window"],
@@ -82,8 +80,7 @@ def _count_up(session: Session, name: str, most: int, now: datetime, rests_until
 
 
 def _count(session: Session, name: str, window: int, expires_at: datetime) -> int:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Tries).values(name=name, window=window, count=1, expires_at=expires_at)
+    statement = db.insert(session, Tries).values(name=name, window=window, count=1, expires_at=expires_at)
     counted = statement.on_conflict_do_update(
         index_elements=["name", "window"], set_={"count": Tries.count + 1}
     ).returning(Tries.count)

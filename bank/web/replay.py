@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from flask import Response, g, request
 from sqlalchemy import delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from bank import clock, db
@@ -80,9 +79,8 @@ class Slot:
 
     def _insert(self, *, status: int | None, response: Response | None = None) -> bool:
         session = db.session()
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         statement = (
-            insert(RequestKey)
+            db.insert(session, RequestKey)
             .values(
                 person_id=self.person_id,
                 key=self.key,
