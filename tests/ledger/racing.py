@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -37,13 +38,14 @@ class Contestants:
         `broken` names the guards that the processes do without.
         """
         running = self._processes[: len(jobs)]
-        for process, job in zip(running, jobs, strict=True):
-            self._say(process, json.dumps({**job, "broken": broken}))
-        for process in running:
-            assert self._hear(process) == "ready"
-        for process in running:
-            self._say(process, "go")
-        return [answer for process in running for answer in json.loads(self._hear(process))]
+        with tempfile.TemporaryDirectory() as place:
+            for process, job in zip(running, jobs, strict=True):
+                self._say(process, json.dumps({**job, "broken": broken, "place": place}))
+            for process in running:
+                assert self._hear(process) == "ready"
+            for process in running:
+                self._say(process, "go")
+            return [answer for process in running for answer in json.loads(self._hear(process))]
 
     def stop(self) -> None:
         """Let the processes end."""
@@ -71,7 +73,7 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         with pytest.MonkeyPatch.context() as patch:
-            remove_guards(patch, job["broken"])
+            remove_guards(patch, job["broken"], Meeting(Path(job["place"])))
             print(json.dumps(compete(job)), flush=True)  # noqa: T201
 
 
@@ -113,37 +115,64 @@ def perform(book: Any, job: dict[str, Any], key: str) -> None:
         getattr(book, verb)(uuid.UUID(job["txn_id"]), key=key, actor="p")
 
 
-def remove_guards(patch: Any, broken: str) -> None:
-    """Take guards out of the library in this process, to show that a race is lost without them."""
+class Meeting:
+    """Where the contestants of an unguarded race wait once for a second one, so that losing is not left to luck."""
+
+    LONGEST_S = 8.0
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._is_over = False
+
+    def attend(self) -> None:
+        """Wait until another process is here too; later calls return at once."""
+        if self._is_over:
+            return
+        self._is_over = True
+        (self._place / str(os.getpid())).touch()
+        end = time.monotonic() + self.LONGEST_S
+        while len(os.listdir(self._place)) < 2 and time.monotonic() < end:
+            time.sleep(0.001)
+
+
+def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
+    """Take guards out of the library in this process, to show that a race is lost without them.
+
+    Two contestants meet where the missing guard would have kept them apart: what each has read still holds.
+    """
     from ledger import posting, running, wire
 
-    plain_rows, plain_lock, plain_lock_rows = wire.Wire.rows, posting.lock, posting._lock_rows
+    plain_rows, plain_lock, plain_write = wire.Wire.rows, posting.lock, posting.write
+    plain_lock_rows = posting._lock_rows
 
     def rows(self: wire.Wire, sql: str, params: Any = ()) -> Any:
         return plain_rows(self, sql.replace(" FOR NO KEY UPDATE", ""), params)
 
-    def slow_lock(*args: Any, **more: Any) -> Any:
-        found = plain_lock(*args, **more)
-        time.sleep(0.03)  # let the others come in between, so that losing does not depend on luck
-        return found
+    def meet_then_lock(*args: Any, **more: Any) -> Any:
+        meeting.attend()
+        return plain_lock(*args, **more)
+
+    def meet_then_write(*args: Any, **more: Any) -> Any:
+        meeting.attend()
+        return plain_write(*args, **more)
 
     def unordered_lock_rows(own: Any, ledger_id: int, accounts: dict[Any, Any]) -> dict[Any, Any]:
         slots: dict[Any, Any] = {}
         for key, account in accounts.items():
             slots.update(plain_lock_rows(own, ledger_id, {key: account}))
-            time.sleep(0.03)
+            meeting.attend()
         return slots
 
-    if broken and broken != "retry":
-        patch.setattr(posting, "lock", slow_lock)
-    if "row lock" in broken:
-        patch.setattr(wire.Wire, "rows", rows)
-    if "lock order" in broken:
-        patch.setattr(posting, "_lock_rows", unordered_lock_rows)
-    if "immediate" in broken:
-        patch.setattr(running, "writer", lambda engine: engine)
-    if "retry" in broken:
-        patch.setattr(running, "MAX_TRIES", 1)
+    without: dict[str, list[tuple[Any, str, Any]]] = {
+        "unique key": [(posting, "lock", meet_then_lock)],
+        "row lock": [(wire.Wire, "rows", rows), (posting, "write", meet_then_write)],
+        "lock order": [(posting, "_lock_rows", unordered_lock_rows)],
+        "immediate": [(running, "writer", lambda engine: engine), (posting, "write", meet_then_write)],
+        "retry": [(running, "MAX_TRIES", 1)],
+    }
+    for guard in filter(None, broken.split(", ")):
+        for patched in without[guard]:
+            patch.setattr(*patched)
 
 
 if __name__ == "__main__":
