@@ -54,7 +54,7 @@ def ensure(lock: str) -> None:
 
 def ensure_system_packages() -> None:
     """Install Chromium, PostgreSQL and the outside accountants where they are missing and we may."""
-    missing = [name for name, sign in DEBIAN_PACKAGES.items() if not (shutil.which(sign) or Path(sign).exists())]
+    missing = [name for name, sign in DEBIAN_PACKAGES.items() if not _is_here(sign)]
     if not missing:
         return
     sudo = _way_to_root()
@@ -68,6 +68,11 @@ def ensure_system_packages() -> None:
         if done.returncode:
             print("That did not work; the tests that need them are skipped with the reason.", flush=True)
             return
+
+
+def _is_here(sign: str) -> bool:
+    # A bare name is a program; as a path it would find the project's own folder `ledger`.
+    return Path(sign).exists() if sign.startswith("/") else shutil.which(sign) is not None
 
 
 def _way_to_root() -> list[str] | None:
