@@ -83,6 +83,7 @@ _BALANCE = Insert(
         ("frozen", "boolean"),
         ("seq", "bigint"),
         ("last_recorded_at", "timestamptz"),
+        ("dated", "bigint"),
     ),
 )
 _SELECT = (
@@ -126,7 +127,7 @@ def open_account(wire: Wire, ledger_id: int, pair: Pair, terms: Terms, now_us: i
         if wire.insert(_ACCOUNT, [row]):
             bounds = (terms.min_balance, terms.max_balance)
             before = wire.us_in(now_us - 1)  # the first entry may be of the moment of opening
-            wire.insert(_BALANCE, [(ledger_id, account_id, 0, 0, 0, *bounds, wire.flag_in(False), 0, before)])
+            wire.insert(_BALANCE, [(ledger_id, account_id, 0, 0, 0, *bounds, wire.flag_in(False), 0, before, 0)])
         found = wire.rows(_SELECT, (ledger_id, *pair))
     account = _account(found[0])
     opened = Terms(account.kind, account.mode, account.is_shared, account.min_balance, account.max_balance)

@@ -11,7 +11,9 @@ from ledger.models import FACTS, TABLES
 ERASABLE = ("memo",)
 """Tables whose rows may be deleted (a person asks for it) and never edited."""
 
-PROJECTIONS = ("balance", "daily")
+PROJECTIONS = ("balance", "daily", "lot", "period", "log_node", "lease")
+QUEUES = ("unprojected", "unsealed")
+"""Tables whose rows are deleted when their work is done."""
 
 _PG_FUNCTION = """
 CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -71,6 +73,7 @@ def grant_app_role(connection: Connection, role: str) -> None:
     rights = dict.fromkeys(FACTS, "SELECT, INSERT")
     rights |= dict.fromkeys(PROJECTIONS, "SELECT, INSERT, UPDATE")
     rights |= dict.fromkeys(ERASABLE, "SELECT, INSERT, DELETE")
+    rights |= dict.fromkeys(QUEUES, "SELECT, INSERT, UPDATE, DELETE")
     for table, right in rights.items():
         connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM {quoted}")
         connection.exec_driver_sql(f"GRANT {right} ON {table} TO {quoted}")

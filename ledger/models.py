@@ -1,4 +1,4 @@
-"""The book's tables: facts that are only ever inserted, and the projections (balance, daily) that follow."""
+"""The book's tables: facts that are only ever inserted, projections that follow from them, and queues of work."""
 
 from __future__ import annotations
 
@@ -57,8 +57,11 @@ class BalanceRow(Base):
     frozen: Mapped[bool]
     seq: Mapped[int]
     last_recorded_at: Mapped[datetime]
+    dated: Mapped[int] = mapped_column(default=0)
+    """How much of the balance lies in lots with a day on which they end; the rest never ends."""
     __table_args__ = (
         _to_account("account_id"),
+        CheckConstraint("dated >= 0 AND (dated = 0 OR dated <= cr_posted - dr_posted)", name="dated"),
         CheckConstraint("dr_posted >= 0 AND cr_posted >= 0 AND held >= 0 AND seq >= 0", name="not_negative"),
         CheckConstraint("min_balance IS NULL OR cr_posted - dr_posted >= min_balance", name="floor"),
         # What is held still counts towards the ceiling, so a release always finds room.
@@ -196,16 +199,163 @@ class MemoRow(Base):
     __table_args__ = (_to_txn("txn_id"), CheckConstraint("length(salt) = 16", name="salt"), CLUSTERED)
 
 
+class LotRow(Base):
+    """Projection: what an account was credited with that ends on one day, and what became of it."""
+
+    __tablename__ = "lot"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    expires_on: Mapped[date] = mapped_column(primary_key=True)
+    credited: Mapped[int]
+    consumed: Mapped[int]
+    expired: Mapped[int]
+    __table_args__ = (
+        _to_account("account_id"),
+        CheckConstraint("consumed >= 0 AND expired >= 0 AND consumed + expired <= credited", name="never_below_zero"),
+        CLUSTERED,
+    )
+
+
+class LotMoveRow(Base):
+    """Fact: a transfer put an amount into a lot (delta > 0) or took it out."""
+
+    __tablename__ = "lot_move"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    txn_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    expires_on: Mapped[date] = mapped_column(primary_key=True)
+    delta: Mapped[int]
+    __table_args__ = (
+        _to_account("account_id"),
+        ForeignKeyConstraint(
+            ["ledger_id", "txn_id", "ordinal"],
+            ["transfer.ledger_id", "transfer.txn_id", "transfer.ordinal"],
+            ondelete="RESTRICT",
+        ),
+        CheckConstraint("delta <> 0", name="delta"),
+        CLUSTERED,
+    )
+
+
+class PeriodRow(Base):
+    """Projection: the one row of a ledger that a close and a backdated posting both lock."""
+
+    __tablename__ = "period"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    closed_through: Mapped[date | None]
+    __table_args__ = (CLUSTERED,)
+
+
 class PeriodCloseRow(Base):
-    """Fact: nothing will be posted on or before this day any more."""
+    """Fact: nothing will be posted on or before this day any more. Its canonical bytes are a leaf of the log."""
 
     __tablename__ = "period_close"
     ledger_id: Mapped[int] = mapped_column(primary_key=True)
     closed_through: Mapped[date] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID]
     trial_balance_digest: Mapped[bytes]
     recorded_at: Mapped[datetime]
     actor: Mapped[str]
-    __table_args__ = (CheckConstraint("length(trial_balance_digest) = 32", name="digest"), CLUSTERED)
+    canonical: Mapped[bytes]
+    leaf_hash: Mapped[bytes]
+    __table_args__ = (
+        UniqueConstraint("ledger_id", "id"),
+        CheckConstraint("length(trial_balance_digest) = 32", name="digest"),
+        CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"),
+        CLUSTERED,
+    )
+
+
+class UnprojectedRow(Base):
+    """Queue: a movement on a lazy account that is not in its balance yet; deleted when it is."""
+
+    __tablename__ = "unprojected"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    txn_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    delta: Mapped[int]
+    effective_date: Mapped[date]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (
+        _to_account("account_id"),
+        ForeignKeyConstraint(
+            ["ledger_id", "txn_id", "ordinal"],
+            ["transfer.ledger_id", "transfer.txn_id", "transfer.ordinal"],
+            ondelete="RESTRICT",
+        ),
+        CheckConstraint("delta <> 0", name="delta"),
+        CLUSTERED,
+    )
+
+
+class UnsealedRow(Base):
+    """Queue: a transaction or a close that is not in the log yet; deleted when it is."""
+
+    __tablename__ = "unsealed"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    subject_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    leaf_hash: Mapped[bytes]
+    __table_args__ = (CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"), CLUSTERED)
+
+
+class LeaseRow(Base):
+    """The one row of a ledger and a job (sealing, projecting) that its only worker locks."""
+
+    __tablename__ = "lease"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(primary_key=True)
+    __table_args__ = (CLUSTERED,)
+
+
+class LogLeafRow(Base):
+    """Fact: the place of a transaction or a close in the published log (RFC 6962), counted from 0."""
+
+    __tablename__ = "log_leaf"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    idx: Mapped[int] = mapped_column(primary_key=True)
+    subject_id: Mapped[uuid.UUID]
+    leaf_hash: Mapped[bytes]
+    __table_args__ = (
+        UniqueConstraint("ledger_id", "subject_id"),
+        CheckConstraint("idx >= 0", name="idx"),
+        CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"),
+        CLUSTERED,
+    )
+
+
+class LogNodeRow(Base):
+    """Projection: the hash over 2**level leaves beginning at idx * 2**level, kept for every eighth level."""
+
+    __tablename__ = "log_node"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True)
+    idx: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[bytes]
+    __table_args__ = (
+        CheckConstraint("level > 0 AND level % 8 = 0 AND idx >= 0", name="place"),
+        CheckConstraint("length(hash) = 32", name="hash"),
+        CLUSTERED,
+    )
+
+
+class CheckpointRow(Base):
+    """Fact: a size and root of the log that was signed; `note` is the text as published."""
+
+    __tablename__ = "checkpoint"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(primary_key=True)
+    key_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    root: Mapped[bytes]
+    note: Mapped[str]
+    recorded_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint("size >= 1", name="size"),
+        CheckConstraint("length(root) = 32", name="root"),
+        CheckConstraint("length(key_hash) = 4", name="key_hash"),
+        CLUSTERED,
+    )
 
 
 TABLES = tuple(
@@ -219,7 +369,26 @@ TABLES = tuple(
         EntryRow,
         DailyRow,
         MemoRow,
+        LotRow,
+        LotMoveRow,
+        PeriodRow,
         PeriodCloseRow,
+        UnprojectedRow,
+        UnsealedRow,
+        LeaseRow,
+        LogLeafRow,
+        LogNodeRow,
+        CheckpointRow,
     )
 )
-FACTS = ("account", "idempotency", "txn", "transfer", "entry", "period_close")
+FACTS = (
+    "account",
+    "idempotency",
+    "txn",
+    "transfer",
+    "entry",
+    "lot_move",
+    "period_close",
+    "log_leaf",
+    "checkpoint",
+)

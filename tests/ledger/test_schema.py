@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,9 +16,11 @@ from sqlalchemy import Engine, text
 
 from ledger import schema
 from ledger.engine import make_engine
+from ledger.wire import Wire
 from tests.ledger.conftest import MakeUrl
 
-MIGRATION = Path(__file__).resolve().parents[2] / "migrations" / "versions" / "0001_ledger.py"
+VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
+MIGRATIONS = ("0001_ledger", "0003_time_expiry_proof")
 CATALOGUE = {
     "sqlite": "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
     "postgresql": """
@@ -35,8 +39,8 @@ CATALOGUE = {
 }
 
 
-def migration() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ledger_0001", MIGRATION)
+def migration(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"ledger_{name}", VERSIONS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -44,11 +48,12 @@ def migration() -> ModuleType:
     return module
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, names: Sequence[str] = MIGRATIONS) -> None:
     with engine.begin() as connection:
         context = MigrationContext.configure(connection)
         with Operations.context(context):
-            migration().upgrade()
+            for name in names:
+                migration(name).upgrade()
 
 
 def catalogue(engine: Engine) -> set[Any]:
@@ -77,6 +82,29 @@ def test_the_migration_makes_what_the_models_say(make_url: MakeUrl) -> None:
     assert len(wanted) > 30
 
 
-def test_the_book_cannot_be_downgraded() -> None:
+@pytest.mark.parametrize("name", MIGRATIONS)
+def test_the_book_cannot_be_downgraded(name: str) -> None:
     with pytest.raises(RuntimeError, match="backup"):
-        migration().downgrade()
+        migration(name).downgrade()
+
+
+def test_a_book_from_before_0003_keeps_its_balances_and_waits_to_be_sealed(make_url: MakeUrl) -> None:
+    engine = make_engine(make_url(), for_migrations=True)
+    migrate(engine, MIGRATIONS[:1])
+    with engine.begin() as connection:
+        wire = Wire(connection)
+        account, moment = wire.id_in(b"a" * 16), wire.us_in(0)
+        row = (1, account, "member:a", "MIN", "member", "strict", wire.flag_in(False), moment)
+        wire.run("INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        balance = (1, account, 5, 12, 2, 0, 30, wire.flag_in(True), 3, moment)
+        wire.run("INSERT INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", balance)
+        txn = (1, account, "gift", wire.day_in(date(2026, 1, 1)), moment, "p", b"n" * 16, b"c", b"h" * 32)
+        columns = "ledger_id, id, kind, effective_date, recorded_at, actor, nonce, canonical, leaf_hash"
+        wire.run(f"INSERT INTO txn ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", txn)
+    migrate(engine, MIGRATIONS[1:])
+    with engine.connect() as connection:
+        wire = Wire(connection)
+        assert wire.rows("SELECT * FROM balance") == [(*balance, 0)]
+        assert wire.rows("SELECT * FROM period") == [(1, None)]
+        assert wire.rows("SELECT * FROM unsealed") == [(1, account, b"h" * 32)]
+    engine.dispose()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import Ledger
-from ledger.ddl import ERASABLE, PROJECTIONS, grant_app_role
+from ledger.base import Base
+from ledger.ddl import ERASABLE, PROJECTIONS, QUEUES, grant_app_role
 from ledger.engine import make_engine
 from ledger.models import FACTS, TABLES
 from tests.ledger.builders import ANNA, ISSUANCE, Clock, available, live_a_little, open_chart
@@ -37,12 +39,27 @@ def lived(engine: Engine, ledger_id: int) -> Ledger:
             return book
     open_chart(book)
     live_a_little(book)
-    moment = "0" if engine.dialect.name == "sqlite" else "now()"
-    digest = "zeroblob(32)" if engine.dialect.name == "sqlite" else "decode(repeat('00', 32), 'hex')"
     with engine.begin() as connection:
-        values = f"({ledger_id}, '2026-01-31', {digest}, {moment}, 'p')"
-        connection.exec_driver_sql(f"INSERT INTO period_close VALUES {values}")
+        for table, row in later_facts(connection, ledger_id):
+            connection.execute(insert(Base.metadata.tables[table]), {"ledger_id": ledger_id, **row})
     return book
+
+
+def later_facts(connection: Connection, ledger_id: int) -> list[tuple[str, dict[str, Any]]]:
+    """One row for each table of facts that living a little does not fill."""
+    moment, own_id, digest = Clock().now, uuid.uuid4(), bytes(32)
+    transfer = Base.metadata.tables["transfer"]
+    moved = connection.execute(select(transfer).where(transfer.c.ledger_id == ledger_id)).first()
+    assert moved is not None
+    lot = {"txn_id": moved.txn_id, "ordinal": moved.ordinal, "account_id": moved.credit_id, "delta": 1}
+    close = {"id": own_id, "trial_balance_digest": digest, "actor": "p", "canonical": b"c", "leaf_hash": digest}
+    signed = {"size": 1, "key_hash": bytes(4), "root": digest, "note": "signed", "recorded_at": moment}
+    return [
+        ("lot_move", {**lot, "expires_on": date(2026, 12, 31)}),
+        ("period_close", {**close, "closed_through": date(2026, 1, 31), "recorded_at": moment}),
+        ("log_leaf", {"idx": 0, "subject_id": own_id, "leaf_hash": digest}),
+        ("checkpoint", signed),
+    ]
 
 
 @pytest.fixture
@@ -116,7 +133,7 @@ def test_no_fact_is_replaced_through_another_unique_key(
 
 
 @on_sqlite
-@pytest.mark.parametrize("table", FACTS + PROJECTIONS + ERASABLE)
+@pytest.mark.parametrize("table", FACTS + PROJECTIONS + ERASABLE + QUEUES)
 def test_no_table_has_a_rowid_through_which_replace_could_delete(
     lived: Ledger, stranger: Connection, table: str
 ) -> None:
