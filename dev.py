@@ -113,7 +113,7 @@ def format_code(_arguments: Sequence[str]) -> None:
 
 
 def bench(arguments: Sequence[str]) -> None:
-    ensure("test")
+    ensure("bench")
     sh(PYTHON, "-m", "bench", *arguments)
 
 
@@ -132,7 +132,11 @@ def words(_arguments: Sequence[str]) -> None:
 
 def lock(_arguments: Sequence[str]) -> None:
     options = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q"
-    for name, extra in (("run", []), ("test", ["--group", "test"])):
+    for name, extra in (
+        ("run", []),
+        ("test", ["--group", "test"]),
+        ("bench", ["--group", "test", "--group", "bench"]),
+    ):
         target = f"requirements/{name}.lock"
         sh("uv", "pip", "compile", *options.split(), "pyproject.toml", *extra, "-o", target)
 
