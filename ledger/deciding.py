@@ -89,15 +89,16 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
     """Answer one plan under its locks, and reserve what it moves; no statement is sent."""
     legs = _payable(books, plan)
     net = _net(legs)
-    slots = [books.slots[key] for key in net]
-    recorded_us = max([books.now_us, *(slot.last_us + 1 for slot in slots)])
+    touched = [books.slots[key] for key in {*net, *([plan.holder.id] if plan.holder else [])}]
+    recorded_us = max([books.now_us, *(slot.last_us + 1 for slot in touched)])
     refusal = _refusal(books, plan, net, recorded_us)
     if refusal is not None:
         refusal.key = plan.key
         return refusal
-    for slot in slots:
-        slot.debits += net[slot.account.id][0]
-        slot.credits += net[slot.account.id][1]
+    for key, (debits, credits_) in net.items():
+        books.slots[key].debits += debits
+        books.slots[key].credits += credits_
+    for slot in touched:
         slot.last_us = recorded_us
     if plan.holder is not None:
         books.slots[plan.holder.id].held += plan.held_change

@@ -47,6 +47,13 @@ RULES = {
               FROM entry WHERE ledger_id = ?) e
         JOIN account a ON a.ledger_id = e.ledger_id AND a.id = e.account_id
         WHERE e.balance_after <> e.so_far""",
+    "a later line of an unshared account is not recorded earlier": """
+        SELECT a.path, a.unit, e.seq, e.recorded_at, e.before
+        FROM (SELECT ledger_id, account_id, seq, recorded_at,
+                     LAG(recorded_at) OVER (PARTITION BY account_id ORDER BY seq) AS before
+              FROM entry WHERE ledger_id = ?) e
+        JOIN account a ON a.ledger_id = e.ledger_id AND a.id = e.account_id
+        WHERE e.recorded_at < e.before AND NOT a.is_shared""",
     "a transfer is one entry on either side": """
         SELECT r.txn_id, r.ordinal, COUNT(e.seq), COALESCE(SUM(e.delta), 0)
         FROM transfer r

@@ -198,3 +198,15 @@ def test_an_issuance_account_may_be_held_from(book: Ledger) -> None:
     assert (available(book, ISSUANCE), available(book, ANNA)) == (-15, 15)
     assert book.post(txn(ISSUANCE, ANNA, 1), key="k")
     assert book.verify().ok
+
+
+def test_a_clock_set_back_before_a_capture_does_not_set_its_owner_back(rich: Ledger, clock: Clock) -> None:
+    """The capture touches the owner's row without an entry there: later entries still come later."""
+    held = rich.hold(ANNA, UNIT, 10, expires_at=None, key="h", actor="p")
+    clock.move(hours=2)
+    earn(rich, ANNA, 5, key="later")
+    clock.move(hours=-1)
+    rich.capture(held.txn_id, SHOP, key="c", actor="p")
+    pay(rich, ANNA, BORIS, 1, key="last")
+    moments = [entry.recorded_at for entry in rich.statement(ANNA, UNIT).items]
+    assert moments == sorted(moments, reverse=True)

@@ -67,6 +67,9 @@ FORGERIES = {
     "a balance keeps its bounds": f"UPDATE balance SET dr_posted = cr_posted + 1 WHERE {MINE}",
     "entries are numbered without gaps": f"UPDATE entry SET seq = seq + 100 WHERE {SECOND}",
     "a running balance is the sum so far": f"UPDATE entry SET balance_after = 1 WHERE {SECOND}",
+    "a later line of an unshared account is not recorded earlier": (
+        f"UPDATE entry SET recorded_at = recorded_at - 9 WHERE {SECOND}"
+    ),
     "a transfer is one entry on either side": f"DELETE FROM entry WHERE {SECOND}",
     "there is no entry without its transfer": f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
     "an entry has its transaction's dates": "UPDATE entry SET effective_date = '2020-01-01' WHERE seq = 1",
