@@ -102,6 +102,12 @@ class Retryable(LedgerError):
     code = "retryable"
 
 
+class StorageFailed(LedgerError):
+    """The database cannot write (disk full, read-only, I/O error): nothing was; the same request may come again."""
+
+    code = "storage_failed"
+
+
 FINAL = {
     kind.code: kind
     for kind in (

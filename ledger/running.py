@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from ledger.accounts import Directory, directory_of
 from ledger.engine import begin_write
-from ledger.errors import LedgerError, Retryable
+from ledger.errors import LedgerError, Retryable, StorageFailed
 from ledger.posting import Redo
 from ledger.wire import Wire
 
@@ -33,6 +33,9 @@ _TRANSIENT_STATES = ("40001", "40P01", "55P03")
 _LOST_STATES = ("08", "57P")
 _OUT_OF_RANGE = "22003"  # a shared account, not locked before, came to the end of its column
 _SQLITE_BUSY = (5, 6)
+# disk_full, read_only_sql_transaction, io_error; on SQLite READONLY, IOERR, FULL, CANTOPEN
+_UNWRITABLE_STATES = ("53100", "25006", "58030")
+_SQLITE_UNWRITABLE = (8, 10, 13, 14)
 
 _writers: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
 
@@ -59,6 +62,7 @@ def run(engine: Engine, work: Work[T], session: AnySession | None) -> T:
             with writer(engine).connect() as connection:
                 return _own(connection, work, locks_all)
         except Exception as error:
+            _refuse_where_unwritable(error)
             if isinstance(error, LedgerError) or not _may_retry(error):
                 raise
             locks_all = True
@@ -94,6 +98,7 @@ def _inside(session: AnySession, work: Work[T], directory: Directory) -> T:
         except Exception as error:
             if is_transient(error):
                 raise Retryable(f"roll back and try the whole unit of work again: {error}") from error
+            _refuse_where_unwritable(error)
             wire.run("ROLLBACK TO SAVEPOINT ledger")
             wire.run("RELEASE SAVEPOINT ledger")
             if not _may_retry(error):
@@ -140,6 +145,14 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(code, int):
         return code & 0xFF in _SQLITE_BUSY
     return type(origin).__name__ == "OperationalError"
+
+
+def _refuse_where_unwritable(error: BaseException) -> None:
+    origin = _origin(error)
+    code = getattr(origin, "sqlite_errorcode", None)
+    is_unwritable = isinstance(code, int) and code & 0xFF in _SQLITE_UNWRITABLE
+    if is_unwritable or getattr(origin, "sqlstate", None) in _UNWRITABLE_STATES:
+        raise StorageFailed(f"the database cannot write now: {origin}") from error
 
 
 def is_constraint(error: BaseException) -> bool:

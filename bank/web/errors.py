@@ -120,7 +120,7 @@ def _on_book_error(error: book.LedgerError) -> ResponseReturnValue:
             return _answer(409, code, translate(sentence))
     if isinstance(error, book.IdempotencyConflict):
         return _answer(422, KeyReused.code, translate(KeyReused.sentence))
-    if isinstance(error, book.Retryable):
+    if isinstance(error, book.Retryable | book.StorageFailed):
         return _busy()
     raise error
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ledger import Ledger, errors, running, writing
@@ -116,7 +115,7 @@ def test_a_full_disk_is_no_reason_to_try_again(book: Ledger, monkeypatch: pytest
         raise error
 
     monkeypatch.setattr("ledger.posting.write", full)
-    with pytest.raises((sqlite3.OperationalError, OperationalError)):
+    with pytest.raises(errors.StorageFailed):
         earn(book, ANNA, 60)
     assert tried == [1]
     monkeypatch.setattr("ledger.posting.write", writing.write)

@@ -120,7 +120,7 @@ def until_answered(engine: Engine, book: Ledger, ids: list[Any], command: Comman
     for _ in range(MOST_TRIES):
         try:
             return in_words(inside(engine, book, ids, command) if is_inside else ask(book, ids, command, None), ids)
-        except errors.Retryable:
+        except (errors.Retryable, errors.StorageFailed):
             continue
         except errors.LedgerError as refusal:
             return (refusal.code,)
@@ -145,7 +145,7 @@ def inside(engine: Engine, book: Ledger, ids: list[Any], command: Command) -> An
     with Session(engine) as session:
         try:
             answer = ask(book, ids, command, session)
-        except errors.Retryable:
+        except (errors.Retryable, errors.StorageFailed):
             raise
         except errors.LedgerError:
             session.commit()
