@@ -51,7 +51,7 @@ class Crowd:
     settings: dict[str, str]
 
 
-def prepare(settings: dict[str, str]) -> Crowd:
+def prepare(settings: dict[str, str], people: int = sum(CHECKINS.values()) + 20) -> Crowd:
     """Make a community with a running activity and everyone's token."""
     app = create_app({**settings, "DATA_DIR": Path(settings["DATA_DIR"])})
     with app.app_context():
@@ -73,7 +73,7 @@ def prepare(settings: dict[str, str]) -> Crowd:
             activity = activities.plan(session, who, plan, now=before)
             activities.publish(session, who, activity.public_id, now=before)
             tokens = []
-            for _ in range(sum(CHECKINS.values()) + 20):
+            for _ in range(people):
                 person = members.register(session, home, name="p", now=now)
                 tokens.append(members.open_sign_in(session, person.id, kind="api", now=now)[0])
         db.db.engine.dispose()
