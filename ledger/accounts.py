@@ -86,6 +86,8 @@ _BALANCE = Insert(
         ("dated", "bigint"),
     ),
 )
+# Before the account itself: who waits here for another's first account holds nothing that the other needs.
+_PERIOD = Insert("period", (("ledger_id", "bigint"),), " ON CONFLICT DO NOTHING")
 _SELECT = (
     "SELECT a.id, a.path, a.unit, a.kind, a.mode, a.is_shared, b.min_balance, b.max_balance, a.opened_at "
     "FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id "
@@ -121,6 +123,7 @@ def open_account(wire: Wire, ledger_id: int, pair: Pair, terms: Terms, now_us: i
     """Open the account, or return it where it was opened on the same terms; InvalidTxn where on others."""
     found = wire.rows(_SELECT, (ledger_id, *pair))
     if not found:
+        wire.insert(_PERIOD, [(ledger_id,)])
         moment = wire.us_in(now_us)
         account_id = wire.id_in(uuid7_bytes(now_us))
         row = (ledger_id, account_id, *pair, terms.kind, terms.mode, wire.flag_in(terms.is_shared), moment)

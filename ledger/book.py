@@ -9,13 +9,14 @@ from typing import Literal, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
-from ledger import accounts, grammar, reading, requests
+from ledger import accounts, grammar, past, periods, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
+from ledger.days import Days
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
 from ledger.posting import Outcome, post_plans
-from ledger.requests import Desk, Posting
+from ledger.requests import Desk, Posting, Request
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
 from ledger.verify import verify
@@ -29,13 +30,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(Days):
     """One community's book. Cheap to make; safe to share between threads.
 
     Every verb that posts takes an idempotency `key` (1-200 characters): the same key and body get the same
     answer for ever, another body is IdempotencyConflict. Without a `session` a verb commits by itself and
     retries; inside one it never commits, leaves the transaction usable when it refuses, and raises Retryable
-    where the caller has to roll back and begin again. `zone` is where days begin, for verbs told no date.
+    where the caller has to roll back and begin again. `zone` is where days begin: a verb told no effective date
+    takes today, one told a day more than 31 days ahead is InvalidTxn, one told a closed day PeriodClosed.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class Ledger:
         InsufficientFunds, LimitExceeded, AccountFrozen and PeriodClosed are this key's answer for ever;
         InvalidTxn, UnknownAccount, UnitMismatch and IdempotencyConflict are not remembered.
         """
-        postings = [requests.posting(key, txn)]
+        postings = [self._posting(key, txn)]
         return _receipt(self._post(postings, session, is_atomic=False)[0])
 
     def post_many(
@@ -113,7 +115,7 @@ class Ledger:
         postings: dict[int, Posting] = {}
         for place, (key, txn) in enumerate(batch):
             try:
-                postings[place] = requests.posting(key, txn)
+                postings[place] = self._posting(key, txn)
             except InvalidTxn as error:
                 if atomic:
                     raise
@@ -147,7 +149,7 @@ class Ledger:
         owner = grammar.spendable_path(path)
         expires = None if expires_at is None else to_us(grammar.moment(expires_at))
         fields = (owner, grammar.unit(unit), grammar.amount(amount), expires)
-        asked = requests.request("hold", fields, key=key, actor=actor, memo=memo, effective=effective)
+        asked = self._dated(requests.request("hold", fields, key=key, actor=actor, memo=memo, effective=effective))
         return self._resolve(
             lambda desk: requests.hold(desk, asked, owner, unit, amount, expires, self._now_us()), session
         )
@@ -170,7 +172,7 @@ class Ledger:
         """
         paid = None if amount is None else grammar.amount(amount)
         fields = (requests.id_field(txn_id), grammar.spendable_path(to), paid)
-        asked = requests.request("capture", fields, key=key, actor=actor, memo=memo, effective=effective)
+        asked = self._dated(requests.request("capture", fields, key=key, actor=actor, memo=memo, effective=effective))
         return self._resolve(lambda desk: requests.capture(desk, asked, txn_id, to, paid), session)
 
     def release(
@@ -185,7 +187,7 @@ class Ledger:
     ) -> Receipt:
         """Give a hold back to its owner, even after it expired or the account was frozen; HoldResolved."""
         fields = (requests.id_field(txn_id),)
-        asked = requests.request("release", fields, key=key, actor=actor, memo=memo, effective=effective)
+        asked = self._dated(requests.request("release", fields, key=key, actor=actor, memo=memo, effective=effective))
         return self._resolve(lambda desk: requests.release(desk, asked, txn_id), session)
 
     def reverse(
@@ -207,12 +209,29 @@ class Ledger:
         if shortfall not in ("reject", "debt"):
             raise InvalidTxn(f"a shortfall is 'reject' or 'debt', not {shortfall!r}")
         fields = (requests.id_field(txn_id), shortfall)
-        asked = requests.request("reverse", fields, key=key, actor=actor, memo=memo, effective=effective)
+        asked = self._dated(requests.request("reverse", fields, key=key, actor=actor, memo=memo, effective=effective))
         return self._resolve(lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()), session)
 
-    def balance(self, path: str, unit: str, *, session: AnySession | None = None) -> Balance:
-        """Return what an account has now; UnknownAccount, UnitMismatch."""
-        return read(self._engine, lambda wire: reading.balance(wire, self._ledger_id, path, unit), session)
+    def balance(
+        self,
+        path: str,
+        unit: str,
+        *,
+        as_of: date | None = None,
+        known_at: datetime | None = None,
+        session: AnySession | None = None,
+    ) -> Balance:
+        """Return what an account has, or had; UnknownAccount, UnitMismatch, InvalidTxn.
+
+        `as_of` counts what is effective on or before a day, `known_at` what was recorded by a moment, both together
+        what was known by then of that day. `held` is what the `:held` sub-account had by the same measure, and
+        `posted` is both. `seq` counts the entries known at `known_at`, whatever day they are effective on.
+        """
+        if as_of is None and known_at is None:
+            return read(self._engine, lambda wire: reading.balance(wire, self._ledger_id, path, unit), session)
+        return read(
+            self._engine, lambda wire: past.balance(wire, self._ledger_id, path, unit, as_of, known_at), session
+        )
 
     def balances(self, paths: Sequence[str], *, session: AnySession | None = None) -> dict[tuple[str, str], Balance]:
         """Return the balances of these paths by (path, unit) in one statement; unknown ones are left out."""
@@ -263,6 +282,16 @@ class Ledger:
 
     def _now_us(self) -> int:
         return to_us(self._clock())
+
+    def _posting(self, key: str, txn: Txn) -> Posting:
+        posting = requests.posting(key, txn)
+        self._dated(posting.request)
+        return posting
+
+    def _dated(self, asked: Request) -> Request:
+        if asked.effective is not None:
+            periods.check_ahead(asked.effective, periods.local_day(self._now_us(), self._zone))
+        return asked
 
     def _set_frozen(self, path: str, unit: str, is_frozen: bool, session: AnySession | None) -> None:
         def work(wire: Wire, _locks_all: bool) -> None:

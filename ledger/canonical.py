@@ -43,6 +43,25 @@ def leaf_hash(canonical: bytes) -> bytes:
     return hashlib.sha256(LEAF_PREFIX + canonical).digest()
 
 
+def trial_balance(ledger_id: int, as_of: str | None, rows: Iterable[tuple[str, str, int, int]]) -> bytes:
+    """Write a trial balance as bytes: `1`, `trial`, ledger, ISO day (absent: all), number of rows, the rows.
+
+    A row is path, unit, debits, credits; rows are sorted by path, then unit, and an account that never moved has none.
+    """
+    listed = list(rows)
+    fields: list[bytes | str | int | None] = [VERSION, "trial", ledger_id, as_of, len(listed)]
+    for row in listed:
+        fields += row
+    return pack(fields)
+
+
+def close(
+    *, ledger_id: int, close_id: bytes, through: str, digest: bytes, accounts: int, recorded_us: int, actor: str
+) -> bytes:
+    """Write a close as bytes: `1`, `close`, ledger, id, ISO day, digest, number of accounts, moment, actor."""
+    return pack((VERSION, "close", ledger_id, close_id, through, digest, accounts, recorded_us, actor))
+
+
 def transaction(
     *,
     ledger_id: int,

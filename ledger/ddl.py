@@ -11,7 +11,7 @@ from ledger.models import FACTS, TABLES
 ERASABLE = ("memo",)
 """Tables whose rows may be deleted (a person asks for it) and never edited."""
 
-PROJECTIONS = ("balance", "daily", "lot", "period", "log_node", "lease")
+PROJECTIONS = ("balance", "daily", "lot", "period", "closing", "log_node", "lease")
 QUEUES = ("unprojected", "unsealed")
 """Tables whose rows are deleted when their work is done."""
 

@@ -17,6 +17,7 @@ from ledger.errors import (
     InsufficientFunds,
     LedgerError,
     LimitExceeded,
+    PeriodClosed,
 )
 from ledger.grammar import MAX_BALANCE
 from ledger.ids import uuid7_bytes
@@ -83,6 +84,8 @@ class Books:
     slots: dict[Id, Slot]
     resolved: frozenset[Id]
     reversed: frozenset[Id]
+    closed_through: date | None = None
+    """Known, and held still by a lock, where the batch holds a backdated plan."""
 
 
 def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
@@ -143,6 +146,8 @@ def _net(legs: Iterable[Leg]) -> dict[Id, list[int]]:
 
 
 def _refusal(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: int) -> LedgerError | None:
+    if plan.effective and books.closed_through and plan.effective <= books.closed_through:
+        return PeriodClosed(f"the book is closed through {books.closed_through}")
     if plan.resolves is not None and plan.resolves in books.resolved:
         return HoldResolved("this hold was captured or released before")
     if plan.reverses is not None and plan.reverses in books.reversed:

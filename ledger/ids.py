@@ -15,6 +15,12 @@ def uuid7(at_us: int | None = None) -> uuid.UUID:
     return uuid.UUID(bytes=uuid7_bytes(time.time_ns() // 1000 if at_us is None else at_us))
 
 
+def first_at(at_us: int) -> bytes:
+    """Return the 16 bytes below which lies every id made before this moment, and no later one."""
+    millis, micros = divmod(at_us, 1000)
+    return (((millis & 0xFFFFFFFFFFFF) << 80) | (0x7000 | micros << 2) << 64).to_bytes(16, "big")
+
+
 def uuid7_bytes(at_us: int) -> bytes:
     """Make the 16 bytes of a version 7 id for this moment."""
     millis, micros = divmod(at_us, 1000)

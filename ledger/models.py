@@ -173,7 +173,7 @@ class EntryRow(Base):
 
 
 class DailyRow(Base):
-    """Projection: what moved on an account per effective day; later the answer to 'as of that day'."""
+    """Projection: what moved on an account per effective day; with the closing before, it answers 'as of that day'."""
 
     __tablename__ = "daily"
     ledger_id: Mapped[int] = mapped_column(primary_key=True)
@@ -263,6 +263,27 @@ class PeriodCloseRow(Base):
         UniqueConstraint("ledger_id", "id"),
         CheckConstraint("length(trial_balance_digest) = 32", name="digest"),
         CheckConstraint("length(leaf_hash) = 32", name="leaf_hash"),
+        CLUSTERED,
+    )
+
+
+class ClosingRow(Base):
+    """Projection: what had moved on an account through a closed day; an account that never moved has none."""
+
+    __tablename__ = "closing"
+    ledger_id: Mapped[int] = mapped_column(primary_key=True)
+    closed_through: Mapped[date] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    dr: Mapped[int]
+    cr: Mapped[int]
+    __table_args__ = (
+        _to_account("account_id"),
+        ForeignKeyConstraint(
+            ["ledger_id", "closed_through"],
+            ["period_close.ledger_id", "period_close.closed_through"],
+            ondelete="RESTRICT",
+        ),
+        CheckConstraint("dr >= 0 AND cr >= 0", name="not_negative"),
         CLUSTERED,
     )
 
@@ -373,6 +394,7 @@ TABLES = tuple(
         LotMoveRow,
         PeriodRow,
         PeriodCloseRow,
+        ClosingRow,
         UnprojectedRow,
         UnsealedRow,
         LeaseRow,

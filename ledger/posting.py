@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 
-from ledger import answers
+from ledger import answers, periods
 from ledger.accounts import AccountRef
 from ledger.deciding import Books, Plan, Slot, decide
 from ledger.errors import IdempotencyConflict, LedgerError
@@ -98,10 +98,11 @@ def _decide_and_write(
 ) -> dict[str, Outcome]:
     # Who splits a payment between an account and its debts must know what a shared account has, too.
     locks_all = locks_all or not wire.is_postgres or any(plan.debts for plan in plans)
+    closed_through = periods.hold_still(wire, ledger_id, [p.effective for p in plans], clock_us(), zone)
     slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all)
     resolved, reversed_ = _links(wire, ledger_id, plans)
     # The clock is read after the locks: whoever waited is recorded after whom they waited for.
-    books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_)
+    books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_, closed_through)
     starts = {k: (s.seq, s.credits - s.debits) for k, s in slots.items() if not s.is_late}
     decided: dict[str, Posted | LedgerError] = {}
     for plan in plans:

@@ -83,7 +83,7 @@ def balance(wire: Wire, ledger_id: int, path: str, unit: str) -> Balance:
     """Return one account's balance; UnknownAccount, UnitMismatch."""
     rows = wire.rows(_BALANCE + "a.path = ? AND a.unit = ?", (ledger_id, grammar.path(path), grammar.unit(unit)))
     if not rows:
-        raise _absence(wire, ledger_id, path, unit)
+        raise absence(wire, ledger_id, path, unit)
     return _balance(*rows[0][2:])
 
 
@@ -101,7 +101,8 @@ def _balance(available: int, held: int, seq: int) -> Balance:
     return Balance(posted=available + held, held=held, available=available, seq=seq)
 
 
-def _absence(wire: Wire, ledger_id: int, path: str, unit: str) -> UnitMismatch | UnknownAccount:
+def absence(wire: Wire, ledger_id: int, path: str, unit: str) -> UnitMismatch | UnknownAccount:
+    """Return what asking for an account that is not there is answered with."""
     if wire.rows("SELECT 1 FROM account WHERE ledger_id = ? AND path = ? LIMIT 1", (ledger_id, path)):
         return UnitMismatch(f"{path} is not kept in {unit}")
     return UnknownAccount(f"there is no account {path}")
@@ -114,7 +115,7 @@ def statement(wire: Wire, ledger_id: int, path: str, unit: str, *, limit: int = 
     sql = "SELECT id FROM account WHERE ledger_id = ? AND path = ? AND unit = ?"
     rows = wire.rows(sql, (ledger_id, grammar.path(path), grammar.unit(unit)))
     if not rows:
-        raise _absence(wire, ledger_id, path, unit)
+        raise absence(wire, ledger_id, path, unit)
     found = wire.rows(_STATEMENT, (ledger_id, rows[0][0], _before(cursor), limit + 1))
     items = tuple(_entry(row, unit) for row in found[:limit])
     return Page(items, str(items[-1].seq) if len(found) > limit else None)

@@ -134,6 +134,75 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRow:
+    """What was moved from (debits) and to (credits) one account; `balance` is credits - debits."""
+
+    path: str
+    unit: str
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        return self.credits - self.debits
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """Every account that ever moved, by path and unit; `digest` is SHA-256 over the day and the rows."""
+
+    as_of: date | None
+    known_at: datetime | None
+    rows: tuple[TrialRow, ...]
+    digest: bytes
+
+    @property
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """(debits, credits) by unit; they are equal, or the book is broken."""
+        found: dict[str, tuple[int, int]] = {}
+        for row in self.rows:
+            debits, credits_ = found.get(row.unit, (0, 0))
+            found[row.unit] = (debits + row.debits, credits_ + row.credits)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A closed period: nothing will be posted on or before `through`. `accounts` counts its trial balance's rows."""
+
+    id: uuid.UUID
+    through: date
+    digest: bytes
+    accounts: int
+    recorded_at: datetime
+    actor: str
+    canonical: bytes
+    leaf_hash: bytes
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LateTxn:
+    """A transaction that the book heard of after the moment that was asked about."""
+
+    txn_id: uuid.UUID
+    kind: str
+    effective_date: date
+    recorded_at: datetime
+    actor: str
+    memo: str | None
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LatePage:
+    """Newest first; `next` is the cursor of the following page, None at the end."""
+
+    items: tuple[LateTxn, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One place where the book contradicts itself: the rule's name, where, and what was found there."""
 

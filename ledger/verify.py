@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from ledger import canonical
+from ledger.closing_checks import ClosingChecks
 from ledger.history import Record, records
 from ledger.values import Finding, Report
 from ledger.wire import Wire
@@ -132,10 +133,12 @@ RULES = {
 def verify(wire: Wire, ledger_id: int) -> Report:
     """Check every rule on one snapshot; each rule reports at most 100 findings."""
     findings = [finding for rule in RULES for finding in _broken(wire, ledger_id, rule)]
-    txns = 0
+    closing, txns = ClosingChecks(wire, ledger_id), 0
     for record in records(wire, ledger_id):
         txns += 1
         findings += _hash_findings(ledger_id, record)
+        findings += closing.see(record)
+    findings += closing.finish()
     accounts = wire.rows("SELECT COUNT(*) FROM account WHERE ledger_id = ?", (ledger_id,))[0][0]
     return Report(txns=txns, accounts=accounts, findings=tuple(findings))
 

@@ -59,6 +59,7 @@ def upgrade() -> None:
     _balance()
     _lots()
     _periods()
+    _closings()
     _queues()
     _log()
     for statement in POSTGRESQL_TRIGGERS if _is_postgres() else SQLITE_TRIGGERS:
@@ -200,6 +201,27 @@ def _periods() -> None:
         sa.UniqueConstraint("ledger_id", "id", name=op.f("uq_period_close_ledger_id_id")),
         sa.CheckConstraint("length(trial_balance_digest) = 32", name=op.f("ck_period_close_digest")),
         sa.CheckConstraint("length(leaf_hash) = 32", name=op.f("ck_period_close_leaf_hash")),
+        **STRICT,
+    )
+
+
+def _closings() -> None:
+    op.create_table(
+        "closing",
+        _int("ledger_id"),
+        sa.Column("closed_through", Day(), nullable=False),
+        _id("account_id"),
+        _int("dr"),
+        _int("cr"),
+        sa.PrimaryKeyConstraint("ledger_id", "closed_through", "account_id", name=op.f("pk_closing")),
+        _account_key("closing"),
+        sa.ForeignKeyConstraint(
+            ["ledger_id", "closed_through"],
+            ["period_close.ledger_id", "period_close.closed_through"],
+            name="fk_closing_ledger_id_closed_through",
+            ondelete="RESTRICT",
+        ),
+        sa.CheckConstraint("dr >= 0 AND cr >= 0", name=op.f("ck_closing_not_negative")),
         **STRICT,
     )
 

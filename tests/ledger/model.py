@@ -9,11 +9,17 @@ from typing import Any
 Leg = tuple[str, str, str, int]
 """debit, credit, unit, amount"""
 Pair = tuple[str, str]
+Item = tuple[str, str, Sequence[Leg], int]
+"""key, kind, legs, effective day"""
 Answer = tuple[Any, ...]
 """("posted", number, legs, replayed) or (code, replayed)"""
 
 STICKY = {"insufficient_funds", "limit_exceeded", "account_frozen", "hold_resolved", "hold_expired"}
-STICKY |= {"already_reversed"}
+STICKY |= {"already_reversed", "period_closed"}
+DAY_S = 86_400
+START_S = 9 * 3600
+"""The model begins at nine in the morning of day 0."""
+MAX_DAYS_AHEAD = 31
 
 
 @dataclass
@@ -26,6 +32,16 @@ class ModelAccount:
     is_frozen: bool = False
     entries: list[tuple[int, int]] = field(default_factory=list)
     """(signed amount, balance after)"""
+    days: list[tuple[int, int]] = field(default_factory=list)
+    """(effective day, second of recording) of each entry"""
+
+    def past(self, day: int | None, known_s: int | None) -> list[int]:
+        """Return the signed amounts effective through a day and known at a second."""
+        return [
+            amount
+            for (amount, _), (effective, recorded_s) in zip(self.entries, self.days, strict=True)
+            if (day is None or effective <= day) and (known_s is None or recorded_s <= known_s)
+        ]
 
 
 @dataclass
@@ -50,6 +66,8 @@ class Wish:
     owner: Pair | None = None
     held_change: int = 0
     owes: bool = False
+    day: int | None = None
+    """The effective day; None is today."""
 
 
 class Model:
@@ -60,6 +78,39 @@ class Model:
         self.accounts: dict[Pair, ModelAccount] = {}
         self.answers: dict[str, tuple[Any, Answer]] = {}
         self.txns: list[ModelTxn] = []
+        self.closes: dict[int, str] = {}
+        """The actor by closed day."""
+
+    @property
+    def today(self) -> int:
+        return (START_S + self.now_s) // DAY_S
+
+    def close(self, day: int, actor: str) -> Answer:
+        """Close every day through this one."""
+        if self.closes and day <= max(self.closes):
+            return ("closed", day, True) if self.closes.get(day) == actor else ("period_closed", False)
+        if day > self.today - 2:
+            return "invalid_txn", False
+        self.closes[day] = actor
+        return "closed", day, False
+
+    def look_back(self, pair: Pair, day: int | None, known_s: int | None) -> tuple[int, int, int]:
+        """Return (available, held, entries known) by that day and second."""
+        own, held = self.accounts[pair], self.accounts.get((f"{pair[0]}:held", pair[1]))
+        return (
+            sum(own.past(day, known_s)),
+            sum(held.past(day, known_s)) if held else 0,
+            len(own.past(None, known_s)),
+        )
+
+    def trial_balance(self, day: int | None, known_s: int | None) -> list[tuple[str, str, int, int]]:
+        """Return (path, unit, debits, credits) of every account that moved."""
+        rows = []
+        for (path, unit), account in sorted(self.accounts.items()):
+            amounts = account.past(day, known_s)
+            if amounts:
+                rows.append((path, unit, -sum(a for a in amounts if a < 0), sum(a for a in amounts if a > 0)))
+        return rows
 
     def open(self, path: str, unit: str, floor: int | None, ceiling: int | None, *, is_shared: bool = False) -> None:
         self.accounts.setdefault((path, unit), ModelAccount(floor, ceiling, is_shared))
@@ -67,23 +118,31 @@ class Model:
     def freeze(self, pair: Pair, is_frozen: bool) -> None:
         self.accounts[pair].is_frozen = is_frozen
 
-    def post(self, key: str, kind: str, legs: Sequence[Leg]) -> Answer:
-        return self._answer(key, ("post", kind, tuple(legs)), Wish(kind, list(legs)))
+    def post(self, key: str, kind: str, legs: Sequence[Leg], day: int) -> Answer:
+        if day > self.today + MAX_DAYS_AHEAD:
+            return "invalid_txn", False
+        return self._answer(key, self._body((key, kind, legs, day)), Wish(kind, list(legs), day=day))
 
-    def post_many(self, batch: Sequence[tuple[str, str, Sequence[Leg]]]) -> list[Answer]:
+    def post_many(self, batch: Sequence[Item]) -> list[Answer]:
         return [self.post(*item) for item in batch]
 
-    def post_all(self, batch: Sequence[tuple[str, str, Sequence[Leg]]]) -> list[Answer] | Answer:
+    def _body(self, item: Item) -> Any:
+        return ("post", item[1], tuple(item[2]), item[3])
+
+    def post_all(self, batch: Sequence[Item]) -> list[Answer] | Answer:
         """Post all or none; one refusal is the answer, and remembered."""
         bodies: dict[str, Any] = {}
-        for key, kind, legs in batch:
-            code = self._missing(legs)
+        if any(day > self.today + MAX_DAYS_AHEAD for *_, day in batch):
+            return "invalid_txn", False
+        for item in batch:
+            code = self._missing(item[2])
             if code:
                 return code, False
-            bodies.setdefault(key, ("post", kind, tuple(legs)))
-        for key, kind, legs in batch:
+            bodies.setdefault(item[0], self._body(item))
+        for item in batch:
+            key = item[0]
             known = self.answers.get(key, (bodies[key], ("posted",)))
-            if ("post", kind, tuple(legs)) != known[0] or bodies[key] != known[0]:
+            if self._body(item) != known[0] or bodies[key] != known[0]:
                 return "idempotency_conflict", False
             if known[1][0] != "posted":
                 return (*known[1][:-1], True)
@@ -93,7 +152,7 @@ class Model:
             answer = self.post(*item)
             if answer[0] != "posted":
                 self._restore(before)
-                self.answers[item[0]] = (("post", item[1], tuple(item[2])), answer)
+                self.answers[item[0]] = (self._body(item), answer)
                 return answer
             done.append(answer)
         return done
@@ -164,7 +223,8 @@ class Model:
         return answer
 
     def _try(self, wish: Wish) -> Answer:
-        code = self._links(wish)
+        day = self.today if wish.day is None else wish.day
+        code = "period_closed" if self.closes and day <= max(self.closes) else self._links(wish)
         legs = self._with_debts(wish.legs) if wish.owes else wish.legs
         for is_shared in (False, True):  # who is shared is asked last
             code = code or self._frozen(legs, wish, is_shared) or self._bounds(legs, wish, is_shared)
@@ -175,6 +235,7 @@ class Model:
                 account = self.accounts[pair]
                 account.balance += change
                 account.entries.append((change, account.balance))
+                account.days.append((day, self.now_s))
         if wish.owner:
             self.accounts[wish.owner].held += wish.held_change
         if wish.resolves is not None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         with pytest.MonkeyPatch.context() as patch:
-            remove_guards(patch, job["broken"], Meeting(Path(job["place"])))
+            meeting = Meeting(Path(job["place"]), 3 if job.get("is_last") else 2)
+            remove_guards(patch, job["broken"], meeting)
             print(json.dumps(compete(job)), flush=True)  # noqa: T201
 
 
@@ -84,7 +86,7 @@ def compete(job: dict[str, Any]) -> list[str]:
 
     engine = make_engine(job["url"])
     book = Ledger(engine, job["ledger_id"])
-    book.balance("member:anna", "MIN")
+    book.balances(["member:anna"])
     print("ready", flush=True)  # noqa: T201
     sys.stdin.readline()
     answers = []
@@ -97,16 +99,23 @@ def compete(job: dict[str, Any]) -> list[str]:
         except Exception as error:  # noqa: BLE001 -- a race's loser may fail in any way; the test names it
             answers.append(f"{type(error).__name__}: {str(error)[:200]}")
     engine.dispose()
+    (Path(job["place"]) / f"done {os.getpid()}").touch()
     return answers
 
 
 def perform(book: Any, job: dict[str, Any], key: str) -> None:
     """Do the job's verb once."""
-    from tests.ledger.builders import pay
+    from tests.ledger.builders import txn
 
     verb = job["verb"]
+    today = datetime.now(UTC).date()
     if verb == "post":
-        pay(book, job["debit"], job["credit"], job["amount"], key=key)
+        day = today - timedelta(days=job.get("days_ago", 0))
+        book.post(txn(job["debit"], job["credit"], job["amount"], kind="gift", effective=day), key=key)
+    elif verb == "open":
+        book.open_account(key, "MIN", kind="member")
+    elif verb == "close":
+        book.close_period(today - timedelta(days=job["days_ago"]), actor="p:auditor")
     elif verb == "hold":
         book.hold(job["debit"], "MIN", job["amount"], expires_at=None, key=key, actor="p")
     elif verb == "capture":
@@ -120,8 +129,10 @@ class Meeting:
 
     LONGEST_S = 8.0
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, number: int = 2) -> None:
+        """Take the folder of the meeting, and how many marks to wait for: the third is the end of the other's job."""
         self._place = place
+        self._number = number
         self._is_over = False
 
     def attend(self) -> None:
@@ -131,7 +142,7 @@ class Meeting:
         self._is_over = True
         (self._place / str(os.getpid())).touch()
         end = time.monotonic() + self.LONGEST_S
-        while len(os.listdir(self._place)) < 2 and time.monotonic() < end:
+        while len(os.listdir(self._place)) < self._number and time.monotonic() < end:
             time.sleep(0.001)
 
 
@@ -169,10 +180,34 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
         "lock order": [(posting, "_lock_rows", unordered_lock_rows)],
         "immediate": [(running, "writer", lambda engine: engine), (posting, "write", meet_then_write)],
         "retry": [(running, "MAX_TRIES", 1)],
+        **_period_guards(meeting, (posting, "write", meet_then_write)),
     }
     for guard in filter(None, broken.split(", ")):
         for patched in without[guard]:
             patch.setattr(*patched)
+
+
+def _period_guards(meeting: Meeting, meet_in_posting: tuple[Any, str, Any]) -> dict[str, list[tuple[Any, str, Any]]]:
+    """Without the lock, a close and a posting meet when both have looked and neither has written."""
+    from ledger import past, wire
+
+    plain_rows, plain_digest = wire.Wire.rows, past.digest
+
+    def without_lock(suffix: str) -> Any:
+        def rows(self: wire.Wire, sql: str, params: Any = ()) -> Any:
+            return plain_rows(self, sql.removesuffix(suffix), params)
+
+        return rows
+
+    def meet_then_digest(*args: Any) -> Any:
+        meeting.attend()
+        return plain_digest(*args)
+
+    meet_in_close = (past, "digest", meet_then_digest)
+    return {
+        "period lock": [(wire.Wire, "rows", without_lock(" FOR SHARE")), meet_in_posting, meet_in_close],
+        "close lock": [(wire.Wire, "rows", without_lock(" FOR UPDATE")), meet_in_close],
+    }
 
 
 if __name__ == "__main__":

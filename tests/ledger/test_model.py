@@ -22,10 +22,10 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from ledger import Ledger, Receipt, Rejection, Transfer, Txn, errors, schema
+from ledger import Close, Ledger, Receipt, Rejection, Transfer, Txn, errors, schema
 from ledger.engine import make_engine
 from tests.ledger.builders import TODAY, Clock
-from tests.ledger.model import Answer, Leg, Model
+from tests.ledger.model import DAY_S, Answer, Leg, Model
 from tests.postgres import cluster_or_reason
 
 # path, unit, floor, ceiling, shared
@@ -50,6 +50,7 @@ numbers = st.integers(0, 10_000)
 legs = st.tuples(paths, paths, units, amounts).filter(lambda leg: leg[0] != leg[1])
 earning = st.tuples(st.just("issue"), st.sampled_from(PATHS[1:]), st.just("MIN"), amounts)
 transfers = st.lists(legs | earning, min_size=1, max_size=3)
+days_ago = st.sampled_from([0] * 6 + [1, 2, 3, 4, 6, -3, -31, -32])
 ways = st.sampled_from(["alone", "alone", "session", "rolled back"])
 
 
@@ -83,7 +84,9 @@ class Book:
             return error.code, error.replayed
         return [self._one(a) for a in answer] if isinstance(answer, list) else self._one(answer)
 
-    def _one(self, answer: Receipt | Rejection) -> Answer:
+    def _one(self, answer: Receipt | Rejection | Close) -> Answer:
+        if isinstance(answer, Close):
+            return "closed", (answer.through - TODAY).days, answer.replayed
         if isinstance(answer, Rejection):
             return answer.code, answer.replayed
         if answer.txn_id not in self.ids:
@@ -92,8 +95,12 @@ class Book:
         return "posted", self.ids.index(answer.txn_id), rows, answer.replayed
 
 
-def as_txn(kind: str, rows: list[Leg]) -> Txn:
-    return Txn(kind, [Transfer(*row) for row in rows], TODAY, "p:model", "a memo")
+def as_date(day: int | None) -> Any:
+    return None if day is None else TODAY + timedelta(days=day)
+
+
+def as_txn(kind: str, rows: list[Leg], day: int) -> Txn:
+    return Txn(kind, [Transfer(*row) for row in rows], as_date(day), "p:model", "a memo")
 
 
 class BookMachine(RuleBasedStateMachine):
@@ -119,21 +126,23 @@ class BookMachine(RuleBasedStateMachine):
         for book in self.books:
             assert book.run(way, lambda session, book=book: verb(book, session), first) == wanted, book.engine
 
-    @rule(way=ways, key=keys, kind=st.sampled_from(["credit", "gift"]), rows=transfers)
-    def post(self, way: str, key: str, kind: str, rows: list[Leg]) -> None:
+    @rule(way=ways, key=keys, kind=st.sampled_from(["credit", "gift"]), rows=transfers, ago=days_ago)
+    def post(self, way: str, key: str, kind: str, rows: list[Leg], ago: int) -> None:
+        day = self.model.today - ago
         self.command(
             way,
-            lambda model: model.post(key, kind, rows),
-            lambda book, session: book.ledger.post(as_txn(kind, rows), key=key, session=session),
+            lambda model: model.post(key, kind, rows, day),
+            lambda book, session: book.ledger.post(as_txn(kind, rows, day), key=key, session=session),
         )
 
     @rule(
         way=ways,
-        batch=st.lists(st.tuples(keys, st.just("credit"), transfers), max_size=6),
+        lines=st.lists(st.tuples(keys, st.just("credit"), transfers, days_ago), max_size=6),
         atomic=st.booleans(),
     )
-    def post_many(self, way: str, batch: list[Any], atomic: bool) -> None:
-        items = [(key, as_txn(kind, rows)) for key, kind, rows in batch]
+    def post_many(self, way: str, lines: list[Any], atomic: bool) -> None:
+        batch = [(key, kind, rows, self.model.today - ago) for key, kind, rows, ago in lines]
+        items = [(key, as_txn(kind, rows, day)) for key, kind, rows, day in batch]
         self.command(
             way,
             lambda model: model.post_all(batch) if atomic else model.post_many(batch),
@@ -211,6 +220,33 @@ class BookMachine(RuleBasedStateMachine):
         for book in self.books:
             book.clock.move(seconds=seconds)
 
+    @rule(days=st.integers(1, 3))
+    def sleep(self, days: int) -> None:
+        self.wait(days * DAY_S)
+
+    @rule(way=ways, ago=st.integers(0, 6), actor=st.sampled_from(["p:auditor", "p:auditor", "p:other"]))
+    def close(self, way: str, ago: int, actor: str) -> None:
+        day = self.model.today - ago
+        self.command(
+            way,
+            lambda model: model.close(day, actor),
+            lambda book, session: book.ledger.close_period(as_date(day), actor=actor, session=session),
+        )
+
+    @rule(path=st.sampled_from(PATHS), ago=st.none() | st.integers(-2, 9), seconds=st.none() | numbers)
+    def look_back(self, path: str, ago: int | None, seconds: int | None) -> None:
+        day = None if ago is None else self.model.today - ago
+        known_s = None if seconds is None else self.model.now_s - seconds * 50
+        wanted = self.model.look_back((path, "MIN"), day, known_s)
+        rows = self.model.trial_balance(day, known_s)
+        for book in self.books:
+            # What is recorded in one second of the standing clock lies some microseconds apart.
+            known_at = None if known_s is None else book.start + timedelta(seconds=known_s, milliseconds=500)
+            found = book.ledger.balance(path, "MIN", as_of=as_date(day), known_at=known_at)
+            assert (found.available, found.held, found.seq) == wanted, book.engine
+            trial = book.ledger.trial_balance(as_date(day), known_at)
+            assert [(row.path, row.unit, row.debits, row.credits) for row in trial.rows] == rows, book.engine
+
     @invariant()
     def balances_agree(self) -> None:
         wanted = {
@@ -228,6 +264,11 @@ class BookMachine(RuleBasedStateMachine):
             report = book.ledger.verify()
             assert report.ok, report.findings
             assert report.txns == len(self.model.txns)
+            closes = book.ledger.closes(500)
+            assert {(close.through - TODAY).days: close.actor for close in closes} == self.model.closes
+            for close in closes:
+                assert close.digest == book.ledger.trial_balance(close.through).digest
+                assert close.accounts == len(self.model.trial_balance((close.through - TODAY).days, None))
             for (path, unit), account in self.model.accounts.items():
                 if account.entries:
                     items = book.ledger.statement(path, unit, limit=500).items

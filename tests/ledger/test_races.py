@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -140,6 +141,51 @@ def test_the_first_holds_of_an_account_open_one_sub_account(run: Run, book: Ledg
     assert book.verify().ok
 
 
+def latecomers(times: int) -> list[dict[str, Any]]:
+    """Three processes post for three days ago while a fourth closes that day."""
+    one = {"verb": "post", "debit": ISSUANCE, "amount": 1, "days_ago": 3, "times": times}
+    posters = [{**one, "credit": path, "key": f"{path}:{{}}"} for path in (ANNA, BORIS, SHOP)]
+    return [*posters, closer(3)]
+
+
+def closer(days_ago: int, **more: Any) -> dict[str, Any]:
+    return {"verb": "close", "days_ago": days_ago, "times": 1, "key": "", **more}
+
+
+def test_a_backdated_posting_is_in_the_digest_or_refused(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guards: FOR SHARE against FOR UPDATE on the period's row (SQLite: BEGIN IMMEDIATE)."""
+    answers = run(book, engine, latecomers(12))
+    assert answers["posted"] + answers["period_closed"] == 37
+    (close,) = book.closes()
+    assert close.digest == book.trial_balance(close.through).digest
+    assert available(book, ISSUANCE) == 1 - answers["posted"]
+    assert book.verify().ok
+
+
+def test_two_closes_of_one_day_are_one(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guards: FOR UPDATE on the period's row, and behind it the primary key of period_close."""
+    assert run(book, engine, [closer(3)] * 4) == {"posted": 4}
+    assert len(book.closes()) == 1
+    assert book.verify().ok
+
+
+def test_of_two_closes_at_once_the_later_day_stands(run: Run, book: Ledger, engine: Engine) -> None:
+    """Guard: FOR UPDATE on the period's row (SQLite: BEGIN IMMEDIATE)."""
+    answers = run(book, engine, [closer(3), closer(4)])
+    assert answers["posted"] + answers["period_closed"] == 2
+    assert run(book, engine, latecomers(1)[:1]) == {"period_closed": 1}
+    assert book.verify().ok
+
+
+def test_first_accounts_opened_at_once_share_one_period(run: Run, engine: Engine, ledger_id: int) -> None:
+    """Guard: ON CONFLICT DO NOTHING before the account itself, or two sessions would wait for each other."""
+    new = Ledger(engine, ledger_id + 1)
+    opening = {"verb": "open", "times": 3, "key": "member:anna.{}"}
+    assert run(new, engine, [opening] * 4) == {"posted": 12}
+    new.close_period(date(2026, 1, 1), actor="p")
+    assert new.verify().ok
+
+
 @pytest.fixture
 def unguarded(make_url: Any, request: pytest.FixtureRequest) -> Iterator[tuple[Ledger, Engine]]:
     """A book whose database has lost the constraints that the test names."""
@@ -218,6 +264,23 @@ def test_without_row_lock_and_unique_link_a_hold_is_resolved_twice(run: Run, ung
     held = book.hold(ANNA, UNIT, 40, expires_at=None, key="h1", actor="p")
     book.hold(ANNA, UNIT, 60, expires_at=None, key="h2", actor="p")
     assert run(book, engine, resolvers(held.txn_id), broken="row lock")["posted"] > 1
+
+
+@on_postgresql
+def test_without_the_period_lock_a_posting_slips_into_a_closed_day(run: Run, book: Ledger, engine: Engine) -> None:
+    answers = run(book, engine, [latecomers(1)[0], closer(3)], broken="period lock")
+    assert answers == {"posted": 2}
+    (close,) = book.closes()
+    assert close.accounts == 0
+    assert available(book, ISSUANCE) == -1
+    assert {finding.rule for finding in book.verify().findings} >= {"a closing balance is the sum of its transfers"}
+
+
+@on_postgresql
+def test_without_the_close_lock_a_period_opens_again(run: Run, book: Ledger, engine: Engine) -> None:
+    answers = run(book, engine, [closer(3), closer(4, is_last=True)], broken="close lock")
+    assert answers == {"posted": 2}
+    assert {finding.rule for finding in book.verify().findings} >= {"the period ends with the last close"}
 
 
 @on_sqlite

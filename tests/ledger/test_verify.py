@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ledger.engine import make_engine
 from ledger.history import records
 from ledger.models import TABLES
 from ledger.running import read
-from tests.ledger.builders import Clock, live_a_little, open_chart
+from tests.ledger.builders import BORIS, ISSUANCE, TODAY, Clock, live_a_little, open_chart, txn
 
 
 def test_an_honest_book_is_clean(book: Ledger) -> None:
@@ -38,6 +39,9 @@ def forger(tmp_path: Path) -> Iterator[Engine]:
         schema.create(connection)
     book = Ledger(engine, ledger_id=1, clock=Clock())
     open_chart(book)
+    book.post(txn(ISSUANCE, BORIS, 7, effective=TODAY - timedelta(days=4)), key="old")
+    for days in (3, 2):
+        book.close_period(TODAY - timedelta(days=days), actor="p:auditor")
     live_a_little(book)
     with engine.begin() as connection:
         for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():
@@ -61,6 +65,8 @@ KIND = "(SELECT id FROM txn WHERE kind = '{}' ORDER BY id LIMIT 1)"
 ANNA = "(SELECT id FROM account WHERE path = 'member:anna')"
 MINE = f"account_id = {ANNA}"
 SECOND = f"{MINE} AND seq = 2"
+CLOSED = TODAY - timedelta(days=2)
+OLD = "txn_id = (SELECT txn_id FROM idempotency WHERE key = 'old')"
 FORGERIES = {
     "every account has its balance row": f"DELETE FROM balance WHERE {MINE}",
     "a balance is the sum of its transfers": f"UPDATE balance SET cr_posted = cr_posted + 1 WHERE {MINE}",
@@ -87,6 +93,14 @@ FORGERIES = {
     "every transaction answers one key": "DELETE FROM idempotency WHERE key = 'given'",
     "a transaction moves something": f"DELETE FROM transfer WHERE txn_id = {KIND.format('gift')}",
     "the leaf is the hash of the canonical bytes": "UPDATE txn SET leaf_hash = zeroblob(32)",
+    "an id tells when it was recorded": "UPDATE txn SET recorded_at = recorded_at + 1",
+    "nothing is recorded in a closed period": f"UPDATE txn SET effective_date = '{CLOSED}' WHERE kind = 'capture'",
+    "a close publishes the trial balance of its day": f"UPDATE transfer SET amount = amount + 1 WHERE {OLD}",
+    "a closing balance is the sum of its transfers": "UPDATE closing SET dr = dr + 1",
+    "a close's bytes say what its row says": "UPDATE period_close SET actor = 'p:other'",
+    "a close's leaf is the hash of its bytes": "UPDATE period_close SET leaf_hash = zeroblob(32)",
+    "closes go forward": f"UPDATE period_close SET recorded_at = recorded_at + 9 WHERE closed_through < '{CLOSED}'",
+    "the period ends with the last close": "UPDATE period SET closed_through = NULL",
     "a memo is the one that was posted": "UPDATE memo SET text = 'writing aloud'",
 }
 
@@ -115,6 +129,28 @@ def test_a_forgery_is_named(forger: Engine, rule: str) -> None:
 def test_the_hash_covers_every_column_of_a_transaction(forger: Engine, column: str, value: str) -> None:
     broken = forge(forger, f"UPDATE txn SET {column} = {value} WHERE id = {KIND.format('gift')}")
     assert "the canonical bytes say what the rows say" in broken
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", "zeroblob(16)"),
+        ("closed_through", "date(closed_through, '+1 day')"),
+        ("trial_balance_digest", "zeroblob(32)"),
+        ("recorded_at", "recorded_at + 1"),
+        ("actor", "'p:other'"),
+        ("canonical", "x'00'"),
+    ],
+)
+def test_the_hash_covers_every_column_of_a_close(forger: Engine, column: str, value: str) -> None:
+    broken = forge(forger, f"UPDATE period_close SET {column} = {value} WHERE closed_through = '{CLOSED}'")
+    assert "a close's bytes say what its row says" in broken
+
+
+def test_a_removed_close_is_named(forger: Engine) -> None:
+    """Until its leaf is in the published log, this is all that tells."""
+    broken = forge(forger, f"DELETE FROM period_close WHERE closed_through = '{CLOSED}'")
+    assert "the period ends with the last close" in broken
 
 
 def test_the_hash_covers_every_column_there_is() -> None:
