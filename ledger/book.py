@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from typing import Literal, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
 from ledger import accounts, grammar, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
+from ledger.combining import Call, perform
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
-from ledger.posting import Outcome, post_plans
+from ledger.posting import Outcome
 from ledger.requests import Desk, Posting
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
@@ -149,7 +151,11 @@ class Ledger:
         fields = (owner, grammar.unit(unit), grammar.amount(amount), expires)
         asked = requests.request("hold", fields, key=key, actor=actor, memo=memo, effective=effective)
         return self._resolve(
-            lambda desk: requests.hold(desk, asked, owner, unit, amount, expires, self._now_us()), session
+            asked.key,
+            lambda desk: requests.hold(desk, asked, owner, unit, amount, expires, self._now_us()),
+            session,
+            # The first hold opens its sub-account under the owner's lock, out of the order of the others.
+            may_join=self._directory.get(self._ledger_id, (owner + grammar.HELD, unit)) is not None,
         )
 
     def capture(
@@ -171,7 +177,7 @@ class Ledger:
         paid = None if amount is None else grammar.amount(amount)
         fields = (requests.id_field(txn_id), grammar.spendable_path(to), paid)
         asked = requests.request("capture", fields, key=key, actor=actor, memo=memo, effective=effective)
-        return self._resolve(lambda desk: requests.capture(desk, asked, txn_id, to, paid), session)
+        return self._resolve(asked.key, lambda desk: requests.capture(desk, asked, txn_id, to, paid), session)
 
     def release(
         self,
@@ -186,7 +192,7 @@ class Ledger:
         """Give a hold back to its owner, even after it expired or the account was frozen; HoldResolved."""
         fields = (requests.id_field(txn_id),)
         asked = requests.request("release", fields, key=key, actor=actor, memo=memo, effective=effective)
-        return self._resolve(lambda desk: requests.release(desk, asked, txn_id), session)
+        return self._resolve(asked.key, lambda desk: requests.release(desk, asked, txn_id), session)
 
     def reverse(
         self,
@@ -208,7 +214,12 @@ class Ledger:
             raise InvalidTxn(f"a shortfall is 'reject' or 'debt', not {shortfall!r}")
         fields = (requests.id_field(txn_id), shortfall)
         asked = requests.request("reverse", fields, key=key, actor=actor, memo=memo, effective=effective)
-        return self._resolve(lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()), session)
+        return self._resolve(
+            asked.key,
+            lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()),
+            session,
+            may_join=shortfall == "reject",  # what is short depends on what the neighbours spend
+        )
 
     def balance(self, path: str, unit: str, *, session: AnySession | None = None) -> Balance:
         """Return what an account has now; UnknownAccount, UnitMismatch."""
@@ -272,34 +283,18 @@ class Ledger:
         run(self._engine, work, session)
 
     def _post(self, postings: Sequence[Posting], session: AnySession | None, *, is_atomic: bool) -> list[Outcome]:
-        def work(wire: Wire, locks_all: bool) -> list[Outcome]:
-            planned = requests.plans(Desk(wire, self._directory, self._ledger_id), postings)
-            lost = [plan for plan in planned if isinstance(plan, LedgerError)]
-            if lost and is_atomic:
-                raise lost[0]
-            ready = [plan for plan in planned if isinstance(plan, Plan)]
-            outcomes = iter(self._answer(wire, ready, locks_all, is_atomic=is_atomic) if ready else ())
-            return [plan if isinstance(plan, LedgerError) else next(outcomes) for plan in planned]
+        keys = tuple(posting.request.key for posting in postings)
+        make = partial(requests.plans, postings=postings)
+        may_join = not is_atomic
+        call = Call(self._ledger_id, keys, make, self._clock, self._zone, is_atomic=is_atomic, may_join=may_join)
+        return perform(self._engine, call, session)
 
-        return run(self._engine, work, session)
-
-    def _resolve(self, make_plan: Callable[[Desk], Plan], session: AnySession | None) -> Receipt:
-        def work(wire: Wire, locks_all: bool) -> Outcome:
-            plan = make_plan(Desk(wire, self._directory, self._ledger_id))
-            return self._answer(wire, [plan], locks_all)[0]
-
-        return _receipt(run(self._engine, work, session))
-
-    def _answer(self, wire: Wire, plans: Sequence[Plan], locks_all: bool, *, is_atomic: bool = False) -> list[Outcome]:
-        return post_plans(
-            wire,
-            self._ledger_id,
-            plans,
-            clock_us=self._now_us,
-            zone=self._zone,
-            locks_all=locks_all,
-            is_atomic=is_atomic,
-        )
+    def _resolve(
+        self, key: str, make_plan: Callable[[Desk], Plan], session: AnySession | None, *, may_join: bool = True
+    ) -> Receipt:
+        one = (key,)
+        call = Call(self._ledger_id, one, lambda desk: [make_plan(desk)], self._clock, self._zone, may_join=may_join)
+        return _receipt(perform(self._engine, call, session)[0])
 
 
 def _receipt(outcome: Outcome) -> Receipt:

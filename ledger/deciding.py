@@ -81,8 +81,8 @@ class Books:
     zone: tzinfo
     now_us: int
     slots: dict[Id, Slot]
-    resolved: frozenset[Id]
-    reversed: frozenset[Id]
+    resolved: set[Id]
+    reversed: set[Id]
 
 
 def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
@@ -101,6 +101,8 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
         slot.last_us = recorded_us
     if plan.holder is not None:
         books.slots[plan.holder.id].held += plan.held_change
+    books.resolved.add(plan.resolves)
+    books.reversed.add(plan.reverses)
     return _posted(wire, books, plan, legs, recorded_us)
 
 

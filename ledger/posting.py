@@ -167,11 +167,11 @@ def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> di
     }
 
 
-def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[frozenset[Id], frozenset[Id]]:
+def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[set[Id], set[Id]]:
     found = []
     for column in ("resolves", "reverses"):
         wanted = [link for plan in plans if (link := getattr(plan, column)) is not None]
         condition, ids = wire.any_of(f"{column}_id", wanted, "uuid")
         sql = f"SELECT {column}_id FROM txn WHERE ledger_id = ? AND {condition}"  # noqa: S608
-        found.append(frozenset(row[0] for row in wire.rows(sql, [ledger_id, *ids])) if wanted else frozenset())
+        found.append({row[0] for row in wire.rows(sql, [ledger_id, *ids])} if wanted else set())
     return found[0], found[1]
