@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ MOST_TOGETHER = 200
 
 SHARED_TRIES = 2
 """The second try takes every lock; what fails then is nobody's fault in particular, and each is tried alone."""
+
+
+LONGEST_GATHERING_S = 0.002
+"""How long a leader waits, at the most, for those whom the last transaction served to come back with their next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,11 @@ class Combiner:
         self._guard = threading.Lock()
         self._waiting: deque[Ticket] = deque()
         self._is_led = False
+        self._last_size = 1
+        self._last_s = 0.0
+        self._wanted = 0
+        self._enough = threading.Lock()
+        self._enough.acquire()
 
     def perform(self, engine: Engine, call: Call) -> list[Outcome]:
         """Lead, or wait to be served; raises what the call is refused with as a whole."""
@@ -133,6 +143,9 @@ class Combiner:
             if self._is_led:
                 ticket.turn.acquire()
                 self._waiting.append(ticket)
+                if len(self._waiting) == self._wanted:
+                    self._wanted = 0
+                    self._enough.release()
             else:
                 self._is_led = ticket.leads = True
         return ticket
@@ -153,15 +166,32 @@ class Combiner:
         """Serve whoever waits, whatever happens: nobody is left waiting and somebody may lead after this."""
         batch = [ticket]
         try:
+            self._gather()
+            began = time.monotonic()
             batch += self._company(ticket.call)
             if len(batch) == 1:
                 ticket.answer = _as_answer(engine, ticket.call)
             else:
                 _serve(engine, batch)
+            self._last_size, self._last_s = len(batch), time.monotonic() - began
         finally:
             self._hand_on()
             for other in batch[1:]:
                 other.turn.release()
+
+    def _gather(self) -> None:
+        """Wait a moment for company if there was some last time: else every other transaction would be for one."""
+        if self._last_size == 1:
+            return
+        with self._guard:
+            if len(self._waiting) + 1 >= self._last_size:
+                return
+            self._wanted = self._last_size - 1
+        came = self._enough.acquire(timeout=min(LONGEST_GATHERING_S, self._last_s / 4))
+        with self._guard:
+            if not came and not self._wanted:
+                self._enough.acquire()  # they came at the last moment
+            self._wanted = 0
 
     def _company(self, call: Call) -> list[Ticket]:
         """Take from the head of the line what fits into one transaction with this call."""
