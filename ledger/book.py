@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 from typing import Literal, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
-from ledger import accounts, grammar, reading, requests
+from ledger import accounts, grammar, projecting, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
 from ledger.combining import Call, perform
 from ledger.deciding import Plan
@@ -21,7 +21,7 @@ from ledger.requests import Desk, Posting
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
 from ledger.verify import verify
-from ledger.wire import Wire, to_us
+from ledger.wire import Id, Wire, to_us
 
 T = TypeVar("T")
 
@@ -68,7 +68,8 @@ class Ledger:
     ) -> Account:
         """Open an account, or return the one opened with the same arguments; with others InvalidTxn.
 
-        Bounds are of credits - debits, None is no bound. Shared accounts (issuance, shops) are locked last.
+        Bounds are of credits - debits, None is no bound. Shared accounts (shops) are locked last. A `lazy` account
+        (issuance) has no bounds, freezes and holds; its movements wait for `project`, and no posting for another.
         """
         pair = (grammar.path(path), grammar.unit(unit))
         if path.endswith(grammar.HELD):
@@ -82,7 +83,10 @@ class Ledger:
         )
 
     def freeze(self, path: str, unit: str, *, session: AnySession | None = None) -> None:
-        """Refuse every movement on an account from now on; its holds can still be captured and released."""
+        """Refuse every movement on an account from now on; its holds can still be captured and released.
+
+        InvalidTxn for a lazy account.
+        """
         self._set_frozen(path, unit, True, session)
 
     def thaw(self, path: str, unit: str, *, session: AnySession | None = None) -> None:
@@ -261,6 +265,16 @@ class Ledger:
         """Return one transaction with its transfers, memo and links in both directions; UnknownTxn."""
         return read(self._engine, lambda wire: reading.transaction(wire, self._ledger_id, txn_id), session)
 
+    def project(self, *, session: AnySession | None = None) -> int:
+        """Fold what waits on lazy accounts into balances, daily sums and entries; return how many movements.
+
+        In bounded transactions until nothing waits; inside a session one piece for each account.
+        Any number of projectors may run; killed anywhere, nothing is lost or done twice.
+        """
+        if session is not None:
+            return sum(self._pieces(session))
+        return sum(iter(lambda: sum(self._pieces(None)), 0))
+
     def verify(self) -> Report:
         """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
         return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
@@ -274,6 +288,19 @@ class Ledger:
 
     def _now_us(self) -> int:
         return to_us(self._clock())
+
+    def _pieces(self, session: AnySession | None) -> Iterator[int]:
+        """Fold one piece of each account on which something waits."""
+
+        def find(wire: Wire) -> Id | None:
+            return projecting.next_account(wire, self._ledger_id, account)
+
+        def work(wire: Wire, _locks_all: bool) -> int:
+            return projecting.fold_some(wire, self._ledger_id, account)
+
+        account: Id | None = None
+        while (account := read(self._engine, find, session)) is not None:
+            yield run(self._engine, work, session)
 
     def _set_frozen(self, path: str, unit: str, is_frozen: bool, session: AnySession | None) -> None:
         def work(wire: Wire, _locks_all: bool) -> None:

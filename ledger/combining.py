@@ -282,7 +282,7 @@ def _locked_by(plans: Iterable[Plan | LedgerError]) -> set[Id]:
     ready = [plan for plan in plans if isinstance(plan, Plan)]
     refs = [ref for plan in ready for leg in plan.legs for ref in (leg.debit, leg.credit)]
     refs += [plan.holder for plan in ready if plan.holder is not None]
-    return {ref.id for ref in refs if not ref.is_shared}
+    return {ref.id for ref in refs if not (ref.is_shared or ref.is_lazy)}
 
 
 def _busy(wire: Wire, ledger_id: int, planned: Iterable[Iterable[Plan | LedgerError]]) -> set[Id]:
