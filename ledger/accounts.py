@@ -27,6 +27,7 @@ class AccountRef(NamedTuple):
     path: str
     unit: str
     is_shared: bool
+    is_lazy: bool = False
 
 
 class Directory:
@@ -113,8 +114,10 @@ def check_terms(terms: Terms) -> None:
     """Raise InvalidTxn where an account could not be opened on these terms."""
     grammar.kind(terms.kind)
     floor, ceiling = grammar.bound(terms.min_balance), grammar.bound(terms.max_balance)
-    if terms.mode != "strict":
-        raise InvalidTxn("only strict accounts can be opened so far")
+    if terms.mode not in ("strict", "lazy"):
+        raise InvalidTxn(f"an account is strict or lazy, not {terms.mode!r}")
+    if terms.mode == "lazy" and (floor is not None or ceiling is not None):
+        raise InvalidTxn("a lazy account has no bounds: nothing is compared with its balance when it moves")
     if (floor is not None and floor > 0) or (ceiling is not None and ceiling < 0):
         raise InvalidTxn("an account begins at 0, which lies outside these bounds")
 
@@ -167,12 +170,12 @@ def _look_up(
 ) -> dict[Pair, AccountRef | LedgerError]:
     condition, paths = wire.any_of("path", sorted({path for path, _ in pairs}), "text")
     rows = wire.rows(
-        f"SELECT id, path, unit, is_shared FROM account WHERE ledger_id = ? AND {condition}",  # noqa: S608
+        f"SELECT id, path, unit, is_shared, mode FROM account WHERE ledger_id = ? AND {condition}",  # noqa: S608
         [ledger_id, *paths],
     )
     known = {}
-    for account_id, path, unit, is_shared in rows:
-        account = known[path, unit] = AccountRef(account_id, path, unit, bool(is_shared))
+    for account_id, path, unit, is_shared, mode in rows:
+        account = known[path, unit] = AccountRef(account_id, path, unit, bool(is_shared), mode == "lazy")
         directory.put(ledger_id, account)
     units_by_path = dict(known.keys())
     return {pair: known.get(pair) or _absence(pair, units_by_path) for pair in pairs}
@@ -194,7 +197,9 @@ def one(wire: Wire, directory: Directory, ledger_id: int, pair: Pair) -> Account
 
 
 def set_frozen(wire: Wire, ledger_id: int, account: AccountRef, is_frozen: bool) -> None:
-    """Freeze or thaw an account under its row lock."""
+    """Freeze or thaw an account under its row lock; InvalidTxn for a lazy one, which nobody locks."""
+    if account.is_lazy:
+        raise InvalidTxn(f"{account.path} is lazy: nothing stops its movements")
     wire.run(
         "UPDATE balance SET frozen = ? WHERE ledger_id = ? AND account_id = ?",
         (wire.flag_in(is_frozen), ledger_id, account.id),

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from typing import Literal, TextIO, TypeVar
 
 from sqlalchemy import Engine
 
-from ledger import accounts, grammar, past, periods, reading, requests
+from ledger import accounts, grammar, past, periods, projecting, reading, requests
 from ledger.accounts import Directory, Terms, directory_of
+from ledger.combining import Call, perform
 from ledger.days import Days
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
-from ledger.posting import Outcome, post_plans
+from ledger.posting import Outcome
 from ledger.requests import Desk, Posting, Request
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
 from ledger.verify import verify
-from ledger.wire import Wire, to_us
+from ledger.wire import Id, Wire, to_us
 
 T = TypeVar("T")
 
@@ -68,7 +70,8 @@ class Ledger(Days):
     ) -> Account:
         """Open an account, or return the one opened with the same arguments; with others InvalidTxn.
 
-        Bounds are of credits - debits, None is no bound. Shared accounts (issuance, shops) are locked last.
+        Bounds are of credits - debits, None is no bound. Shared accounts (shops) are locked last. A `lazy` account
+        (issuance) has no bounds, freezes and holds; its movements wait for `project`, and no posting for another.
         """
         pair = (grammar.path(path), grammar.unit(unit))
         if path.endswith(grammar.HELD):
@@ -82,7 +85,10 @@ class Ledger(Days):
         )
 
     def freeze(self, path: str, unit: str, *, session: AnySession | None = None) -> None:
-        """Refuse every movement on an account from now on; its holds can still be captured and released."""
+        """Refuse every movement on an account from now on; its holds can still be captured and released.
+
+        InvalidTxn for a lazy account.
+        """
         self._set_frozen(path, unit, True, session)
 
     def thaw(self, path: str, unit: str, *, session: AnySession | None = None) -> None:
@@ -151,7 +157,11 @@ class Ledger(Days):
         fields = (owner, grammar.unit(unit), grammar.amount(amount), expires)
         asked = self._dated(requests.request("hold", fields, key=key, actor=actor, memo=memo, effective=effective))
         return self._resolve(
-            lambda desk: requests.hold(desk, asked, owner, unit, amount, expires, self._now_us()), session
+            asked.key,
+            lambda desk: requests.hold(desk, asked, owner, unit, amount, expires, self._now_us()),
+            session,
+            # The first hold opens its sub-account under the owner's lock, out of the order of the others.
+            may_join=self._directory.get(self._ledger_id, (owner + grammar.HELD, unit)) is not None,
         )
 
     def capture(
@@ -173,7 +183,7 @@ class Ledger(Days):
         paid = None if amount is None else grammar.amount(amount)
         fields = (requests.id_field(txn_id), grammar.spendable_path(to), paid)
         asked = self._dated(requests.request("capture", fields, key=key, actor=actor, memo=memo, effective=effective))
-        return self._resolve(lambda desk: requests.capture(desk, asked, txn_id, to, paid), session)
+        return self._resolve(asked.key, lambda desk: requests.capture(desk, asked, txn_id, to, paid), session)
 
     def release(
         self,
@@ -188,7 +198,7 @@ class Ledger(Days):
         """Give a hold back to its owner, even after it expired or the account was frozen; HoldResolved."""
         fields = (requests.id_field(txn_id),)
         asked = self._dated(requests.request("release", fields, key=key, actor=actor, memo=memo, effective=effective))
-        return self._resolve(lambda desk: requests.release(desk, asked, txn_id), session)
+        return self._resolve(asked.key, lambda desk: requests.release(desk, asked, txn_id), session)
 
     def reverse(
         self,
@@ -210,7 +220,12 @@ class Ledger(Days):
             raise InvalidTxn(f"a shortfall is 'reject' or 'debt', not {shortfall!r}")
         fields = (requests.id_field(txn_id), shortfall)
         asked = self._dated(requests.request("reverse", fields, key=key, actor=actor, memo=memo, effective=effective))
-        return self._resolve(lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()), session)
+        return self._resolve(
+            asked.key,
+            lambda desk: requests.reverse(desk, asked, txn_id, shortfall, self._now_us()),
+            session,
+            may_join=shortfall == "reject",  # what is short depends on what the neighbours spend
+        )
 
     def balance(
         self,
@@ -269,6 +284,16 @@ class Ledger(Days):
         """Return one transaction with its transfers, memo and links in both directions; UnknownTxn."""
         return read(self._engine, lambda wire: reading.transaction(wire, self._ledger_id, txn_id), session)
 
+    def project(self, *, session: AnySession | None = None) -> int:
+        """Fold what waits on lazy accounts into balances, daily sums and entries; return how many movements.
+
+        In bounded transactions until nothing waits; inside a session one piece for each account.
+        Any number of projectors may run; killed anywhere, nothing is lost or done twice.
+        """
+        if session is not None:
+            return sum(self._pieces(session))
+        return sum(iter(lambda: sum(self._pieces(None)), 0))
+
     def verify(self) -> Report:
         """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
         return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
@@ -292,6 +317,18 @@ class Ledger(Days):
         if asked.effective is not None:
             periods.check_ahead(asked.effective, periods.local_day(self._now_us(), self._zone))
         return asked
+    def _pieces(self, session: AnySession | None) -> Iterator[int]:
+        """Fold one piece of each account on which something waits."""
+
+        def find(wire: Wire) -> Id | None:
+            return projecting.next_account(wire, self._ledger_id, account)
+
+        def work(wire: Wire, _locks_all: bool) -> int:
+            return projecting.fold_some(wire, self._ledger_id, account)
+
+        account: Id | None = None
+        while (account := read(self._engine, find, session)) is not None:
+            yield run(self._engine, work, session)
 
     def _set_frozen(self, path: str, unit: str, is_frozen: bool, session: AnySession | None) -> None:
         def work(wire: Wire, _locks_all: bool) -> None:
@@ -301,34 +338,18 @@ class Ledger(Days):
         run(self._engine, work, session)
 
     def _post(self, postings: Sequence[Posting], session: AnySession | None, *, is_atomic: bool) -> list[Outcome]:
-        def work(wire: Wire, locks_all: bool) -> list[Outcome]:
-            planned = requests.plans(Desk(wire, self._directory, self._ledger_id), postings)
-            lost = [plan for plan in planned if isinstance(plan, LedgerError)]
-            if lost and is_atomic:
-                raise lost[0]
-            ready = [plan for plan in planned if isinstance(plan, Plan)]
-            outcomes = iter(self._answer(wire, ready, locks_all, is_atomic=is_atomic) if ready else ())
-            return [plan if isinstance(plan, LedgerError) else next(outcomes) for plan in planned]
+        keys = tuple(posting.request.key for posting in postings)
+        make = partial(requests.plans, postings=postings)
+        may_join = not is_atomic
+        call = Call(self._ledger_id, keys, make, self._clock, self._zone, is_atomic=is_atomic, may_join=may_join)
+        return perform(self._engine, call, session)
 
-        return run(self._engine, work, session)
-
-    def _resolve(self, make_plan: Callable[[Desk], Plan], session: AnySession | None) -> Receipt:
-        def work(wire: Wire, locks_all: bool) -> Outcome:
-            plan = make_plan(Desk(wire, self._directory, self._ledger_id))
-            return self._answer(wire, [plan], locks_all)[0]
-
-        return _receipt(run(self._engine, work, session))
-
-    def _answer(self, wire: Wire, plans: Sequence[Plan], locks_all: bool, *, is_atomic: bool = False) -> list[Outcome]:
-        return post_plans(
-            wire,
-            self._ledger_id,
-            plans,
-            clock_us=self._now_us,
-            zone=self._zone,
-            locks_all=locks_all,
-            is_atomic=is_atomic,
-        )
+    def _resolve(
+        self, key: str, make_plan: Callable[[Desk], Plan], session: AnySession | None, *, may_join: bool = True
+    ) -> Receipt:
+        one = (key,)
+        call = Call(self._ledger_id, one, lambda desk: [make_plan(desk)], self._clock, self._zone, may_join=may_join)
+        return _receipt(perform(self._engine, call, session)[0])
 
 
 def _receipt(outcome: Outcome) -> Receipt:

@@ -82,8 +82,8 @@ class Books:
     zone: tzinfo
     now_us: int
     slots: dict[Id, Slot]
-    resolved: frozenset[Id]
-    reversed: frozenset[Id]
+    resolved: set[Id]
+    reversed: set[Id]
     closed_through: date | None = None
     """Known, and held still by a lock, where the batch holds a backdated plan."""
 
@@ -105,6 +105,8 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
         slot.last_us = recorded_us
     if plan.holder is not None:
         books.slots[plan.holder.id].held += plan.held_change
+    books.resolved.add(plan.resolves)
+    books.reversed.add(plan.reverses)
     return _posted(wire, books, plan, legs, recorded_us)
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections import deque
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -36,6 +37,7 @@ _DENIED = {
     sqlite3.SQLITE_DROP_INDEX,
     sqlite3.SQLITE_ALTER_TABLE,
 }
+SECOND_WRITER = "this thread already writes on another connection: pass session="
 _DENIED_PRAGMAS = {"writable_schema", "recursive_triggers", "foreign_keys", "ignore_check_constraints"}
 
 
@@ -57,7 +59,7 @@ class WriterLock:
                 self._owner = threading.get_ident()
                 return True
             if self._owner == threading.get_ident():
-                raise RuntimeError("this thread already writes on another connection: pass session=")
+                raise RuntimeError(SECOND_WRITER)
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
@@ -65,6 +67,10 @@ class WriterLock:
             self._owner = threading.get_ident()
             return True
         return self._give_up(turn)
+
+    def is_mine(self) -> bool:
+        """True where this thread has the turn."""
+        return self._owner == threading.get_ident()
 
     def release(self) -> None:
         """Hand the turn to whoever waits longest; any thread may do this (the pool resets from anywhere)."""
@@ -162,8 +168,18 @@ def prepare_engine(engine: Engine, *, for_migrations: bool = False) -> Engine:
     return engine
 
 
+_writer_locks: WeakKeyDictionary[Engine, WriterLock] = WeakKeyDictionary()
+
+
+def refuse_second_writer(engine: Engine) -> None:
+    """Raise RuntimeError where this thread already writes on another SQLite connection and would wait for itself."""
+    lock = _writer_locks.get(engine)
+    if lock is not None and lock.is_mine():
+        raise RuntimeError(SECOND_WRITER)
+
+
 def _prepare_sqlite(engine: Engine, *, for_migrations: bool) -> None:
-    lock = WriterLock()
+    lock = _writer_locks[engine] = WriterLock()
 
     @event.listens_for(engine, "do_connect")
     def use_book_connection(_dialect: Any, _record: Any, _args: Any, params: dict[str, Any]) -> None:

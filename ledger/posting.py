@@ -103,6 +103,7 @@ def _decide_and_write(
     resolved, reversed_ = _links(wire, ledger_id, plans)
     # The clock is read after the locks: whoever waited is recorded after whom they waited for.
     books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_, closed_through)
+    lazy = {key for key, slot in slots.items() if slot.account.is_lazy and slot.is_late}
     starts = {k: (s.seq, s.credits - s.debits) for k, s in slots.items() if not s.is_late}
     decided: dict[str, Posted | LedgerError] = {}
     for plan in plans:
@@ -117,7 +118,7 @@ def _decide_and_write(
     hashes = {plan.key: plan.request_hash for plan in reversed(plans)}
     recorded_at = wire.us_in(books.now_us)
     try:
-        done = write(wire, ledger_id, posted, refused, hashes=hashes, starts=starts, recorded_at=recorded_at)
+        done = write(wire, ledger_id, posted, refused, hashes=hashes, starts=starts, lazy=lazy, recorded_at=recorded_at)
     except SharedRefusal:
         done = False
     if not done:
@@ -141,16 +142,22 @@ def _accounts(plans: Iterable[Plan]) -> dict[Id, AccountRef]:
 def lock(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef], *, locks_all: bool) -> dict[Id, Slot]:
     """Lock the accounts' balance rows by id, shared ones after the others, or leave those for the end.
 
+    Lazy accounts are never locked on PostgreSQL; on SQLite everything is locked already.
     NO KEY UPDATE: a plain FOR UPDATE would stop every insert whose foreign key points at the row.
     """
-    slots = {}
+    never = {key: ref for key, ref in accounts.items() if ref.is_lazy and wire.is_postgres}
+    slots = _unlocked(never)
     for is_shared in (False, True):
-        chosen = {key: ref for key, ref in accounts.items() if ref.is_shared == is_shared}
+        chosen = {key: ref for key, ref in accounts.items() if ref.is_shared == is_shared and key not in never}
         if is_shared and not locks_all:
-            slots.update({key: Slot(ref, 0, 0, 0, None, None, False, 0, 0, True) for key, ref in chosen.items()})
+            slots.update(_unlocked(chosen))
         elif chosen:
             slots.update(_lock_rows(wire, ledger_id, chosen))
     return slots
+
+
+def _unlocked(accounts: dict[Id, AccountRef]) -> dict[Id, Slot]:
+    return {key: Slot(ref, 0, 0, 0, None, None, False, 0, 0, True) for key, ref in accounts.items()}
 
 
 def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> dict[Id, Slot]:
@@ -168,11 +175,11 @@ def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> di
     }
 
 
-def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[frozenset[Id], frozenset[Id]]:
+def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[set[Id], set[Id]]:
     found = []
     for column in ("resolves", "reverses"):
         wanted = [link for plan in plans if (link := getattr(plan, column)) is not None]
         condition, ids = wire.any_of(f"{column}_id", wanted, "uuid")
         sql = f"SELECT {column}_id FROM txn WHERE ledger_id = ? AND {condition}"  # noqa: S608
-        found.append(frozenset(row[0] for row in wire.rows(sql, [ledger_id, *ids])) if wanted else frozenset())
+        found.append({row[0] for row in wire.rows(sql, [ledger_id, *ids])} if wanted else set())
     return found[0], found[1]

@@ -15,10 +15,15 @@ from ledger.wire import Wire, day_out, maybe, moment_out, uuid_out
 
 MAX_PAGE = 500
 
-_BALANCE = (
-    "SELECT a.path, a.unit, b.cr_posted - b.dr_posted, b.held, b.seq FROM account a "
-    "JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ? AND "
-)
+# What was folded and what waits come from one statement, so from one moment: a projector in between is not seen.
+_WAITING = "FROM unprojected u WHERE u.ledger_id = a.ledger_id AND u.account_id = a.id"
+_BALANCE = f"""
+SELECT a.path, a.unit,
+       b.cr_posted - b.dr_posted
+           + CASE a.mode WHEN 'lazy' THEN CAST((SELECT COALESCE(SUM(u.delta), 0) {_WAITING}) AS BIGINT) ELSE 0 END,
+       b.held, b.seq + CASE a.mode WHEN 'lazy' THEN (SELECT COUNT(*) {_WAITING}) ELSE 0 END
+FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
+WHERE a.ledger_id = ? AND """  # noqa: S608
 # The page's rows are taken first: a join before LIMIT may read the whole account (performance.md 8).
 _STATEMENT = """
 SELECT e.txn_id, e.seq, t.kind, e.delta, e.balance_after, e.effective_date, e.recorded_at, t.actor, m.text,
@@ -41,13 +46,19 @@ LEFT JOIN memo m ON m.ledger_id = t.ledger_id AND m.txn_id = t.id
 WHERE t.ledger_id = ? AND t.id = ?"""
 
 
-_DAILY = """
-SELECT a.path, a.unit, CAST(SUM(d.dr) AS BIGINT), CAST(SUM(d.cr) AS BIGINT) FROM account a
-JOIN daily d ON d.ledger_id = a.ledger_id AND d.account_id = a.id
-WHERE a.ledger_id = ? AND {paths} AND d.effective_date >= ? GROUP BY a.path, a.unit"""
-_EVER = """
-SELECT a.path, a.unit, b.dr_posted, b.cr_posted FROM account a
-JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ? AND {paths}"""
+_MOVED = """
+SELECT path, unit, CAST(SUM(dr) AS BIGINT), CAST(SUM(cr) AS BIGINT) FROM (
+    SELECT a.path, a.unit, {known} AND {paths}
+    UNION ALL
+    SELECT a.path, a.unit, CASE WHEN u.delta < 0 THEN -u.delta ELSE 0 END,
+           CASE WHEN u.delta > 0 THEN u.delta ELSE 0 END
+    FROM account a JOIN unprojected u ON u.ledger_id = a.ledger_id AND u.account_id = a.id
+    WHERE a.ledger_id = ? AND u.effective_date >= ? AND {paths}) x
+GROUP BY path, unit"""
+_DAILY = """d.dr, d.cr FROM account a JOIN daily d ON d.ledger_id = a.ledger_id AND d.account_id = a.id
+    WHERE a.ledger_id = ? AND d.effective_date >= ?"""
+_EVER = """b.dr_posted AS dr, b.cr_posted AS cr FROM account a
+    JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ?"""
 
 
 def turnovers(wire: Wire, ledger_id: int, paths: Sequence[str], since: date | None) -> dict[Pair, tuple[int, int]]:
@@ -56,10 +67,9 @@ def turnovers(wire: Wire, ledger_id: int, paths: Sequence[str], since: date | No
     if not wanted:
         return {}
     condition, params = wire.any_of("a.path", wanted, "text")
-    if since is None:
-        rows = wire.rows(_EVER.format(paths=condition), [ledger_id, *params])
-    else:
-        rows = wire.rows(_DAILY.format(paths=condition), [ledger_id, *params, wire.day_in(grammar.day(since))])
+    day = wire.day_in(date.min if since is None else grammar.day(since))
+    known, given = (_EVER, [ledger_id]) if since is None else (_DAILY, [ledger_id, day])
+    rows = wire.rows(_MOVED.format(known=known, paths=condition), [*given, *params, ledger_id, day, *params])
     return {(path, unit): (debits, credits) for path, unit, debits, credits in rows}
 
 

@@ -116,6 +116,8 @@ def make(asked: Request, kind: str, legs: Sequence[Leg], **more: Any) -> Plan:
 def hold(desk: Desk, asked: Request, path: str, unit: str, amount: int, expires_us: int | None, now_us: int) -> Plan:
     """Plan to set an amount aside in the account's own `:held` sub-account, which is opened on first use."""
     account = desk.account(path, unit)
+    if account.is_lazy:
+        raise InvalidTxn(f"{path} is lazy: nothing is set aside where nothing can run out")
     held = _sub_account(desk, account, grammar.HELD, accounts.HELD_TERMS, now_us)
     return make(
         asked,

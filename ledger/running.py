@@ -48,8 +48,8 @@ def writer(engine: Engine) -> Engine:
     return found
 
 
-def run(engine: Engine, work: Work[T], session: AnySession | None) -> T:
-    """Do the work in its own transaction, retried at most 8 times, or inside the session without committing.
+def run(engine: Engine, work: Work[T], session: AnySession | None, tries: int | None = None) -> T:
+    """Do the work in its own transaction, tried at most 8 times (or `tries`), or inside the session without committing.
 
     Retryable where the last try failed, or the first one inside a session, which the caller has to roll back.
     """
@@ -57,7 +57,8 @@ def run(engine: Engine, work: Work[T], session: AnySession | None) -> T:
     if session is not None:
         return _inside(session, work, directory)
     locks_all = False
-    for attempt in range(MAX_TRIES):
+    most = tries or MAX_TRIES
+    for attempt in range(most):
         try:
             with writer(engine).connect() as connection:
                 return _own(connection, work, locks_all)
@@ -71,7 +72,7 @@ def run(engine: Engine, work: Work[T], session: AnySession | None) -> T:
             if not isinstance(error, Redo):
                 # Full jitter: those who collided come back at different times.
                 time.sleep(random.random() * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt))  # noqa: S311
-    raise Retryable(f"given up after {MAX_TRIES} tries: {last}") from last
+    raise Retryable(f"given up after {most} tries: {last}") from last
 
 
 def _own(connection: Connection, work: Work[T], locks_all: bool) -> T:

@@ -22,14 +22,18 @@ RULES = {
         LEFT JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
         WHERE a.ledger_id = ? AND b.account_id IS NULL""",
     "a balance is the sum of its transfers": """
-        SELECT a.path, a.unit, b.dr_posted, b.cr_posted, COALESCE(d.total, 0), COALESCE(c.total, 0)
+        SELECT a.path, a.unit, b.dr_posted, b.cr_posted, COALESCE(u.dr, 0), COALESCE(u.cr, 0),
+               COALESCE(d.total, 0), COALESCE(c.total, 0)
         FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
         LEFT JOIN (SELECT debit_id AS id, SUM(amount) AS total FROM transfer WHERE ledger_id = ?
                    GROUP BY debit_id) d ON d.id = a.id
         LEFT JOIN (SELECT credit_id AS id, SUM(amount) AS total FROM transfer WHERE ledger_id = ?
                    GROUP BY credit_id) c ON c.id = a.id
-        WHERE a.ledger_id = ?
-          AND (b.dr_posted <> COALESCE(d.total, 0) OR b.cr_posted <> COALESCE(c.total, 0))""",
+        LEFT JOIN (SELECT account_id AS id, SUM(CASE WHEN delta < 0 THEN -delta ELSE 0 END) AS dr,
+                          SUM(CASE WHEN delta > 0 THEN delta ELSE 0 END) AS cr
+                   FROM unprojected WHERE ledger_id = ? GROUP BY account_id) u ON u.id = a.id
+        WHERE a.ledger_id = ? AND (b.dr_posted + COALESCE(u.dr, 0) <> COALESCE(d.total, 0)
+                                   OR b.cr_posted + COALESCE(u.cr, 0) <> COALESCE(c.total, 0))""",
     "a balance keeps its bounds": """
         SELECT a.path, a.unit, b.cr_posted - b.dr_posted, b.held, b.min_balance, b.max_balance
         FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
@@ -54,25 +58,38 @@ RULES = {
                      LAG(recorded_at) OVER (PARTITION BY account_id ORDER BY seq) AS before
               FROM entry WHERE ledger_id = ?) e
         JOIN account a ON a.ledger_id = e.ledger_id AND a.id = e.account_id
-        WHERE e.recorded_at < e.before AND NOT a.is_shared""",
-    "a transfer is one entry on either side": """
-        SELECT r.txn_id, r.ordinal, COUNT(e.seq), COALESCE(SUM(e.delta), 0)
+        WHERE e.recorded_at < e.before AND NOT a.is_shared AND a.mode = 'strict'""",
+    "a transfer is one entry or one queue row on either side": """
+        SELECT r.txn_id, r.ordinal, COUNT(e.txn_id), COALESCE(SUM(e.delta), 0)
         FROM transfer r
-        LEFT JOIN entry e ON e.ledger_id = r.ledger_id AND e.txn_id = r.txn_id AND e.ordinal = r.ordinal
+        LEFT JOIN (SELECT ledger_id, account_id, txn_id, ordinal, delta FROM entry WHERE ledger_id = ?
+                   UNION ALL
+                   SELECT ledger_id, account_id, txn_id, ordinal, delta FROM unprojected WHERE ledger_id = ?) e
+              ON e.txn_id = r.txn_id AND e.ordinal = r.ordinal
               AND ((e.account_id = r.debit_id AND e.delta = -r.amount)
                    OR (e.account_id = r.credit_id AND e.delta = r.amount))
         WHERE r.ledger_id = ? GROUP BY r.txn_id, r.ordinal
-        HAVING COUNT(e.seq) <> 2 OR COALESCE(SUM(e.delta), 0) <> 0""",
-    "there is no entry without its transfer": """
-        SELECT e.txn_id, e.ordinal, e.seq, e.delta FROM entry e
+        HAVING COUNT(e.txn_id) <> 2 OR COALESCE(SUM(e.delta), 0) <> 0""",
+    "there is no entry or queue row without its transfer": """
+        SELECT e.txn_id, e.ordinal, e.delta
+        FROM (SELECT ledger_id, account_id, txn_id, ordinal, delta FROM entry WHERE ledger_id = ?
+              UNION ALL
+              SELECT ledger_id, account_id, txn_id, ordinal, delta FROM unprojected WHERE ledger_id = ?) e
         LEFT JOIN transfer r ON r.ledger_id = e.ledger_id AND r.txn_id = e.txn_id AND r.ordinal = e.ordinal
               AND ((e.account_id = r.debit_id AND e.delta = -r.amount)
                    OR (e.account_id = r.credit_id AND e.delta = r.amount))
-        WHERE e.ledger_id = ? AND r.txn_id IS NULL""",
+        WHERE r.txn_id IS NULL""",
+    "only lazy accounts have a queue": """
+        SELECT a.path, a.unit, u.txn_id FROM unprojected u
+        JOIN account a ON a.ledger_id = u.ledger_id AND a.id = u.account_id
+        WHERE u.ledger_id = ? AND a.mode <> 'lazy'""",
     "an entry has its transaction's dates": """
-        SELECT e.txn_id, e.seq, e.effective_date, t.effective_date FROM entry e
-        JOIN txn t ON t.ledger_id = e.ledger_id AND t.id = e.txn_id
-        WHERE e.ledger_id = ? AND (e.effective_date <> t.effective_date OR e.recorded_at <> t.recorded_at)""",
+        SELECT e.txn_id, e.delta, e.effective_date, t.effective_date
+        FROM (SELECT txn_id, delta, effective_date, recorded_at FROM entry WHERE ledger_id = ?
+              UNION ALL
+              SELECT txn_id, delta, effective_date, recorded_at FROM unprojected WHERE ledger_id = ?) e
+        JOIN txn t ON t.ledger_id = ? AND t.id = e.txn_id
+        WHERE e.effective_date <> t.effective_date OR e.recorded_at <> t.recorded_at""",
     "a transfer keeps to one unit": """
         SELECT r.txn_id, r.ordinal, r.unit, d.unit, c.unit FROM transfer r
         LEFT JOIN account d ON d.ledger_id = r.ledger_id AND d.id = r.debit_id
@@ -82,6 +99,9 @@ RULES = {
     "a daily sum is the sum of its day": """
         SELECT account_id, effective_date, SUM(dr), SUM(cr) FROM (
             SELECT account_id, effective_date, dr, cr FROM daily WHERE ledger_id = ?
+            UNION ALL
+            SELECT account_id, effective_date, CASE WHEN delta < 0 THEN -delta ELSE 0 END,
+                   CASE WHEN delta > 0 THEN delta ELSE 0 END FROM unprojected WHERE ledger_id = ?
             UNION ALL
             SELECT r.debit_id, t.effective_date, -r.amount, 0 FROM transfer r
             JOIN txn t ON t.ledger_id = r.ledger_id AND t.id = r.txn_id WHERE r.ledger_id = ?

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -120,6 +120,18 @@ _DAILY = Insert(
     " ON CONFLICT (ledger_id, account_id, effective_date)"
     " DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr",
 )
+_QUEUE = Insert(
+    "unprojected",
+    (
+        ("ledger_id", "bigint"),
+        ("account_id", "uuid"),
+        ("txn_id", "uuid"),
+        ("ordinal", "bigint"),
+        ("delta", "bigint"),
+        ("effective_date", "date"),
+        ("recorded_at", "timestamptz"),
+    ),
+)
 _SET = "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, last_recorded_at = "
 _UPDATE = f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?"  # noqa: S608
 _UPDATE_MANY = """
@@ -142,11 +154,13 @@ def write(
     *,
     hashes: Mapping[str, bytes],
     starts: Mapping[Id, tuple[int, int]],
+    lazy: Collection[Id],
     recorded_at: Any,
 ) -> bool:
     """Write the batch; False where a twin took one of its keys meanwhile and everything must be undone.
 
     `starts` gives (seq, balance) of each locked account; an account that is not in it is updated last, by id.
+    What moves on the `lazy` ones is queued for the projector and touches no balance row.
     Raises SharedRefusal where such an account is frozen or would leave its limits on the way.
     """
     keys: list[Row] = [(ledger_id, p.key, hashes[p.key], "posted", p.txn_id, None, recorded_at) for p in posted]
@@ -162,8 +176,12 @@ def write(
     _write_txns(wire, ledger_id, posted)
     changes = _changes(posted)
     early = [change for key, change in changes.items() if key in starts]
-    late = sorted((change for key, change in changes.items() if key not in starts), key=lambda c: c.account_id)
+    queued = [change for key, change in changes.items() if key in lazy]
+    rest = (change for key, change in changes.items() if key not in starts and key not in lazy)
+    late = sorted(rest, key=lambda change: change.account_id)
     _update(wire, ledger_id, early)
+    if queued:
+        wire.insert(_QUEUE, [(ledger_id, change.account_id, *move) for change in queued for move in change.moves])
     known = dict(starts) | {change.account_id: _update_late(wire, ledger_id, change) for change in late}
     _write_lines(wire, ledger_id, [*early, *late], known)
     return True
@@ -244,6 +262,12 @@ def _after_each_txn(balance: int, change: Change) -> Iterator[int]:
 
 def _is_outside(balance: int, floor: int | None, ceiling: int | None) -> bool:
     return (floor is not None and balance < floor) or (ceiling is not None and balance > ceiling)
+
+
+def fold(wire: Wire, ledger_id: int, change: Change, start: tuple[int, int]) -> None:
+    """Write what was queued for one lazy account, whose row is locked and stands at `start` (seq, balance)."""
+    _update(wire, ledger_id, [change])
+    _write_lines(wire, ledger_id, [change], {change.account_id: start})
 
 
 def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]) -> None:

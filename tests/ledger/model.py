@@ -27,6 +27,7 @@ class ModelAccount:
     floor: int | None
     ceiling: int | None
     is_shared: bool = False
+    is_lazy: bool = False
     balance: int = 0
     held: int = 0
     is_frozen: bool = False
@@ -112,8 +113,17 @@ class Model:
                 rows.append((path, unit, -sum(a for a in amounts if a < 0), sum(a for a in amounts if a > 0)))
         return rows
 
-    def open(self, path: str, unit: str, floor: int | None, ceiling: int | None, *, is_shared: bool = False) -> None:
-        self.accounts.setdefault((path, unit), ModelAccount(floor, ceiling, is_shared))
+    def open(
+        self,
+        path: str,
+        unit: str,
+        floor: int | None,
+        ceiling: int | None,
+        *,
+        is_shared: bool = False,
+        is_lazy: bool = False,
+    ) -> None:
+        self.accounts.setdefault((path, unit), ModelAccount(floor, ceiling, is_shared, is_lazy))
 
     def freeze(self, pair: Pair, is_frozen: bool) -> None:
         self.accounts[pair].is_frozen = is_frozen
@@ -161,6 +171,8 @@ class Model:
         code = self._missing([(path, path, unit, amount)])
         if code:
             return code, False
+        if self.accounts[path, unit].is_lazy:
+            return "invalid_txn", False
         legs = [(path, f"{path}:held", unit, amount)]
         wish = Wish("hold", legs, expires_s=expires_s, owner=(path, unit), held_change=amount)
         return self._answer(key, ("hold", path, unit, amount, expires_s), wish)

@@ -97,7 +97,7 @@ def wish(dice: random.Random, model: Model, key: str) -> Command:
     holds = [n for n, txn in enumerate(model.txns) if txn.kind == "hold"]
     verb = dice.choice(["earn", "earn", "post", "post_many", "hold", "hold", "capture", "release", "reverse"])
     if verb == "post_many":
-        batch = [(f"{key}.{n}", "gift", leg(dice)) for n in range(3)]
+        batch = [(f"{key}.{n}", "gift", leg(dice), 0) for n in range(3)]
         return "post_many", (batch,)
     if verb == "hold":
         return "hold", (key, dice.choice(["anna", "boris"]), "MIN", amount, None)
@@ -107,7 +107,7 @@ def wish(dice: random.Random, model: Model, key: str) -> Command:
         return "release", (key, dice.choice(holds))
     if verb == "reverse" and model.txns:
         return "reverse", (key, dice.randrange(len(model.txns)), dice.choice(["reject", "debt"]))
-    return "post", (key, "credit", leg(dice) if verb == "post" else (("issue", "anna", "MIN", amount),))
+    return "post", (key, "credit", leg(dice) if verb == "post" else (("issue", "anna", "MIN", amount),), 0)
 
 
 def leg(dice: random.Random) -> tuple[tuple[str, str, str, int], ...]:
@@ -157,9 +157,9 @@ def inside(engine: Engine, book: Ledger, ids: list[Any], command: Command) -> An
 def ask(book: Ledger, ids: list[Any], command: Command, session: Session | None) -> Any:
     verb, said = command
     verbs: dict[str, Callable[..., Any]] = {
-        "post": lambda key, kind, legs: book.post(as_txn(kind, legs), key=key, session=session),
+        "post": lambda key, kind, legs, _day: book.post(as_txn(kind, legs), key=key, session=session),
         "post_many": lambda batch: book.post_many(
-            [(k, as_txn(kind, legs)) for k, kind, legs in batch], session=session
+            [(k, as_txn(kind, legs)) for k, kind, legs, _day in batch], session=session
         ),
         "hold": lambda key, path, unit, amount, until: book.hold(
             path, unit, amount, expires_at=until, key=key, actor="p", session=session

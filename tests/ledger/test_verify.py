@@ -76,8 +76,8 @@ FORGERIES = {
     "a later line of an unshared account is not recorded earlier": (
         f"UPDATE entry SET recorded_at = recorded_at - 9 WHERE {SECOND}"
     ),
-    "a transfer is one entry on either side": f"DELETE FROM entry WHERE {SECOND}",
-    "there is no entry without its transfer": f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
+    "a transfer is one entry or one queue row on either side": f"DELETE FROM entry WHERE {SECOND}",
+    "there is no entry or queue row without its transfer": f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
     "an entry has its transaction's dates": "UPDATE entry SET effective_date = '2020-01-01' WHERE seq = 1",
     "a transfer keeps to one unit": "UPDATE transfer SET unit = 'PTS' WHERE ordinal = 1",
     "a daily sum is the sum of its day": f"UPDATE daily SET dr = dr + 1 WHERE {MINE}",
