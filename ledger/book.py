@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Literal, TextIO, TypeVar
 
@@ -14,7 +15,9 @@ from ledger.accounts import Directory, Terms, directory_of
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
+from ledger.notes import Signer
 from ledger.posting import Outcome, post_plans
+from ledger.proving import LogVerbs
 from ledger.requests import Desk, Posting
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
@@ -29,13 +32,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(LogVerbs):
     """One community's book. Cheap to make; safe to share between threads.
 
     Every verb that posts takes an idempotency `key` (1-200 characters): the same key and body get the same
     answer for ever, another body is IdempotencyConflict. Without a `session` a verb commits by itself and
     retries; inside one it never commits, leaves the transaction usable when it refuses, and raises Retryable
     where the caller has to roll back and begin again. `zone` is where days begin, for verbs told no date.
+    `signer` signs checkpoints and promises; without one the book keeps its log all the same.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class Ledger:
         clock: Callable[[], datetime] = utc_now,
         *,
         zone: tzinfo = UTC,
+        signer: Signer | None = None,
     ) -> None:
         self._engine = engine
         self._ledger_id = ledger_id
         self._clock = clock
         self._zone = zone
+        self._signer = signer
         self._directory: Directory = directory_of(engine)
 
     def open_account(
@@ -250,6 +256,15 @@ class Ledger:
         """Return one transaction with its transfers, memo and links in both directions; UnknownTxn."""
         return read(self._engine, lambda wire: reading.transaction(wire, self._ledger_id, txn_id), session)
 
+    def erase_memo(self, txn_id: uuid.UUID, *, session: AnySession | None = None) -> bool:
+        """Erase a transaction's memo for good, and tell whether there was one; its leaf and proofs stay valid."""
+        sql = "DELETE FROM memo WHERE ledger_id = ? AND txn_id = ?"
+        return run(
+            self._engine,
+            lambda wire, _locks_all: wire.run(sql, (self._ledger_id, wire.uuid_in(txn_id))) > 0,
+            session,
+        )
+
     def verify(self) -> Report:
         """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
         return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
@@ -291,7 +306,7 @@ class Ledger:
         return _receipt(run(self._engine, work, session))
 
     def _answer(self, wire: Wire, plans: Sequence[Plan], locks_all: bool, *, is_atomic: bool = False) -> list[Outcome]:
-        return post_plans(
+        outcomes = post_plans(
             wire,
             self._ledger_id,
             plans,
@@ -300,6 +315,11 @@ class Ledger:
             locks_all=locks_all,
             is_atomic=is_atomic,
         )
+        return outcomes if self._signer is None else [_promised(outcome, self._signer) for outcome in outcomes]
+
+
+def _promised(outcome: Outcome, signer: Signer) -> Outcome:
+    return outcome if isinstance(outcome, LedgerError) else replace(outcome, signer=signer)
 
 
 def _receipt(outcome: Outcome) -> Receipt:
