@@ -18,10 +18,11 @@ from ledger.export import Format, export
 from ledger.notes import Signer
 from ledger.posting import Outcome, post_plans
 from ledger.proving import LogVerbs
+from ledger.rebuilding import rebuild
 from ledger.requests import Desk, Posting
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
-from ledger.verify import verify
+from ledger.verify import Progress, verify
 from ledger.wire import Wire, to_us
 
 T = TypeVar("T")
@@ -265,9 +266,23 @@ class Ledger(LogVerbs):
             session,
         )
 
-    def verify(self) -> Report:
-        """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
-        return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
+    def verify(self, *, published: Sequence[str] = (), progress: Progress | None = None) -> Report:
+        """Recompute every projection, hash and root from the facts; not `ok` where anything does not follow.
+
+        `published` are checkpoints kept outside, which alone tell a log made anew from the true one;
+        `progress` is told (done, of how many). InvalidTxn for what is no checkpoint.
+        """
+        return read_snapshot(
+            self._engine,
+            lambda wire: verify(wire, self._ledger_id, signer=self._signer, published=published, progress=progress),
+        )
+
+    def rebuild(self, *, session: AnySession | None = None) -> dict[str, int]:
+        """Make the projections anew from the facts, which are never touched; return what each had wrong, by name.
+
+        What was posted meanwhile waits. An account whose balance row was lost comes back frozen: its bounds were there.
+        """
+        return run(self._engine, lambda wire, _locks_all: rebuild(wire, self._ledger_id), session)
 
     def export(self, format: Format, out: TextIO, *, through: date | None = None) -> int:  # noqa: A002
         """Write the book through a day (None: all of it) as `jsonl`, `hledger`, `ledger` or `beancount`.

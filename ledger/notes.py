@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -36,8 +37,8 @@ def verifier_key(name: str, public: bytes) -> str:
 class Signer:
     """One log's name (its origin line) and key; what it signs is the same each time (RFC 8032)."""
 
-    def __init__(self, origin: str, seed: bytes) -> None:
-        """Take a name without spaces or `+` and the key's 32 secret bytes; ValueError."""
+    def __init__(self, origin: str, seed: bytes, former: Sequence[bytes] = ()) -> None:
+        """Take a name without spaces or `+`, the key's 32 secret bytes, and the public keys it follows; ValueError."""
         if not origin or "+" in origin or any(mark.isspace() for mark in origin) or not origin.isprintable():
             raise ValueError(f"not the name of a log: {origin!r}")
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -45,11 +46,16 @@ class Signer:
         self.public = self._key.public_key().public_bytes_raw()
         self.key_hash = key_hash(origin, self.public)
         self.verifier_key = verifier_key(origin, self.public)
+        self._publics = (self.public, *former)
 
     def sign(self, text: str) -> str:
         """Return the note: the text, which ends in a newline, an empty line, and the signature's line."""
         signature = base64_of(self.key_hash + self._key.sign(text.encode()))
         return f"{text}\n{_DASH}{self.origin} {signature}\n"
+
+    def is_own(self, note: str) -> bool:
+        """Tell whether this log signed the note, with its key or one before it."""
+        return any(is_signed_by(note, self.origin, public) for public in self._publics)
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:

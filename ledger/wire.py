@@ -33,6 +33,8 @@ def from_us(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
+ROWS_AT_ONCE = 1_000
+"""How many rows of a stream travel together."""
 _streams = count()
 """Names two streams that are read side by side apart."""
 
@@ -77,6 +79,8 @@ class Wire:
         driver: Any = self._connection.connection
         # A named cursor stays on the server; a plain one would bring the whole book into memory.
         cursor = driver.cursor(name=f"ledger_stream_{next(_streams)}") if self.is_postgres else driver.cursor()
+        if self.is_postgres:
+            cursor.itersize = ROWS_AT_ONCE
         try:
             cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
             yield from cursor
