@@ -33,7 +33,7 @@ def from_us(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 400
 """How many rows of a stream travel together."""
 _streams = count()
 """Names two streams that are read side by side apart."""
