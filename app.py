@@ -28,6 +28,7 @@ from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
+from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
@@ -57,6 +58,7 @@ PAGES = (
     passbook,
     board,
     deeds,
+    log,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -101,6 +103,7 @@ def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
         "DATA_DIR": data,
         "DATABASE_URL": environment.get("DATABASE_URL") or f"sqlite:///{data / 'bank.db'}",
         "DEMO_PASSWORD": environment.get("DEMO_PASSWORD") or "moral-bank-demo",
+        "LOG_KEY": environment.get("LOG_KEY", ""),
         "BANK_ENV": environment.get("BANK_ENV", ""),
         "PUBLIC_URL": public_url,
         "TRUSTED_PROXIES": int(environment.get("TRUSTED_PROXIES") or 0),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from bank import chart, db
+from bank import chart
 from bank.activities.models import Activity, SignUp
 from bank.communities.models import Community
 from bank.credits.models import Credit, ServiceTotal
+from bank.log import operations as log
+from bank.log.keys import Ring
+from ledger.notes import read_checkpoint
 
 
 @dataclass
@@ -37,13 +42,29 @@ class HouseReport:
         return [*seen, *(f"FINDING {finding}" for finding in self.findings), "ok" if self.is_ok else "NOT OK"]
 
 
-def verify_all(session: Session, now: datetime) -> HouseReport:
-    """Verify every community's book and what the slices derive from it."""
+def verify_all(
+    session: Session,
+    now: datetime,
+    ring: Ring,
+    *,
+    published: Sequence[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> HouseReport:
+    """Verify every community's book and log, and what the slices derive from them.
+
+    `published` are checkpoints kept outside; `progress` is told (community, done, of how many). InvalidTxn.
+    """
     report = HouseReport()
+    kept: dict[str, list[str]] = {}
+    for note in published:
+        kept.setdefault(read_checkpoint(note).origin, []).append(note)
     for community in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.code)):
-        books = db.book(session, community.id, now).verify()
+        told = None if progress is None else partial(progress, community.code)
+        own_notes = kept.pop(ring.signer(community.code).origin, [])
+        books = log.book(session, community, ring, now).verify(published=own_notes, progress=told)
         report.checked[f"{community.code} {community.name}"] = f"{books.txns} transactions, {books.accounts} accounts"
         report.findings += [f"{community.code}: {finding}" for finding in books.findings]
+    report.findings += [f"a published checkpoint is of a log that is not here: {origin}" for origin in kept]
     for name, check in (("service totals", _service_totals), ("places taken", _places_taken)):
         found = check(session)
         report.checked[name] = "checked"

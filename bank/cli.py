@@ -9,7 +9,7 @@ import threading
 import time
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from flask import Flask, current_app
@@ -20,16 +20,22 @@ from sqlalchemy.orm import Session
 from bank import checks, clock, db, jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.log import commands as log_commands
+from bank.log import keys
 from bank.members import operations as members
 from bank.members import passwords
+from ledger.errors import InvalidTxn
 
 JOB_EVERY_S = 3.0
+PROGRESS_WIDTH = 40
 SHORTEST_PASSWORD = 8
 FORMATS = ("hledger", "beancount", "ledger", "jsonl")
 
 
 def init(app: Flask) -> None:
     """Put the commands on the app."""
+    for log_command in log_commands.COMMANDS:
+        ledger_commands.add_command(log_command)
     for command in (serve, found, ledger_commands, demo_commands, jobs_commands):
         app.cli.add_command(command)
 
@@ -134,15 +140,47 @@ ledger_commands = AppGroup("ledger", help="Check the books and write them out.")
 
 @ledger_commands.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(as_json: bool) -> None:
+@click.option(
+    "--checkpoint",
+    "published",
+    type=click.File(),
+    multiple=True,
+    help="A file with a checkpoint that was kept elsewhere; may be given more than once.",
+)
+def verify(as_json: bool, published: tuple[TextIO, ...]) -> None:
     """Recompute every projection from the facts and check every invariant; exit 1 with each finding named."""
-    report = checks.verify_all(db.session(), clock.utc_now())
+    now = clock.utc_now()
+    try:
+        report = checks.verify_all(
+            db.session(),
+            now,
+            keys.ring_of(current_app.config, now),
+            published=[file.read() for file in published],
+            progress=_show_progress if sys.stderr.isatty() else None,
+        )
+    except InvalidTxn as wrong:
+        raise click.ClickException(wrong.message) from wrong
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
     else:
         for line in report.lines():
             click.echo(line)
     sys.exit(0 if report.is_ok else 1)
+
+
+def _show_progress(name: str, done: int, total: int) -> None:
+    """Draw a bar on the terminal, over the one before."""
+    filled = PROGRESS_WIDTH * done // total
+    bar = "█" * filled + "░" * (PROGRESS_WIDTH - filled)
+    click.echo(f"\r{name} {bar} {100 * done // total:3}%", err=True, nl=done == total)
+
+
+@ledger_commands.command("rebuild")
+def rebuild() -> None:
+    """Make balances, daily sums and the log's nodes anew from the facts, which are never touched."""
+    for community in db.session().scalars(select(Community).where(Community.kind == "community")):
+        for name, wrong in db.book(db.session(), community.id, clock.utc_now()).rebuild().items():
+            click.echo(f"{community.code} {name}: {wrong} wrong")
 
 
 @ledger_commands.command("export")

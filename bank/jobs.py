@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import closing
 from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
+from bank.log import keys
+from bank.log import operations as log
 from bank.shop import operations as shop
 from bank.web import limits, replay
 
@@ -48,11 +51,17 @@ def forget_photos(session: Session, now: datetime) -> int:
     return deeds.forget_photos(session, now=now)
 
 
+def seal(session: Session, now: datetime) -> int:
+    """Give what was posted its place in the community's log, and sign the log."""
+    return log.seal_due(session, keys.ring_of(current_app.config, now), now)
+
+
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "forget_photos": forget_photos,
+    "seal": seal,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,
 }

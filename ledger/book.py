@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 from typing import Literal, TextIO, TypeVar
@@ -17,11 +18,14 @@ from ledger.days import Days
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.export import Format, export
+from ledger.notes import Signer
 from ledger.posting import Outcome
+from ledger.proving import LogVerbs
+from ledger.rebuilding import rebuild
 from ledger.requests import Desk, Posting, Request
 from ledger.running import AnySession, read, read_snapshot, run
 from ledger.values import Account, Balance, Page, Receipt, Rejection, Report, Transaction, Txn
-from ledger.verify import verify
+from ledger.verify import Progress, verify
 from ledger.wire import Id, Wire, to_us
 
 T = TypeVar("T")
@@ -32,7 +36,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Days):
+class Ledger(Days, LogVerbs):
     """One community's book. Cheap to make; safe to share between threads.
 
     Every verb that posts takes an idempotency `key` (1-200 characters): the same key and body get the same
@@ -40,6 +44,7 @@ class Ledger(Days):
     retries; inside one it never commits, leaves the transaction usable when it refuses, and raises Retryable
     where the caller has to roll back and begin again. `zone` is where days begin: a verb told no effective date
     takes today, one told a day more than 31 days ahead is InvalidTxn, one told a closed day PeriodClosed.
+    `signer` signs checkpoints and promises; without one the book keeps its log all the same.
     """
 
     def __init__(
@@ -49,11 +54,13 @@ class Ledger(Days):
         clock: Callable[[], datetime] = utc_now,
         *,
         zone: tzinfo = UTC,
+        signer: Signer | None = None,
     ) -> None:
         self._engine = engine
         self._ledger_id = ledger_id
         self._clock = clock
         self._zone = zone
+        self._signer = signer
         self._directory: Directory = directory_of(engine)
 
     def open_account(
@@ -294,9 +301,32 @@ class Ledger(Days):
             return sum(self._pieces(session))
         return sum(iter(lambda: sum(self._pieces(None)), 0))
 
-    def verify(self) -> Report:
-        """Recompute every projection and hash from the facts; not `ok` where anything does not follow."""
-        return read_snapshot(self._engine, lambda wire: verify(wire, self._ledger_id))
+    def erase_memo(self, txn_id: uuid.UUID, *, session: AnySession | None = None) -> bool:
+        """Erase a transaction's memo for good, and tell whether there was one; its leaf and proofs stay valid."""
+        sql = "DELETE FROM memo WHERE ledger_id = ? AND txn_id = ?"
+        return run(
+            self._engine,
+            lambda wire, _locks_all: wire.run(sql, (self._ledger_id, wire.uuid_in(txn_id))) > 0,
+            session,
+        )
+
+    def verify(self, *, published: Sequence[str] = (), progress: Progress | None = None) -> Report:
+        """Recompute every projection, hash and root from the facts; not `ok` where anything does not follow.
+
+        `published` are checkpoints kept outside, which alone tell a log made anew from the true one;
+        `progress` is told (done, of how many). InvalidTxn for what is no checkpoint.
+        """
+        return read_snapshot(
+            self._engine,
+            lambda wire: verify(wire, self._ledger_id, signer=self._signer, published=published, progress=progress),
+        )
+
+    def rebuild(self, *, session: AnySession | None = None) -> dict[str, int]:
+        """Make the projections anew from the facts, which are never touched; return what each had wrong, by name.
+
+        What was posted meanwhile waits. An account whose balance row was lost comes back frozen: its bounds were there.
+        """
+        return run(self._engine, lambda wire, _locks_all: rebuild(wire, self._ledger_id), session)
 
     def export(self, format: Format, out: TextIO, *, through: date | None = None) -> int:  # noqa: A002
         """Write the book through a day (None: all of it) as `jsonl`, `hledger`, `ledger` or `beancount`.
@@ -317,6 +347,7 @@ class Ledger(Days):
         if asked.effective is not None:
             periods.check_ahead(asked.effective, periods.local_day(self._now_us(), self._zone))
         return asked
+
     def _pieces(self, session: AnySession | None) -> Iterator[int]:
         """Fold one piece of each account on which something waits."""
 
@@ -342,14 +373,19 @@ class Ledger(Days):
         make = partial(requests.plans, postings=postings)
         may_join = not is_atomic
         call = Call(self._ledger_id, keys, make, self._clock, self._zone, is_atomic=is_atomic, may_join=may_join)
-        return perform(self._engine, call, session)
+        return self._promised(perform(self._engine, call, session))
 
     def _resolve(
         self, key: str, make_plan: Callable[[Desk], Plan], session: AnySession | None, *, may_join: bool = True
     ) -> Receipt:
         one = (key,)
         call = Call(self._ledger_id, one, lambda desk: [make_plan(desk)], self._clock, self._zone, may_join=may_join)
-        return _receipt(perform(self._engine, call, session)[0])
+        return _receipt(self._promised(perform(self._engine, call, session))[0])
+
+    def _promised(self, outcomes: list[Outcome]) -> list[Outcome]:
+        if self._signer is None:
+            return outcomes
+        return [replace(one, signer=self._signer) if isinstance(one, Receipt) else one for one in outcomes]
 
 
 def _receipt(outcome: Outcome) -> Receipt:

@@ -37,12 +37,13 @@ class _Stored:
 
 
 class ClosingChecks:
-    """Is shown every transaction in the order of its effective day, and keeps one sum for each account."""
+    """Is shown every transaction, by its effective day where there are closes, and keeps one sum for each account."""
 
     def __init__(self, wire: Wire, ledger_id: int) -> None:
         self._wire = wire
         self._ledger_id = ledger_id
         self._ahead = [_stored(row) for row in reversed(wire.rows(_CLOSES, (ledger_id,)))]
+        self.has_closes = bool(self._ahead)
         self._sums: dict[Pair, list[int]] = {}
         self._late: list[Record] = []
         self._last_us: int | None = None
@@ -58,7 +59,7 @@ class ClosingChecks:
             self._late.append(record)
             through = self._ahead[-1].through.isoformat()
             yield Finding("nothing is recorded in a closed period", _text(record.txn_id), through)
-        else:
+        elif self.has_closes:
             _count(self._sums, record)
 
     def finish(self) -> Iterator[Finding]:

@@ -90,6 +90,12 @@ class AlreadyReversed(LedgerError):
     is_final = True
 
 
+class NotInLog(LedgerError):
+    """It is posted, and not yet under a signed checkpoint; the promise says until when it must be."""
+
+    code = "not_in_log"
+
+
 class IdempotencyConflict(LedgerError):
     """The key was used before with another body."""
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from ledger.errors import LedgerError
+from ledger.notes import Signer, promise_text
+
+SEALED_WITHIN = timedelta(hours=24)
+"""How long after its recording a transaction may be missing from the log; longer is proof against the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,55 @@ class Receipt:
     recorded_at: datetime
     transfers: tuple[Transfer, ...]
     replayed: bool = False
+    signer: Signer | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def promise(self) -> str | None:
+        """The signed note that this leaf will be in the log within 24 hours; None where the book has no signer.
+
+        Made when it is asked for and the same each time, so that posting does not pay for it.
+        """
+        return None if self.signer is None else promise(self.signer, self.leaf_hash, self.recorded_at)
+
+
+def promise(signer: Signer, leaf: bytes, recorded_at: datetime) -> str:
+    """Sign that a leaf recorded at a moment will be in the log within 24 hours."""
+    return signer.sign(promise_text(signer.origin, leaf, recorded_at + SEALED_WITHIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A size and root of the log that was signed; `note` is the text as published."""
+
+    size: int
+    root: bytes
+    note: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That an entry is under a signed root. Whoever has `canonical` can compute `leaf_hash` and walk up `hashes`.
+
+    Until the entry is under a checkpoint, `index` and `checkpoint` are None and only the promise stands.
+    """
+
+    subject_id: uuid.UUID
+    canonical: bytes
+    leaf_hash: bytes
+    promise: str | None
+    index: int | None
+    hashes: tuple[bytes, ...]
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the log of `second.size` leaves begins with the log of `first.size`."""
+
+    first: Checkpoint
+    second: Checkpoint
+    hashes: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from ledger import canonical
+from ledger import canonical, verify_log
 from ledger.closing_checks import ClosingChecks
 from ledger.history import Record, records
+from ledger.notes import Signer
 from ledger.values import Finding, Report
 from ledger.wire import Wire
 
@@ -150,17 +152,72 @@ RULES = {
 }
 
 
-def verify(wire: Wire, ledger_id: int) -> Report:
-    """Check every rule on one snapshot; each rule reports at most 100 findings."""
-    findings = [finding for rule in RULES for finding in _broken(wire, ledger_id, rule)]
+RULES |= verify_log.LOG_RULES
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much in all."""
+STEPS_TOLD = 1_000
+
+
+class _Findings:
+    """What was found, of each rule no more than a hundred."""
+
+    def __init__(self) -> None:
+        self._of_rule: Counter[str] = Counter()
+        self.kept: list[Finding] = []
+
+    def take(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self._of_rule[finding.rule] += 1
+            if self._of_rule[finding.rule] <= MAX_FINDINGS_PER_RULE:
+                self.kept.append(finding)
+
+
+def verify(
+    wire: Wire,
+    ledger_id: int,
+    *,
+    signer: Signer | None = None,
+    published: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Check every rule on one snapshot, in memory that does not grow with the book; 100 findings a rule.
+
+    `published` are checkpoints that were kept outside the book; InvalidTxn where one is none.
+    """
+    step = _stepper(wire, ledger_id, progress)
+    found = _Findings()
+    for rule in RULES:
+        found.take(_broken(wire, ledger_id, rule))
+        step()
     closing, txns = ClosingChecks(wire, ledger_id), 0
-    for record in records(wire, ledger_id):
+    for record in records(wire, ledger_id, by_id=not closing.has_closes):
         txns += 1
-        findings += _hash_findings(ledger_id, record)
-        findings += closing.see(record)
-    findings += closing.finish()
-    accounts = wire.rows("SELECT COUNT(*) FROM account WHERE ledger_id = ?", (ledger_id,))[0][0]
-    return Report(txns=txns, accounts=accounts, findings=tuple(findings))
+        found.take(_hash_findings(ledger_id, record))
+        found.take(closing.see(record))
+        step()
+    found.take(closing.finish())
+    found.take(verify_log.check(wire, ledger_id, signer=signer, published=published, step=step))
+    accounts = _count(wire, ledger_id, "account")
+    return Report(txns=txns, accounts=accounts, findings=tuple(found.kept))
+
+
+def _stepper(wire: Wire, ledger_id: int, progress: Progress | None) -> Callable[[], None]:
+    if progress is None:
+        return lambda: None
+    total = len(RULES) + _count(wire, ledger_id, "txn") + _count(wire, ledger_id, "log_leaf")
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done <= len(RULES) or done % STEPS_TOLD == 0 or done == total:
+            progress(done, total)
+
+    return step
+
+
+def _count(wire: Wire, ledger_id: int, table: str) -> int:
+    return int(wire.rows(f"SELECT COUNT(*) FROM {table} WHERE ledger_id = ?", (ledger_id,))[0][0])  # noqa: S608
 
 
 def _broken(wire: Wire, ledger_id: int, rule: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import count
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -30,6 +31,12 @@ def to_us(moment: datetime) -> int:
 def from_us(micros: int) -> datetime:
     """Return microseconds since 1970 as a moment in UTC."""
     return EPOCH + micros * MICROSECOND
+
+
+ROWS_AT_ONCE = 400
+"""How many rows of a stream travel together."""
+_streams = count()
+"""Names two streams that are read side by side apart."""
 
 
 class Insert:
@@ -71,7 +78,9 @@ class Wire:
         """Run one statement on a cursor of its own and yield its rows without holding them all."""
         driver: Any = self._connection.connection
         # A named cursor stays on the server; a plain one would bring the whole book into memory.
-        cursor = driver.cursor(name="ledger_stream") if self.is_postgres else driver.cursor()
+        cursor = driver.cursor(name=f"ledger_stream_{next(_streams)}") if self.is_postgres else driver.cursor()
+        if self.is_postgres:
+            cursor.itersize = ROWS_AT_ONCE
         try:
             cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
             yield from cursor

@@ -94,6 +94,7 @@ _TRANSFERS = Insert(
         ("amount", "bigint"),
     ),
 )
+_UNSEALED = Insert("unsealed", (("ledger_id", "bigint"), ("subject_id", "uuid"), ("leaf_hash", "bytea")))
 _ENTRIES = Insert(
     "entry",
     (
@@ -205,6 +206,7 @@ def _write_txns(wire: Wire, ledger_id: int, posted: Sequence[Posted]) -> None:
     if memos:
         wire.insert(_MEMOS, memos)
     wire.insert(_TRANSFERS, transfers)
+    wire.insert(_UNSEALED, [(ledger_id, p.txn_id, p.receipt.leaf_hash) for p in posted])
 
 
 def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:

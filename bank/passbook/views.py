@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from bank import chart, clock, db
 from bank.communities.models import Community
 from bank.credits import words
 from bank.errors import NotFound
+from bank.log import keys
+from bank.log import operations as log
 from bank.members import login
 from bank.passbook import lines, telling
-from bank.passbook.evidence import behind
+from bank.passbook.evidence import Behind, behind
 from bank.shop import listing
 from ledger import Entry
 
@@ -50,11 +53,7 @@ def passbook() -> ResponseReturnValue:
 
 @pages.get("/passbook/<txn_id>")
 def line(txn_id: str) -> ResponseReturnValue:
-    who = login.actor()
-    try:
-        found = behind(db.session(), who, uuid.UUID(txn_id), clock.utc_now())
-    except ValueError as wrong:
-        raise NotFound from wrong
+    found = _behind(txn_id)
     return render_template(
         "passbook/line.html",
         found=found,
@@ -62,6 +61,37 @@ def line(txn_id: str) -> ResponseReturnValue:
         chain=telling.chain_of(found),
         classes=words.CLASSES,
     )
+
+
+@pages.get("/passbook/<txn_id>/proof")
+def proof(txn_id: str) -> ResponseReturnValue:
+    found = _behind(txn_id)
+    return render_template("passbook/proof.html", found=found, proof=_proof(found), home=_home())
+
+
+@pages.get("/passbook/<txn_id>/proof.json")
+def proof_file(txn_id: str) -> ResponseReturnValue:
+    found = _behind(txn_id)
+    answer = current_app.make_response((json.dumps(_proof(found), indent=1), {"Content-Type": "application/json"}))
+    answer.headers["Content-Disposition"] = f"attachment; filename=proof-{found.txn.txn_id}.json"
+    return answer
+
+
+def _behind(txn_id: str) -> Behind:
+    """Find a transaction of one's own. Raises NotFound for everything else."""
+    try:
+        return behind(db.session(), login.actor(), uuid.UUID(txn_id), clock.utc_now())
+    except ValueError as wrong:
+        raise NotFound from wrong
+
+
+def _proof(found: Behind) -> dict[str, Any]:
+    now = clock.utc_now()
+    return log.proof_file(db.session(), _home(), keys.ring_of(current_app.config, now), found.txn.txn_id, now)
+
+
+def _home() -> Community:
+    return db.session().get_one(Community, login.actor().community_id)
 
 
 @pages.get("/passbook/print")

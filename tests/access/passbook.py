@@ -18,6 +18,8 @@ ROWS = (
     Row("GET", "/passbook", MEMBERS),
     Row("GET", "/passbook/print", MEMBERS),
     Row("GET", "/passbook/<txn_id>", ("volunteer",), refuse=404, prepare=_line),
+    Row("GET", "/passbook/<txn_id>/proof", ("volunteer",), refuse=404, prepare=_line),
+    Row("GET", "/passbook/<txn_id>/proof.json", ("volunteer",), refuse=404, prepare=_line),
     Row("GET", "/board", EVERYONE),
     Row("GET", "/api/v1/me", MEMBERS),
     Row("GET", "/api/v1/me/statement", MEMBERS),

@@ -120,6 +120,8 @@ def perform(book: Any, job: dict[str, Any], key: str) -> None:
         book.hold(job["debit"], "MIN", job["amount"], expires_at=None, key=key, actor="p")
     elif verb == "capture":
         book.capture(uuid.UUID(job["txn_id"]), job["credit"], key=key, actor="p")
+    elif verb == "seal":
+        book.seal(job["amount"])
     else:
         getattr(book, verb)(uuid.UUID(job["txn_id"]), key=key, actor="p")
 
@@ -151,8 +153,9 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
 
     Two contestants meet where the missing guard would have kept them apart: what each has read still holds.
     """
-    from ledger import posting, running, wire
+    from ledger import lease, posting, running, tiles, wire
 
+    plain_size = tiles.size
     plain_rows, plain_lock, plain_write = wire.Wire.rows, posting.lock, posting.write
     plain_lock_rows = posting._lock_rows
 
@@ -174,11 +177,17 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
             meeting.attend()
         return slots
 
+    def size_then_meet(*args: Any) -> int:
+        found = plain_size(*args)
+        meeting.attend()
+        return found
+
     without: dict[str, list[tuple[Any, str, Any]]] = {
         "unique key": [(posting, "lock", meet_then_lock)],
         "row lock": [(wire.Wire, "rows", rows), (posting, "write", meet_then_write)],
         "lock order": [(posting, "_lock_rows", unordered_lock_rows)],
         "immediate": [(running, "writer", lambda engine: engine), (posting, "write", meet_then_write)],
+        "lease": [(lease, "hold", lambda *args: None), (tiles, "size", size_then_meet)],
         "retry": [(running, "MAX_TRIES", 1)],
         **_period_guards(meeting, (posting, "write", meet_then_write)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from ledger.history import records
 from ledger.models import TABLES
 from ledger.running import read
 from tests.ledger.builders import BORIS, ISSUANCE, TODAY, Clock, live_a_little, open_chart, txn
+from tests.ledger.logs import post_some, seal_all
 
 
 def test_an_honest_book_is_clean(book: Ledger) -> None:
@@ -240,3 +242,16 @@ def _duplicate_accounts(connection: Connection) -> None:
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) INSERT INTO account "
         "SELECT 1, randomblob(16), 'member:' || i, 'MIN', 'member', 'strict', 0, 0 FROM n"
     )
+
+
+def test_memory_does_not_grow_with_the_book(book: Ledger) -> None:
+    """A book five times as long is verified in no more memory, but for a stream's own rows."""
+    peaks = []
+    for start, number in ((0, 1_000), (1_000, 4_000)):
+        post_some(book, number, start=start)
+        seal_all(book)
+        tracemalloc.start()
+        assert book.verify().ok
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.5 + 200_000
