@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.errors import FINAL, LedgerError
 from ledger.values import Receipt, Transfer
-from ledger.wire import Id, Wire, moment_out, uuid_out
+from ledger.wire import Id, Wire, day_out, maybe, moment_out, uuid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ def transfers_of(wire: Wire, ledger_id: int, ids: Sequence[Id]) -> dict[Id, list
     """Return the transfers of these transactions, in their order."""
     condition, params = wire.any_of("r.txn_id", ids, "uuid")
     rows = wire.rows(
-        "SELECT r.txn_id, d.path, c.path, r.unit, r.amount FROM transfer r "  # noqa: S608
+        "SELECT r.txn_id, d.path, c.path, r.unit, r.amount, r.expires_on FROM transfer r "  # noqa: S608
         "JOIN account d ON d.ledger_id = r.ledger_id AND d.id = r.debit_id "
         "JOIN account c ON c.ledger_id = r.ledger_id AND c.id = r.credit_id "
         f"WHERE r.ledger_id = ? AND {condition} ORDER BY r.txn_id, r.ordinal",
         [ledger_id, *params],
     )
     found: dict[Id, list[Transfer]] = {key: [] for key in ids}
-    for txn_id, debit, credit, unit, amount in rows:
-        found[txn_id].append(Transfer(debit, credit, unit, amount))
+    for txn_id, debit, credit, unit, amount, expires_on in rows:
+        found[txn_id].append(Transfer(debit, credit, unit, amount, maybe(day_out, expires_on)))
     return found

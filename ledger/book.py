@@ -17,6 +17,7 @@ from ledger.combining import Call, perform
 from ledger.days import Days
 from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
+from ledger.expiring import LotVerbs
 from ledger.export import Format, export
 from ledger.notes import Signer
 from ledger.posting import Outcome
@@ -36,7 +37,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Days, LogVerbs):
+class Ledger(Days, LotVerbs, LogVerbs):
     """One community's book. Cheap to make; safe to share between threads.
 
     Every verb that posts takes an idempotency `key` (1-200 characters): the same key and body get the same

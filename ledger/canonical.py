@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import date
 from struct import Struct
 
 VERSION = b"1"
+DATED_VERSION = b"2"
+"""Of a transaction in which a transfer ends on a day: each transfer says its day, or that it has none."""
 LEAF_PREFIX = b"\x00"  # RFC 6962 section 2.1: leaves and nodes hash apart
 _LENGTH = Struct(">I").pack
 _ABSENT = b"\xff\xff\xff\xff"
@@ -75,17 +78,22 @@ def transaction(
     relates: bytes | None,
     expires_us: int | None,
     digest: bytes | None,
-    transfers: Iterable[tuple[str, str, str, int]],
+    transfers: Iterable[tuple[str, str, str, int, date | None]],
     nonce: bytes,
 ) -> bytes:
     """Write a transaction as bytes: every column of its row, then (debit, credit, unit, amount) per transfer.
 
-    `effective` is an ISO date, moments are microseconds since 1970, ids 16 bytes; the nonce comes last.
+    `effective` is an ISO date, moments are microseconds since 1970, ids 16 bytes; the nonce comes last. Where any
+    transfer ends on a day it is version 2, and each transfer's ISO day (absent: never) follows its amount.
     """
     rows = list(transfers)
-    fields: list[bytes | str | int | None] = [VERSION, ledger_id, txn_id, kind, effective, recorded_us, actor]
+    is_dated = any(row[4] is not None for row in rows)
+    version = DATED_VERSION if is_dated else VERSION
+    fields: list[bytes | str | int | None] = [version, ledger_id, txn_id, kind, effective, recorded_us, actor]
     fields += [reverses, resolves, relates, expires_us, digest, len(rows)]
-    for row in rows:
-        fields += row
+    for debit, credit, unit, amount, expires_on in rows:
+        fields += (debit, credit, unit, amount)
+        if is_dated:
+            fields.append(None if expires_on is None else expires_on.isoformat())
     fields.append(nonce)
     return pack(fields)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
+from typing import Any
 
 from ledger import canonical
 from ledger.accounts import AccountRef, frozen_error
@@ -21,6 +22,7 @@ from ledger.errors import (
 )
 from ledger.grammar import MAX_BALANCE
 from ledger.ids import uuid7_bytes
+from ledger.lots import NOTHING, Lots, Move, Origin, move, over
 from ledger.values import Receipt, Transfer
 from ledger.wire import Id, Wire, from_us, raw_out
 from ledger.writing import Posted
@@ -33,6 +35,9 @@ class Leg:
     debit: AccountRef
     credit: AccountRef
     amount: int
+    expires_on: date | None = None
+    origin: int = 0
+    """Which transfer of the transaction on record this one takes back; 0 where there is none."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,13 @@ class Plan:
     held_change: int = 0
     debts: dict[Id, AccountRef] = field(default_factory=dict)
     """Where a reversal books what an account can no longer pay, by that account's id."""
+    lot: date | None = None
+    """The one lot that an expiry takes from."""
+
+    @property
+    def spends(self) -> bool:
+        """True where what is over cannot be used: not when a hold, a mistake or the lot itself is resolved."""
+        return self.reverses is None and self.resolves is None and self.lot is None
 
 
 @dataclass(slots=True)
@@ -72,6 +84,9 @@ class Slot:
     seq: int
     last_us: int
     is_late: bool = False
+    dated: int = 0
+    lots: Lots = field(default_factory=dict)
+    """What of the balance ends on which day; empty where `dated` is 0."""
 
 
 @dataclass(slots=True)
@@ -86,6 +101,12 @@ class Books:
     reversed: set[Id]
     closed_through: date | None = None
     """Known, and held still by a lock, where the batch holds a backdated plan."""
+    origins: Mapping[Id, Mapping[int, Origin]] = field(default_factory=dict)
+    """What the transactions that are reversed or resolved did to lots, by transfer."""
+
+    def day(self, moment_us: int) -> date:
+        """Return the day of a moment where the ledger is."""
+        return from_us(moment_us).astimezone(self.zone).date()
 
 
 def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
@@ -98,6 +119,8 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
     if refusal is not None:
         refusal.key = plan.key
         return refusal
+    origins = books.origins.get(plan.reverses or plan.resolves, NOTHING)
+    moves = move(plan, legs, books.slots, origins, books.day(recorded_us))
     for key, (debits, credits_) in net.items():
         books.slots[key].debits += debits
         books.slots[key].credits += credits_
@@ -107,7 +130,7 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
         books.slots[plan.holder.id].held += plan.held_change
     books.resolved.add(plan.resolves)
     books.reversed.add(plan.reverses)
-    return _posted(wire, books, plan, legs, recorded_us)
+    return _posted(wire, books, plan, legs, recorded_us, moves)
 
 
 def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
@@ -124,7 +147,7 @@ def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
         if paid:
             legs.append(replace(leg, amount=paid))
         if debt is not None and paid < leg.amount:
-            legs.append(Leg(debt, leg.credit, leg.amount - paid))
+            legs.append(replace(leg, debit=debt, amount=leg.amount - paid))
     return legs
 
 
@@ -159,22 +182,39 @@ def _refusal(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: in
     # Shared accounts last here as well: where they are not locked yet, the answer must be the same.
     for is_shared in (False, True):
         part = {key: sums for key, sums in net.items() if books.slots[key].account.is_shared == is_shared}
-        refusal = _refused_by_accounts(books, plan, part)
+        refusal = _refused_by_accounts(books, plan, part, recorded_us)
         if refusal is not None:
             return refusal
     return None
 
 
-def _refused_by_accounts(books: Books, plan: Plan, net: dict[Id, list[int]]) -> LedgerError | None:
+def _refused_by_accounts(books: Books, plan: Plan, net: dict[Id, list[int]], recorded_us: int) -> LedgerError | None:
     exempt = plan.holder.id if plan.holder is not None and plan.held_change < 0 else None
     for key in net:
-        if books.slots[key].is_frozen and key != exempt:
+        # A freeze that comes while lots are being expired is as if it had come after.
+        if books.slots[key].is_frozen and key != exempt and plan.lot is None:
             return frozen_error(books.slots[key].account)
     for key, (debits, credits_) in net.items():
         held = plan.held_change if plan.holder is not None and plan.holder.id == key else 0
-        refusal = _out_of_bounds(books.slots[key], debits, credits_, held)
+        refusal = _lots_over(books, plan, key, credits_ - debits, recorded_us) or _out_of_bounds(
+            books.slots[key], debits, credits_, held
+        )
         if refusal is not None:
             return refusal
+    return None
+
+
+def _lots_over(books: Books, plan: Plan, key: Id, change: int, recorded_us: int) -> LedgerError | None:
+    """Refuse to spend what ended, though no expiry has taken it yet; and to expire more than the lot has."""
+    slot = books.slots[key]
+    if not slot.dated:
+        return None if plan.lot is None or change > 0 else InsufficientFunds(f"{slot.account.path} has no such lot")
+    if plan.lot is not None and change < 0 and slot.lots.get(plan.lot, 0) < -change:
+        return InsufficientFunds(f"{slot.account.path} has less than {-change} in the lot of {plan.lot}")
+    gone = over(slot.lots, books.day(recorded_us)) if plan.spends else 0
+    lacking = gone - (slot.credits - slot.debits + change)
+    if gone and lacking > 0:
+        return InsufficientFunds(f"{slot.account.path} lacks {lacking} {slot.account.unit}: {gone} ended before today")
     return None
 
 
@@ -190,14 +230,16 @@ def _out_of_bounds(slot: Slot, debits: int, credits_: int, held: int) -> LedgerE
     return None
 
 
-def _posted(wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_us: int) -> Posted:
+def _posted(
+    wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_us: int, moves: Sequence[Move]
+) -> Posted:
     recorded_at = from_us(recorded_us)
-    effective = plan.effective or recorded_at.astimezone(books.zone).date()
+    effective = plan.effective or books.day(recorded_us)
     noise = os.urandom(32)
     salt, nonce = noise[:16], noise[16:]
     raw = uuid7_bytes(recorded_us)
     memo = None if plan.memo is None else (salt, plan.memo, canonical.memo_digest(salt, plan.memo))
-    rows = [(leg.debit.path, leg.credit.path, leg.debit.unit, leg.amount) for leg in legs]
+    rows = [(leg.debit.path, leg.credit.path, leg.debit.unit, leg.amount, leg.expires_on) for leg in legs]
     text = canonical.transaction(
         ledger_id=books.ledger_id,
         txn_id=raw,
@@ -228,7 +270,12 @@ def _posted(wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_
         wire.us_in(plan.expires_us),
         memo,
         text,
-        [(leg.debit.unit, leg.debit.id, leg.credit.id, leg.amount) for leg in legs],
+        [(leg.debit.unit, leg.debit.id, leg.credit.id, leg.amount, _day_in(wire, leg.expires_on)) for leg in legs],
         plan.holder.id if plan.holder else None,
         plan.held_change,
+        [(m.ordinal, m.account_id, wire.day_in(m.day), m.delta) for m in moves],
     )
+
+
+def _day_in(wire: Wire, day: date | None) -> Any:
+    return None if day is None else wire.day_in(day)

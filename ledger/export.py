@@ -63,10 +63,16 @@ def _jsonl(history: Iterable[Record], _accounts: list[Pair], ledger_id: int) -> 
             "reverses": _id(record.reverses),
             "resolves": _id(record.resolves),
             "expires_at": None if record.expires_us is None else from_us(record.expires_us).isoformat(),
-            "transfers": [[t.debit, t.credit, t.unit, t.amount] for t in record.transfers],
+            "transfers": [_line(transfer) for transfer in record.transfers],
             "leaf_hash": record.leaf_hash.hex(),
         }
         yield json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _line(transfer: Transfer) -> list[str | int]:
+    """Return debit, credit, unit, amount, and the last day of what ends."""
+    line: list[str | int] = [transfer.debit, transfer.credit, transfer.unit, transfer.amount]
+    return line if transfer.expires_on is None else [*line, transfer.expires_on.isoformat()]
 
 
 def _id(raw: bytes | None) -> str | None:

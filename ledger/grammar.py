@@ -20,7 +20,7 @@ MAX_BALANCE = 2**63 - 1
 
 HELD = ":held"
 DEBT = ":debt"
-RESERVED_KINDS = frozenset({"hold", "capture", "release", "reversal"})
+RESERVED_KINDS = frozenset({"hold", "capture", "release", "reversal", "expiry"})
 
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(:[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _UNIT = re.compile(r"[A-Z]{2,12}")

@@ -14,7 +14,7 @@ from ledger.wire import Wire, day_out, maybe, raw_out, us_out
 _SQL = """
 SELECT t.id, t.kind, t.effective_date, t.recorded_at, t.actor, t.reverses_id, t.resolves_id, t.relates_id,
        t.expires_at, t.memo_digest, t.nonce, t.canonical, t.leaf_hash, m.salt, m.text,
-       d.path, c.path, r.unit, r.amount
+       d.path, c.path, r.unit, r.amount, r.expires_on
 FROM txn t
 LEFT JOIN memo m ON m.ledger_id = t.ledger_id AND m.txn_id = t.id
 LEFT JOIN transfer r ON r.ledger_id = t.ledger_id AND r.txn_id = t.id
@@ -57,8 +57,13 @@ def records(wire: Wire, ledger_id: int, through: date | None = None, *, by_id: b
     for _txn_id, group in groupby(rows, key=lambda row: row[0]):
         lines = list(group)
         record = _record(lines[0])
-        record.transfers = [Transfer(*line[15:]) for line in lines if line[18] is not None]
+        record.transfers = [_transfer(line[15:]) for line in lines if line[18] is not None]
         yield record
+
+
+def _transfer(row: tuple[Any, ...]) -> Transfer:
+    debit, credit, unit, amount, expires_on = row
+    return Transfer(debit, credit, unit, amount, maybe(day_out, expires_on))
 
 
 def _record(row: tuple[Any, ...]) -> Record:

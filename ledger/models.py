@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
 
+_IS_LIVE = text("credited > consumed + expired")
 # Without a rowid there is no hidden second key through which INSERT OR REPLACE could delete a fact.
 CLUSTERED = {"sqlite_with_rowid": False}
 
@@ -133,6 +134,7 @@ class TransferRow(Base):
     debit_id: Mapped[uuid.UUID]
     credit_id: Mapped[uuid.UUID]
     amount: Mapped[int]
+    expires_on: Mapped[date | None]
     __table_args__ = (
         _to_txn("txn_id"),
         _to_account("debit_id", "unit"),
@@ -212,6 +214,8 @@ class LotRow(Base):
     __table_args__ = (
         _to_account("account_id"),
         CheckConstraint("consumed >= 0 AND expired >= 0 AND consumed + expired <= credited", name="never_below_zero"),
+        # Only what still holds something, so that finding what is over does not grow with history.
+        Index("ix_lot_live", "ledger_id", "expires_on", sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE),
         CLUSTERED,
     )
 

@@ -10,6 +10,7 @@ from ledger import answers, periods
 from ledger.accounts import AccountRef
 from ledger.deciding import Books, Plan, Slot, decide
 from ledger.errors import IdempotencyConflict, LedgerError
+from ledger.lot_rows import read_lots
 from ledger.values import Receipt
 from ledger.wire import Id, Wire, us_out
 from ledger.writing import Posted, SharedRefusal, write
@@ -21,7 +22,7 @@ class Redo(Exception):
     """A twin came first, or a shared account refused at the end: undo and decide again with every lock."""
 
 
-_COLUMNS = "account_id, dr_posted, cr_posted, held, min_balance, max_balance, frozen, seq, last_recorded_at"
+_COLUMNS = "account_id, dr_posted, cr_posted, held, min_balance, max_balance, frozen, seq, last_recorded_at, dated"
 
 
 def post_plans(
@@ -102,7 +103,8 @@ def _decide_and_write(
     slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all)
     resolved, reversed_ = _links(wire, ledger_id, plans)
     # The clock is read after the locks: whoever waited is recorded after whom they waited for.
-    books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_, closed_through)
+    origins = read_lots(wire, ledger_id, plans, slots)
+    books = Books(ledger_id, zone, clock_us(), slots, resolved, reversed_, closed_through, origins)
     lazy = {key for key, slot in slots.items() if slot.account.is_lazy and slot.is_late}
     starts = {k: (s.seq, s.credits - s.debits) for k, s in slots.items() if not s.is_late}
     decided: dict[str, Posted | LedgerError] = {}
@@ -170,8 +172,8 @@ def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> di
     if len(rows) < len(accounts):
         raise Redo  # met in a transaction that was rolled back
     return {
-        key: Slot(accounts[key], dr, cr, held, floor, ceiling, bool(frozen), seq, us_out(last))
-        for key, dr, cr, held, floor, ceiling, frozen, seq, last in rows
+        key: Slot(accounts[key], dr, cr, held, floor, ceiling, bool(frozen), seq, us_out(last), dated=dated)
+        for key, dr, cr, held, floor, ceiling, frozen, seq, last, dated in rows
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ledger import lot_rows
 from ledger.merkle import Growing
 from ledger.tiles import HEIGHT
 from ledger.wire import Insert, Row, Wire
@@ -77,7 +78,7 @@ def rebuild(wire: Wire, ledger_id: int) -> dict[str, int]:
     if wire.is_postgres:
         wire.run("SET LOCAL statement_timeout = 0")
         # Stronger than a row's lock: a posting that has decided already finishes first, and none begins.
-        wire.run("LOCK TABLE balance, daily, log_node IN EXCLUSIVE MODE")
+        wire.run("LOCK TABLE balance, lot, daily, log_node IN EXCLUSIVE MODE")
     return {name: repair(wire, ledger_id) for name, repair in REPAIRS.items()}
 
 
@@ -115,5 +116,5 @@ def _grown(wire: Wire, ledger_id: int, tree: Growing) -> Iterator[Row]:
                 yield ledger_id, level, index, grown
 
 
-REPAIRS: dict[str, Repair] = {"balance": balances, "daily": days, "log_node": nodes}
+REPAIRS: dict[str, Repair] = {"balance": balances, "lot": lot_rows.rebuild, "daily": days, "log_node": nodes}
 """In the order in which they are made: what follows from another projection comes after it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from ledger import accounts, answers, canonical, grammar
 from ledger.accounts import AccountRef, Directory, Pair
 from ledger.deciding import Leg, Plan, shortfalls
 from ledger.errors import InvalidTxn, LedgerError, UnknownTxn
+from ledger.lots import keeps_lots
 from ledger.posting import lock
 from ledger.values import Transfer, Txn
 from ledger.wire import Id, Wire, us_out
@@ -58,10 +59,14 @@ def posting(key: Any, txn: Txn) -> Posting:
     if not 1 <= len(transfers) <= grammar.MAX_TRANSFERS:
         raise InvalidTxn(f"a transaction has 1 to {grammar.MAX_TRANSFERS} transfers")
     fields: list[Any] = [kind]
+    is_dated = any(transfer.expires_on is not None for transfer in transfers)
     for transfer in transfers:
         fields += _checked(transfer)
+        if is_dated:
+            fields.append(None if transfer.expires_on is None else grammar.day(transfer.expires_on).isoformat())
     effective = grammar.day(txn.effective)
-    asked = request("post", fields, key=key, actor=txn.actor, memo=txn.memo, effective=effective)
+    verb = "post dated" if is_dated else "post"  # what was asked before there were such days keeps its hash
+    asked = request(verb, fields, key=key, actor=txn.actor, memo=txn.memo, effective=effective)
     return Posting(asked, kind, transfers)
 
 
@@ -104,7 +109,9 @@ def _plan(one: Posting, found: dict[Pair, AccountRef | LedgerError]) -> Plan | L
             if isinstance(account, LedgerError):
                 return type(account)(account.message, key=one.request.key)
         if isinstance(debit, AccountRef) and isinstance(credit, AccountRef):
-            legs.append(Leg(debit, credit, transfer.amount))
+            if transfer.expires_on is not None and not keeps_lots(credit):
+                return InvalidTxn(f"{credit.path} is shared: nothing ends there", key=one.request.key)
+            legs.append(Leg(debit, credit, transfer.amount, transfer.expires_on))
     return make(one.request, one.kind, legs)
 
 
@@ -184,9 +191,9 @@ def capture(desk: Desk, asked: Request, txn_id: uuid.UUID, to: str, amount: int 
         raise InvalidTxn(f"the hold is for {leg.amount}, not {paid}")
     if receiver.id == leg.debit.id:
         raise InvalidTxn("what goes back to its owner is released, not captured")
-    legs = [Leg(leg.credit, receiver, paid)]
+    legs = [Leg(leg.credit, receiver, paid, origin=1)]
     if paid < leg.amount:
-        legs.append(Leg(leg.credit, leg.debit, leg.amount - paid))
+        legs.append(Leg(leg.credit, leg.debit, leg.amount - paid, origin=1))
     return make(
         asked,
         "capture",
@@ -201,7 +208,7 @@ def capture(desk: Desk, asked: Request, txn_id: uuid.UUID, to: str, amount: int 
 def release(desk: Desk, asked: Request, txn_id: uuid.UUID) -> Plan:
     """Plan to give a hold back to its owner."""
     found, leg = known_hold(desk, txn_id)
-    back = [Leg(leg.credit, leg.debit, leg.amount)]
+    back = [Leg(leg.credit, leg.debit, leg.amount, origin=1)]
     return make(asked, "release", back, resolves=found.id, holder=leg.debit, held_change=-leg.amount)
 
 
@@ -213,7 +220,8 @@ def reverse(desk: Desk, asked: Request, txn_id: uuid.UUID, shortfall: Literal["r
     found = known(desk, txn_id)
     if found.kind in ("hold", "release"):
         raise InvalidTxn(f"a {found.kind} is not reversed: release the hold, or hold again")
-    legs = [Leg(leg.credit, leg.debit, leg.amount) for leg in reversed(found.legs)]
+    numbered = reversed(list(enumerate(found.legs, 1)))
+    legs = [Leg(leg.credit, leg.debit, leg.amount, origin=ordinal) for ordinal, leg in numbered]
     if found.kind == "capture":
         legs = [_to_owner(desk, leg) for leg in legs if leg.credit.path != leg.debit.path + grammar.HELD]
     debts = _debts(desk, legs, now_us) if shortfall == "debt" else {}
@@ -231,7 +239,7 @@ def _debts(desk: Desk, legs: Sequence[Leg], now_us: int) -> dict[Id, AccountRef]
 
 def _to_owner(desk: Desk, leg: Leg) -> Leg:
     owner = desk.account(leg.credit.path.removesuffix(grammar.HELD), leg.credit.unit)
-    return Leg(leg.debit, owner, leg.amount)
+    return replace(leg, credit=owner)
 
 
 def id_field(txn_id: Any) -> bytes:

@@ -16,12 +16,16 @@ SEALED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Move `amount` of `unit` from the debited account (its balance falls) to the credited one (it rises)."""
+    """Move `amount` of `unit` from the debited account (its balance falls) to the credited one (it rises).
+
+    `expires_on` is the last day on which the receiver can use it, None for ever; a shared account keeps no such days.
+    """
 
     debit: str
     credit: str
     unit: str
     amount: int
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,14 @@ class Balance:
     held: int
     available: int
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A part of what an account can spend, and the last day on which it can; None for what never ends."""
+
+    expires_on: date | None
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)

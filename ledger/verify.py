@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from ledger import canonical, verify_log
+from ledger import canonical, lot_rows, verify_log
 from ledger.closing_checks import ClosingChecks
 from ledger.history import Record, records
 from ledger.notes import Signer
@@ -152,7 +152,7 @@ RULES = {
 }
 
 
-RULES |= verify_log.LOG_RULES
+RULES |= verify_log.LOG_RULES | lot_rows.RULES
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much in all."""
 STEPS_TOLD = 1_000
@@ -258,6 +258,6 @@ def _canonical(ledger_id: int, record: Record) -> bytes:
         relates=record.relates,
         expires_us=record.expires_us,
         digest=record.memo_digest,
-        transfers=((t.debit, t.credit, t.unit, t.amount) for t in record.transfers),
+        transfers=((t.debit, t.credit, t.unit, t.amount, t.expires_on) for t in record.transfers),
         nonce=record.nonce,
     )

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from ledger.errors import LedgerError
+from ledger.lot_rows import write_lots
 from ledger.values import Receipt
 from ledger.wire import Id, Insert, Row, Wire
 
@@ -28,9 +29,11 @@ class Posted:
     expires_at: Any
     memo: tuple[bytes, str, bytes] | None
     canonical: bytes
-    rows: Sequence[tuple[str, Id, Id, int]]
+    rows: Sequence[tuple[str, Id, Id, int, Any]]
     holder: Id | None
     held_change: int
+    lot_moves: Sequence[tuple[int, Id, Any, int]] = ()
+    """(ordinal, account, day, signed amount)"""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Change:
     debits: int = 0
     credits: int = 0
     held: int = 0
+    dated: int = 0
     last_recorded_at: Any = None
     moves: list[tuple[Id, int, int, Any, Any]] = field(default_factory=list)
     """(txn, ordinal, signed amount, effective, recorded) in the order of posting."""
@@ -92,6 +96,7 @@ _TRANSFERS = Insert(
         ("debit_id", "uuid"),
         ("credit_id", "uuid"),
         ("amount", "bigint"),
+        ("expires_on", "date"),
     ),
 )
 _UNSEALED = Insert("unsealed", (("ledger_id", "bigint"), ("subject_id", "uuid"), ("leaf_hash", "bytea")))
@@ -133,13 +138,16 @@ _QUEUE = Insert(
         ("recorded_at", "timestamptz"),
     ),
 )
-_SET = "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, last_recorded_at = "
+_SET = (
+    "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, dated = dated + ?, seq = seq + ?, "
+    "last_recorded_at = "
+)
 _UPDATE = f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?"  # noqa: S608
 _UPDATE_MANY = """
 UPDATE balance SET dr_posted = dr_posted + n.dr, cr_posted = cr_posted + n.cr, held = balance.held + n.held,
-       seq = seq + n.entries, last_recorded_at = n.last
-FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::timestamptz[], ?::bigint[], ?::uuid[])
-     AS n (dr, cr, held, entries, last, ledger_id, id)
+       dated = balance.dated + n.dated, seq = seq + n.entries, last_recorded_at = n.last
+FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::timestamptz[], ?::bigint[], ?::uuid[])
+     AS n (dr, cr, held, dated, entries, last, ledger_id, id)
 WHERE balance.ledger_id = n.ledger_id AND balance.account_id = n.id"""
 _UPDATE_LATE = (
     f"UPDATE balance SET {_SET}GREATEST(last_recorded_at, ?) WHERE ledger_id = ? AND account_id = ? "  # noqa: S608
@@ -185,6 +193,8 @@ def write(
         wire.insert(_QUEUE, [(ledger_id, change.account_id, *move) for change in queued for move in change.moves])
     known = dict(starts) | {change.account_id: _update_late(wire, ledger_id, change) for change in late}
     _write_lines(wire, ledger_id, [*early, *late], known)
+    if any(p.lot_moves for p in posted):
+        write_lots(wire, ledger_id, posted)
     return True
 
 
@@ -212,7 +222,7 @@ def _write_txns(wire: Wire, ledger_id: int, posted: Sequence[Posted]) -> None:
 def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
     changes: dict[Id, Change] = {}
     for p in posted:
-        for number, (_unit, debit, credit, amount) in enumerate(p.rows, 1):
+        for number, (_unit, debit, credit, amount, _expires_on) in enumerate(p.rows, 1):
             for account_id, delta in ((debit, -amount), (credit, amount)):
                 change = changes.get(account_id)
                 if change is None:
@@ -223,6 +233,8 @@ def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
                     change.credits += delta
                 change.last_recorded_at = p.recorded_at
                 change.moves.append((p.txn_id, number, delta, p.effective, p.recorded_at))
+        for _number, account_id, _day, delta in p.lot_moves:
+            changes[account_id].dated += delta
         if p.holder is not None:
             change = changes.setdefault(p.holder, Change(p.holder))
             change.held += p.held_change
@@ -239,7 +251,7 @@ def _update(wire: Wire, ledger_id: int, changes: Sequence[Change]) -> None:
 
 
 def _update_row(ledger_id: int, change: Change) -> Row:
-    moved = (change.debits, change.credits, change.held, len(change.moves))
+    moved = (change.debits, change.credits, change.held, change.dated, len(change.moves))
     return (*moved, change.last_recorded_at, ledger_id, change.account_id)
 
 

@@ -146,6 +146,7 @@ def _is_postgres() -> bool:
 
 
 def _lots() -> None:
+    op.execute(f"ALTER TABLE transfer ADD COLUMN expires_on {'DATE' if _is_postgres() else 'TEXT'}")
     op.create_table(
         "lot",
         _int("ledger_id"),
@@ -161,6 +162,8 @@ def _lots() -> None:
         ),
         **STRICT,
     )
+    is_live = sa.text("credited > consumed + expired")
+    op.create_index("ix_lot_live", "lot", ["ledger_id", "expires_on"], sqlite_where=is_live, postgresql_where=is_live)
     op.create_table(
         "lot_move",
         _int("ledger_id"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
-Leg = tuple[str, str, str, int]
-"""debit, credit, unit, amount"""
+Leg = tuple[str, str, str, int, int | None]
+"""debit, credit, unit, amount, last day"""
 Pair = tuple[str, str]
 Item = tuple[str, str, Sequence[Leg], int]
 """key, kind, legs, effective day"""
@@ -20,6 +22,8 @@ DAY_S = 86_400
 START_S = 9 * 3600
 """The model begins at nine in the morning of day 0."""
 MAX_DAYS_AHEAD = 31
+DAY_0 = date(2026, 3, 2)
+GRACE_DAYS = 30
 
 
 @dataclass
@@ -31,10 +35,35 @@ class ModelAccount:
     balance: int = 0
     held: int = 0
     is_frozen: bool = False
+    lots: dict[int, int] = field(default_factory=dict)
+    """Amount by last day; what never ends is the rest of the balance."""
     entries: list[tuple[int, int]] = field(default_factory=list)
     """(signed amount, balance after)"""
     days: list[tuple[int, int]] = field(default_factory=list)
     """(effective day, second of recording) of each entry"""
+
+    @property
+    def keeps_lots(self) -> bool:
+        return not (self.is_shared or self.is_lazy)
+
+    def all_lots(self) -> list[tuple[int | None, int]]:
+        """Return (last day, amount), the first to end first and what never ends last."""
+        dated: list[tuple[int | None, int]] = [(day, amount) for day, amount in sorted(self.lots.items()) if amount]
+        rest = self.balance - sum(self.lots.values())
+        return [*dated, (None, rest)] if rest else dated
+
+    def give(self, amount: int, days: Sequence[int], most: dict[int, int] | None = None) -> dict[int, int]:
+        """Take an amount out of these days' lots as far as it goes, at most so much of each."""
+        given = {}
+        for day in days:
+            part = min(amount, self.lots.get(day, 0), amount if most is None else most.get(day, 0))
+            if part:
+                given[day] = part
+                self.lots[day] -= part
+                amount -= part
+                if most is not None:
+                    most[day] -= part
+        return given
 
     def past(self, day: int | None, known_s: int | None) -> list[int]:
         """Return the signed amounts effective through a day and known at a second."""
@@ -52,6 +81,10 @@ class ModelTxn:
     expires_s: int | None = None
     resolved: bool = False
     reversed: bool = False
+    given: list[dict[int, int]] = field(default_factory=list)
+    """What each leg took out of its payer's lots."""
+    gained: list[dict[int, int]] = field(default_factory=list)
+    """What each leg put into its receiver's lots."""
 
 
 @dataclass
@@ -67,6 +100,9 @@ class Wish:
     owner: Pair | None = None
     held_change: int = 0
     owes: bool = False
+    sources: list[int] = field(default_factory=list)
+    """Which leg of the transaction on record each leg takes back."""
+    lot: int | None = None
     day: int | None = None
     """The effective day; None is today."""
 
@@ -168,12 +204,12 @@ class Model:
         return done
 
     def hold(self, key: str, path: str, unit: str, amount: int, expires_s: int | None) -> Answer:
-        code = self._missing([(path, path, unit, amount)])
+        code = self._missing([(path, path, unit, amount, None)])
         if code:
             return code, False
         if self.accounts[path, unit].is_lazy:
             return "invalid_txn", False
-        legs = [(path, f"{path}:held", unit, amount)]
+        legs = [(path, f"{path}:held", unit, amount, None)]
         wish = Wish("hold", legs, expires_s=expires_s, owner=(path, unit), held_change=amount)
         return self._answer(key, ("hold", path, unit, amount, expires_s), wish)
 
@@ -182,43 +218,69 @@ class Model:
         hold = self.txns[number]
         if hold.kind != "hold":
             return "invalid_txn", False
-        path, held, unit, whole = hold.legs[0]
-        code = self._missing([(path, to, unit, 1)])
+        path, held, unit, whole, _ = hold.legs[0]
+        code = self._missing([(path, to, unit, 1, None)])
         if code:
             return code, False
         paid = whole if amount is None else amount
         if paid > whole or to == path:
             return "invalid_txn", False
-        legs = [(held, to, unit, paid)] + ([(held, path, unit, whole - paid)] if paid < whole else [])
-        return self._answer(
-            key, body, Wish("capture", legs, number, captures=True, owner=(path, unit), held_change=-whole)
-        )
+        legs: list[Leg] = [(held, to, unit, paid, None)]
+        if paid < whole:
+            legs.append((held, path, unit, whole - paid, None))
+        wish = Wish("capture", legs, number, captures=True, owner=(path, unit), held_change=-whole, sources=[0, 0])
+        return self._answer(key, body, wish)
 
     def release(self, key: str, number: int) -> Answer:
         hold = self.txns[number]
         if hold.kind != "hold":
             return "invalid_txn", False
-        path, held, unit, whole = hold.legs[0]
-        wish = Wish("release", [(held, path, unit, whole)], number, owner=(path, unit), held_change=-whole)
+        path, held, unit, whole, _ = hold.legs[0]
+        legs: list[Leg] = [(held, path, unit, whole, None)]
+        wish = Wish("release", legs, number, owner=(path, unit), held_change=-whole, sources=[0])
         return self._answer(key, ("release", number), wish)
 
     def reverse(self, key: str, number: int, shortfall: str) -> Answer:
         original = self.txns[number]
         if original.kind in ("hold", "release"):
             return "invalid_txn", False
-        legs = [(credit, debit, unit, amount) for debit, credit, unit, amount in reversed(original.legs)]
+        mirrored: list[tuple[Leg, int]] = [
+            ((credit, debit, unit, amount, None), place)
+            for place, (debit, credit, unit, amount, _) in reversed(list(enumerate(original.legs)))
+        ]
         if original.kind == "capture":
-            legs = [(d, c.removesuffix(":held"), u, a) for d, c, u, a in legs if c != f"{d}:held"]
-        wish = Wish("reversal", legs, reverses=number, owes=shortfall == "debt")
+            mirrored = [
+                ((d, c.removesuffix(":held"), u, a, None), place)
+                for (d, c, u, a, _), place in mirrored
+                if c != f"{d}:held"
+            ]
+        legs, sources = [leg for leg, _ in mirrored], [place for _, place in mirrored]
+        wish = Wish("reversal", legs, reverses=number, owes=shortfall == "debt", sources=sources)
         return self._answer(key, ("reverse", number, shortfall), wish)
 
     def _missing(self, legs: Sequence[Leg]) -> str | None:
         paths = {path for path, _ in self.accounts}
-        for debit, credit, unit, _amount in legs:
+        for debit, credit, unit, _amount, ends in legs:
             for path in (debit, credit):
                 if (path, unit) not in self.accounts:
                     return "unit_mismatch" if path in paths else "unknown_account"
+            if ends is not None and not self.accounts[credit, unit].keeps_lots:
+                return "invalid_txn"
         return None
+
+    def expire(self) -> int:
+        """Take from every account what ended before today, the oldest first."""
+        over = [
+            (day, place, pair)
+            for place, (pair, account) in enumerate(self.accounts.items())
+            for day, amount in account.lots.items()
+            if amount and day < self.today and not account.is_frozen and not pair[0].endswith(":held")
+        ]
+        for day, _place, (path, unit) in sorted(over):
+            amount = self.accounts[path, unit].lots[day]
+            answer = self._try(Wish("expiry", [(path, "pool", unit, amount, None)], lot=day))
+            assert answer[0] == "posted"
+        return len(over)
 
     def _answer(self, key: str, body: Any, wish: Wish) -> Answer:
         code = self._missing([leg for leg in wish.legs if not leg[1].endswith(":held")])
@@ -237,12 +299,14 @@ class Model:
     def _try(self, wish: Wish) -> Answer:
         day = self.today if wish.day is None else wish.day
         code = "period_closed" if self.closes and day <= max(self.closes) else self._links(wish)
-        legs = self._with_debts(wish.legs) if wish.owes else wish.legs
+        legs, sources = self._with_debts(wish) if wish.owes else (wish.legs, wish.sources)
         for is_shared in (False, True):  # who is shared is asked last
             code = code or self._frozen(legs, wish, is_shared) or self._bounds(legs, wish, is_shared)
         if code:
             return code, False
-        for debit, credit, unit, amount in legs:
+        done = ModelTxn(wish.kind, legs, wish.expires_s)
+        self._move_lots(wish, legs, sources, done)
+        for debit, credit, unit, amount, _ in legs:
             for pair, change in (((debit, unit), -amount), ((credit, unit), amount)):
                 account = self.accounts[pair]
                 account.balance += change
@@ -254,7 +318,7 @@ class Model:
             self.txns[wish.resolves].resolved = True
         if wish.reverses is not None:
             self.txns[wish.reverses].reversed = True
-        self.txns.append(ModelTxn(wish.kind, legs, wish.expires_s))
+        self.txns.append(done)
         return "posted", len(self.txns) - 1, tuple(legs), False
 
     def _links(self, wish: Wish) -> str | None:
@@ -267,34 +331,94 @@ class Model:
             return "hold_expired"
         return None
 
-    def _with_debts(self, legs: list[Leg]) -> list[Leg]:
+    def _move_lots(self, wish: Wish, legs: list[Leg], sources: list[int], done: ModelTxn) -> None:
+        """Pay from the lots that end first; what goes from one who keeps lots to another keeps its days."""
+        before = wish.reverses if wish.reverses is not None else wish.resolves
+        given = [dict(lots) for lots in self.txns[before].given] if before is not None else []
+        gained = [dict(lots) for lots in self.txns[before].gained] if before is not None else []
+        rests = {pair: sum(n or 0 for day, n in a.all_lots() if day is None) for pair, a in self.accounts.items()}
+        for place, (debit, credit, unit, amount, ends) in enumerate(legs):
+            payer, receiver = self.accounts[debit, unit], self.accounts[credit, unit]
+            taken: dict[int, int] = {}
+            if payer.keeps_lots:
+                taken = self._pay(wish, payer, amount, gained[sources[place]] if before is not None else {})
+                rests[debit, unit] -= amount - sum(taken.values())
+            coming = dict(taken)
+            if wish.reverses is not None:
+                coming = self._back(given[sources[place]], amount)
+            elif ends is not None:
+                coming[ends] = coming.get(ends, 0) + amount - sum(taken.values())
+            kept = self._keep(receiver, coming, amount, -rests[credit, unit])
+            rests[credit, unit] += amount - sum(kept.values())
+            done.given.append(taken)
+            done.gained.append(kept)
+
+    def _pay(self, wish: Wish, payer: ModelAccount, amount: int, gained: dict[int, int]) -> dict[int, int]:
+        if wish.lot is not None:
+            return payer.give(amount, [wish.lot])
+        if wish.resolves is not None:
+            return payer.give(amount, sorted(gained), gained)
+        if wish.reverses is None:
+            return payer.give(amount, sorted(day for day in payer.lots if day >= self.today))
+        taken = payer.give(amount, sorted(gained), gained)
+        for day, part in payer.give(amount - sum(taken.values()), sorted(payer.lots)).items():
+            taken[day] = taken.get(day, 0) + part
+        return taken
+
+    def _back(self, given: dict[int, int], amount: int) -> dict[int, int]:
+        """Return what a reversal gives back: to the same days, or a month or two from now where they are over."""
+        back: dict[int, int] = {}
+        for day in sorted(given):
+            part = min(amount, given[day])
+            given[day] -= part
+            amount -= part
+            at = DAY_0 + timedelta(days=self.today + GRACE_DAYS)
+            grace = (at.replace(day=monthrange(at.year, at.month)[1]) - DAY_0).days
+            later = day if day >= self.today else grace
+            back[later] = back.get(later, 0) + part
+        return {day: part for day, part in back.items() if part}
+
+    def _keep(self, receiver: ModelAccount, coming: dict[int, int], amount: int, owed: int) -> dict[int, int]:
+        if not receiver.keeps_lots:
+            return {}
+        owed = min(amount, max(0, owed))
+        kept = {}
+        for day in sorted(coming):
+            part = min(owed, coming[day])
+            owed -= part
+            if coming[day] > part:
+                kept[day] = coming[day] - part
+                receiver.lots[day] = receiver.lots.get(day, 0) + kept[day]
+        return kept
+
+    def _with_debts(self, wish: Wish) -> tuple[list[Leg], list[int]]:
         """What an account lacks after all legs is taken from its last payments."""
         short = {
             pair: self.accounts[pair].floor - self.accounts[pair].balance - change
-            for pair, change in self._net(legs).items()
+            for pair, change in self._net(wish.legs).items()
             if self.accounts[pair].floor is not None
         }
-        split: list[Leg] = []
-        for debit, credit, unit, amount in reversed(legs):
+        split: list[tuple[Leg, int]] = []
+        for (debit, credit, unit, amount, _), source in reversed(list(zip(wish.legs, wish.sources, strict=True))):
             owed = min(amount, max(0, short.get((debit, unit), 0)))
             if owed:
                 short[debit, unit] -= owed
                 self.open(f"{debit}:debt", unit, None, None)
-                split.append((f"{debit}:debt", credit, unit, owed))
+                split.append(((f"{debit}:debt", credit, unit, owed, None), source))
             if owed < amount:
-                split.append((debit, credit, unit, amount - owed))
-        return split[::-1]
+                split.append(((debit, credit, unit, amount - owed, None), source))
+        return [leg for leg, _ in split[::-1]], [source for _, source in split[::-1]]
 
     def _net(self, legs: list[Leg]) -> dict[Pair, int]:
         net: dict[Pair, int] = {}
-        for debit, credit, unit, amount in legs:
+        for debit, credit, unit, amount, _ in legs:
             net[debit, unit] = net.get((debit, unit), 0) - amount
             net[credit, unit] = net.get((credit, unit), 0) + amount
         return net
 
     def _frozen(self, legs: list[Leg], wish: Wish, is_shared: bool) -> str | None:
         exempt = wish.owner if wish.held_change < 0 else None
-        touched = {(path, unit) for debit, credit, unit, _ in legs for path in (debit, credit)}
+        touched = {(path, unit) for debit, credit, unit, *_ in legs for path in (debit, credit)}
         asked = [self.accounts[pair] for pair in touched - {exempt}]
         return "account_frozen" if any(a.is_frozen and a.is_shared == is_shared for a in asked) else None
 
@@ -304,6 +428,9 @@ class Model:
             if account.is_shared != is_shared:
                 continue
             after = account.balance + change
+            over = sum(amount for day, amount in account.lots.items() if day < self.today)
+            if wish.resolves is None and wish.reverses is None and wish.lot is None and over > max(0, after):
+                return "insufficient_funds"
             held = account.held + (wish.held_change if pair == wish.owner else 0)
             if account.floor is not None and after < account.floor:
                 return "insufficient_funds"

@@ -26,7 +26,7 @@ from ledger import Close, Ledger, Receipt, Rejection, Transfer, Txn, combining, 
 from ledger.combining import Call, Ticket
 from ledger.engine import make_engine
 from tests.ledger.builders import TODAY, Clock
-from tests.ledger.model import DAY_S, Answer, Leg, Model
+from tests.ledger.model import DAY_S, Leg, Model
 from tests.postgres import cluster_or_reason
 
 # path, unit, floor, ceiling, shared
@@ -39,9 +39,11 @@ CHART = [
     ("small", "MIN", 0, 100, False),
     ("credit", "MIN", -50, None, False),
     ("shop", "MIN", 0, 300, True),
+    ("pool", "MIN", 0, None, True),
+    ("pool", "PTS", 0, None, True),
 ]
 LAZY = "mint"
-PATHS = ["issue", "anna", "boris", "small", "credit", "shop"]
+PATHS = ["issue", "anna", "boris", "small", "credit", "shop"]  # nobody names the pool: what ended lies there
 _ledger_ids = itertools.count(1)
 
 paths = st.sampled_from([*PATHS, *PATHS, LAZY, LAZY, "ghost"])
@@ -49,8 +51,9 @@ units = st.sampled_from(["MIN"] * 9 + ["PTS"])
 amounts = st.integers(1, 120)
 keys = st.integers(0, 60).map(lambda number: f"key {number}")
 numbers = st.integers(0, 10_000)
-legs = st.tuples(paths, paths, units, amounts).filter(lambda leg: leg[0] != leg[1])
-earning = st.tuples(st.sampled_from(["issue", LAZY]), st.sampled_from(PATHS[1:]), st.just("MIN"), amounts)
+last_days = st.sampled_from([None] * 4 + [0, 1, 2, 3, 5, 8, 40])
+legs = st.tuples(paths, paths, units, amounts, st.none() | last_days).filter(lambda leg: leg[0] != leg[1])
+earning = st.tuples(st.sampled_from(["issue", LAZY]), st.sampled_from(PATHS[1:5]), st.just("MIN"), amounts, last_days)
 transfers = st.lists(legs | earning, min_size=1, max_size=3)
 days_ago = st.sampled_from([0] * 6 + [1, 2, 3, 4, 6, -3, -31, -32])
 ways = st.sampled_from(["alone", "in line", "session", "rolled back"])
@@ -90,14 +93,27 @@ class Book:
             return error.code, error.replayed
         return [self._one(a) for a in answer] if isinstance(answer, list) else self._one(answer)
 
-    def _one(self, answer: Receipt | Rejection | Close) -> Answer:
+    def expire(self, session: Any) -> int:
+        """Expire what ended, and learn which transactions that made from the pool's statement."""
+        done = self.ledger.expire(self.clock.now, to="pool", actor="p:model", session=session)
+        lines = [
+            line
+            for unit in ("MIN", "PTS")
+            for line in self.ledger.statement("pool", unit, limit=500, session=session).items
+        ]
+        self.ids += sorted({line.txn_id for line in lines if line.kind == "expiry"} - set(self.ids))
+        return done
+
+    def _one(self, answer: Receipt | Rejection | Close | int) -> Any:
+        if isinstance(answer, int):
+            return answer
         if isinstance(answer, Close):
             return "closed", (answer.through - TODAY).days, answer.replayed
         if isinstance(answer, Rejection):
             return answer.code, answer.replayed
         if answer.txn_id not in self.ids:
             self.ids.append(answer.txn_id)
-        rows = tuple((t.debit, t.credit, t.unit, t.amount) for t in answer.transfers)
+        rows = tuple((t.debit, t.credit, t.unit, t.amount, as_day(t.expires_on)) for t in answer.transfers)
         return "posted", self.ids.index(answer.txn_id), rows, answer.replayed
 
 
@@ -118,8 +134,13 @@ def as_date(day: int | None) -> Any:
     return None if day is None else TODAY + timedelta(days=day)
 
 
+def as_day(moment: Any) -> int | None:
+    return None if moment is None else (moment - TODAY).days
+
+
 def as_txn(kind: str, rows: list[Leg], day: int) -> Txn:
-    return Txn(kind, [Transfer(*row) for row in rows], as_date(day), "p:model", "a memo")
+    transfers = [Transfer(*moved, as_date(last)) for *moved, last in rows]
+    return Txn(kind, transfers, as_date(day), "p:model", "a memo")
 
 
 class BookMachine(RuleBasedStateMachine):
@@ -251,6 +272,10 @@ class BookMachine(RuleBasedStateMachine):
     def sleep(self, days: int) -> None:
         self.wait(days * DAY_S)
 
+    @rule(way=ways)
+    def expire(self, way: str) -> None:
+        self.command(way, lambda model: model.expire(), lambda book, session: book.expire(session))
+
     @rule(way=ways, ago=st.integers(0, 6), actor=st.sampled_from(["p:auditor", "p:auditor", "p:other"]))
     def close(self, way: str, ago: int, actor: str) -> None:
         day = self.model.today - ago
@@ -285,6 +310,17 @@ class BookMachine(RuleBasedStateMachine):
             # A refused or replayed hold may have opened a sub-account in which nothing is.
             assert kept == {pair: wanted.get(pair, (0, 0, 0)) for pair in kept}
             assert all(wanted[pair] == (0, 0, 0) for pair in wanted.keys() - kept.keys())
+
+    @invariant()
+    def lots_agree_and_add_up(self) -> None:
+        for (path, unit), account in self.model.accounts.items():
+            if not account.keeps_lots or not account.entries:
+                continue
+            assert sum(account.lots.values()) <= max(0, account.balance)
+            for book in self.books:
+                found = [(as_day(lot.expires_on), lot.amount) for lot in book.ledger.lots(path, unit)]
+                assert found == account.all_lots(), (book.engine, path, unit)
+                assert sum(amount for _, amount in found) == account.balance
 
     def teardown(self) -> None:
         for book in getattr(self, "books", ()):

@@ -21,7 +21,7 @@ from ledger.engine import make_engine
 from tests.ledger.builders import TODAY
 from tests.ledger.conftest import MakeUrl
 from tests.ledger.faults import Faults, JumpingClock, make_faulty_engine
-from tests.ledger.model import Model
+from tests.ledger.model import Leg, Model
 
 CHUNKS = 5
 COMMANDS = 12
@@ -107,12 +107,12 @@ def wish(dice: random.Random, model: Model, key: str) -> Command:
         return "release", (key, dice.choice(holds))
     if verb == "reverse" and model.txns:
         return "reverse", (key, dice.randrange(len(model.txns)), dice.choice(["reject", "debt"]))
-    return "post", (key, "credit", leg(dice) if verb == "post" else (("issue", "anna", "MIN", amount),), 0)
+    return "post", (key, "credit", leg(dice) if verb == "post" else (("issue", "anna", "MIN", amount, None),), 0)
 
 
-def leg(dice: random.Random) -> tuple[tuple[str, str, str, int], ...]:
+def leg(dice: random.Random) -> tuple[Leg, ...]:
     debit, credit = dice.sample(["issue", "anna", "boris", "shop"], 2)
-    return ((debit, credit, "MIN", dice.randint(1, 60)),)
+    return ((debit, credit, "MIN", dice.randint(1, 60), None),)
 
 
 def until_answered(engine: Engine, book: Ledger, ids: list[Any], command: Command, *, is_inside: bool) -> Any:
@@ -187,7 +187,11 @@ def in_words(answer: Any, ids: list[Any]) -> Any:
         return (answer.code,)
     if answer.txn_id not in ids:
         ids.append(answer.txn_id)
-    return "posted", ids.index(answer.txn_id), tuple((t.debit, t.credit, t.unit, t.amount) for t in answer.transfers)
+    return (
+        "posted",
+        ids.index(answer.txn_id),
+        tuple((t.debit, t.credit, t.unit, t.amount, t.expires_on) for t in answer.transfers),
+    )
 
 
 def without_replay(answer: Any) -> Any:
