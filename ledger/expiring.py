@@ -29,7 +29,7 @@ SELECT a.path, a.unit, l.expires_on, l.credited - l.consumed - l.expired, l.expi
 FROM lot l JOIN account a ON a.ledger_id = l.ledger_id AND a.id = l.account_id
 JOIN balance b ON b.ledger_id = l.ledger_id AND b.account_id = l.account_id
 WHERE l.ledger_id = ? AND l.expires_on < ? AND l.credited > l.consumed + l.expired AND a.kind <> 'held'
-  AND NOT b.frozen ORDER BY l.expires_on, a.id LIMIT ?"""
+  AND NOT b.frozen ORDER BY l.expires_on, a.path, a.unit LIMIT ?"""
 
 
 class LotVerbs:

@@ -271,12 +271,12 @@ class Model:
     def expire(self) -> int:
         """Take from every account what ended before today, the oldest first."""
         over = [
-            (day, place, pair)
-            for place, (pair, account) in enumerate(self.accounts.items())
+            (day, pair)
+            for pair, account in self.accounts.items()
             for day, amount in account.lots.items()
             if amount and day < self.today and not account.is_frozen and not pair[0].endswith(":held")
         ]
-        for day, _place, (path, unit) in sorted(over):
+        for day, (path, unit) in sorted(over):
             amount = self.accounts[path, unit].lots[day]
             answer = self._try(Wish("expiry", [(path, "pool", unit, amount, None)], lot=day))
             assert answer[0] == "posted"
