@@ -33,7 +33,7 @@ POSTS = 200
 BATCH = 100
 BATCHES = 3
 MEMBERS = 200
-TODAY = date(2026, 3, 2)
+TODAY = datetime.now(UTC).date()  # the ordinary path: a posting of an earlier day asks whether it is closed
 
 
 class Raw:

@@ -16,6 +16,8 @@ from ledger import Close, LatePage, TrialBalance, TrialRow
 
 CLOSES = 24
 LATE = 30
+KINDS = ("issuance", "member", "held", "debt", "shop", "pool")
+"""From where hours come to where they go; other kinds follow."""
 NOTHING = LatePage((), None)
 
 
@@ -85,7 +87,11 @@ def grouped(rows: Sequence[TrialRow]) -> list[Group]:
         group = sums.setdefault((kind_of(row.path), row.unit), [0, 0])
         group[0] += 1
         group[1] += row.balance
-    return [Group(*pair, *sums[pair]) for pair in sorted(sums)]
+    return [Group(*pair, *sums[pair]) for pair in sorted(sums, key=lambda pair: (pair[1], _place(pair[0]), pair[0]))]
+
+
+def _place(kind: str) -> int:
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
 def kind_of(path: str) -> str:

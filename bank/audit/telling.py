@@ -36,6 +36,12 @@ def kind_name(kind: str) -> str:
     return names.get(kind, kind)
 
 
+def digest_text(digest: bytes) -> str:
+    """Write a digest in eight groups of eight, as eyes compare it."""
+    text = digest.hex()
+    return " ".join(text[start : start + 8] for start in range(0, len(text), 8))
+
+
 def txn_name(kind: str) -> str:
     """Say what kind of transaction it is."""
     names = {

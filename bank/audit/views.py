@@ -41,6 +41,7 @@ def audit() -> ResponseReturnValue:
         found=found,
         today=today,
         units=_units(found),
+        digest=telling.digest_text(found.trial.digest),
         groups=[_group(group) for group in grouped(rows)],
         rows=[_row(row, shops) for row in rows[first : first + PER_PAGE]],
         page=first // PER_PAGE,
@@ -121,5 +122,5 @@ def _close(close: Any) -> Mapping[str, Any]:
         "through": close.through.isoformat(),
         "recorded": moment(close.recorded_at),
         "accounts": close.accounts,
-        "digest": close.digest.hex(),
+        "digest": telling.digest_text(close.digest),
     }

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from bank import chart, db
+from bank.audit.telling import digest_text
 from ledger import Close, Transfer, Txn
 from ledger.wire import Wire
 from tests.counting import counted
@@ -55,7 +56,8 @@ def test_a_day_is_shown_in_words_and_balances(market: Market) -> None:
     number = market.world.people["volunteer"].public_id
     said = page(market, today(market))
     for wanted in (
-        "这一天是平的",
+        "时长：这一天是平的",
+        "积分：这一天是平的",
         "所有账户余额相加正好是零",
         f"居民 {number}",
         "店家 惠民超市",
@@ -121,7 +123,7 @@ def test_a_close_is_published_with_its_digest(market: Market) -> None:
     assert "还没有结过账" in page(market, day)
     done = close(market, day)
     said = page(market, day)
-    assert said.count(done.digest.hex()) == 2  # as published, and as computed now
+    assert said.count(digest_text(done.digest)) == 2  # as published, and as computed now
     assert "公布的指纹和现在算出来的一样" in said
 
 
@@ -134,7 +136,7 @@ def test_a_close_that_no_longer_fits_is_called_out(market: Market) -> None:
         session.connection().exec_driver_sql("UPDATE closing SET cr = cr + 1 WHERE cr > 0")
     said = page(market, day)
     assert "账被改过" in said
-    assert "这一天不平" in said
+    assert "时长：这一天不平" in said
 
 
 def test_many_accounts_come_in_pages(market: Market) -> None:
@@ -152,7 +154,7 @@ def test_the_page_speaks_english(market: Market) -> None:
     browser = market.world.page("auditor")
     browser.set_cookie("lang", "en")
     said = text(browser.get(f"/audit?day={today(market)}"))
-    assert "This day balances" in said
+    assert ": this day balances" in said
     assert "What we knew then, and what we know now" in said
 
 
