@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
 from bank.activities import views as activities
+from bank.audit import views as audit
 from bank.board import views as board
 from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
@@ -57,6 +58,7 @@ PAGES = (
     shop_shelves,
     passbook,
     board,
+    audit,
     deeds,
     log,
 )

@@ -10,6 +10,7 @@ import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
+from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask, current_app
@@ -24,11 +25,13 @@ from bank.log import commands as log_commands
 from bank.log import keys
 from bank.members import operations as members
 from bank.members import passwords
-from ledger.errors import InvalidTxn
+from ledger import errors
 
 JOB_EVERY_S = 3.0
 PROGRESS_WIDTH = 40
 SHORTEST_PASSWORD = 8
+OPERATOR = "operator"
+"""Who acts where somebody types a command on the machine itself."""
 FORMATS = ("hledger", "beancount", "ledger", "jsonl")
 
 
@@ -158,7 +161,7 @@ def verify(as_json: bool, published: tuple[TextIO, ...]) -> None:
             published=[file.read() for file in published],
             progress=_show_progress if sys.stderr.isatty() else None,
         )
-    except InvalidTxn as wrong:
+    except errors.InvalidTxn as wrong:
         raise click.ClickException(wrong.message) from wrong
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
@@ -193,6 +196,44 @@ def export(form: Any, code: str | None, through: datetime | None) -> None:
     last: date | None = through.date() if through else None
     out = sys.stdout
     db.book(db.session(), community.id, clock.utc_now()).export(form, out, through=last)
+
+
+@ledger_commands.command("close")
+@click.option("--through", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day to close.")
+@click.option("--community", "code", help="The community's code; the first one where it is left out.")
+def close(through: datetime, code: str | None) -> None:
+    """Close a community's book through a day, for good, and print the digest of that day's trial balance."""
+    community = _community(db.session(), code)
+    book = db.book(db.session(), community.id, clock.utc_now())
+    try:
+        done = book.close_period(through.date(), actor=OPERATOR)
+    except errors.LedgerError as refusal:
+        raise click.ClickException(refusal.message) from refusal
+    click.echo(f"{community.code} closed through {done.through}{' before' if done.replayed else ''}")
+    click.echo(f"accounts {done.accounts}\ndigest {done.digest.hex()}")
+
+
+@ledger_commands.command("trial-balance")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The last effective day to count; all without.")
+@click.option(
+    "--known-at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M"]),
+    help="Count what was recorded by this moment, in the community's time zone.",
+)
+@click.option("--community", "code", help="The community's code; the first one where it is left out.")
+def trial_balance(as_of: datetime | None, known_at: datetime | None, code: str | None) -> None:
+    """Print debits, credits and balance of every account that moved, the totals, and the digest."""
+    community = _community(db.session(), code)
+    known = known_at.replace(tzinfo=ZoneInfo(community.time_zone)) if known_at else None
+    book = db.book(db.session(), community.id, clock.utc_now())
+    found = book.trial_balance(as_of.date() if as_of else None, known)
+    lines = [(row.path, row.unit, row.debits, row.credits, row.balance) for row in found.rows]
+    totals = [("total", unit, debits, credits_, credits_ - debits) for unit, (debits, credits_) in found.totals.items()]
+    widest = max([len("account"), *(len(row.path) for row in found.rows)])
+    click.echo(f"{'account':<{widest}} unit {'debits':>14} {'credits':>14} {'balance':>14}")
+    for path, unit, *numbers in lines + totals:
+        click.echo(f"{path:<{widest}} {unit:<4}" + "".join(f" {number:>14}" for number in numbers))
+    click.echo(f"digest {found.digest.hex()}")
 
 
 def _community(session: Session, code: str | None) -> Community:

@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ POSTS = 200
 BATCH = 100
 BATCHES = 3
 MEMBERS = 200
-TODAY = date(2026, 3, 2)
+TODAY = datetime.now(UTC).date()  # the ordinary path: a posting of an earlier day asks whether it is closed
 
 
 class Raw:

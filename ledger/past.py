@@ -19,7 +19,7 @@ MAX_LATE = 200
 
 
 class Sums(NamedTuple):
-    """What moved on one account, and how many of its entries the answer leaves out."""
+    """What moved on one account, and how many of its entries were recorded later than what is asked."""
 
     path: str
     unit: str
@@ -43,10 +43,10 @@ FROM account a CROSS JOIN unprojected u
 WHERE a.ledger_id = ? AND {mine} AND u.ledger_id = a.ledger_id AND u.account_id = a.id
   AND u.effective_date > ? AND u.effective_date <= ?"""
 _LATER = """
-SELECT a.id, CASE WHEN r.debit_id = a.id THEN -r.amount ELSE 0 END,
-       CASE WHEN r.credit_id = a.id THEN -r.amount ELSE 0 END, 1
+SELECT a.id, CASE WHEN r.debit_id = a.id AND t.effective_date <= ? THEN -r.amount ELSE 0 END,
+       CASE WHEN r.credit_id = a.id AND t.effective_date <= ? THEN -r.amount ELSE 0 END, 1
 FROM txn t CROSS JOIN transfer r CROSS JOIN account a
-WHERE t.ledger_id = ? AND {mine} AND t.id >= ? AND t.effective_date <= ? AND r.ledger_id = t.ledger_id
+WHERE t.ledger_id = ? AND {mine} AND t.id >= ? AND r.ledger_id = t.ledger_id
   AND r.txn_id = t.id AND a.ledger_id = r.ledger_id AND a.id IN (r.debit_id, r.credit_id)"""
 _SUMS = """
 SELECT a.id, a.path, a.unit, CAST(SUM(x.dr) AS BIGINT), CAST(SUM(x.cr) AS BIGINT), CAST(SUM(x.n) AS BIGINT)
@@ -71,7 +71,7 @@ def sums(
     params += [ledger_id, *own, base, last] * 2
     if known_at is not None:
         parts.append(_LATER)
-        params += [ledger_id, *own, wire.id_in(first_at(to_us(known_at) + 1)), last]
+        params += [last, last, ledger_id, *own, wire.id_in(first_at(to_us(known_at) + 1))]
     sql = _SUMS.format(parts=" UNION ALL ".join(parts)).format(mine=mine)
     return {row[0]: Sums(*row[1:]) for row in wire.rows(sql, [*params, ledger_id])}
 

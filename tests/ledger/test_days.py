@@ -97,6 +97,23 @@ def test_many_transfers_between_two_accounts_are_known_together(book: Ledger) ->
     assert book.balance(ANNA, UNIT, known_at=posted.recorded_at - timedelta(microseconds=1)).available == 0
 
 
+def test_a_shared_account_is_known_by_moments_not_by_the_order_of_its_commits(
+    book: Ledger, engine: Engine, ledger_id: int, clock: Clock
+) -> None:
+    """On PostgreSQL a writer whose clock lags is numbered after, and recorded before, one that went first."""
+    behind = Clock()
+    lagging = Ledger(engine, ledger_id, behind)
+    clock.move(seconds=10)
+    posted = [earn(book, ANNA, 1, key="a"), earn(lagging, BORIS, 2, key="b")]
+    behind.move(seconds=5)
+    posted.append(earn(lagging, BORIS, 4, key="c"))
+    for moment in (posted[1].recorded_at, behind.now, clock.now, posted[2].recorded_at):
+        known = [one for one in posted if one.recorded_at <= moment]
+        found = book.balance(ISSUANCE, UNIT, known_at=moment)
+        assert (-found.available, found.seq) == (sum(one.transfers[0].amount for one in known), len(known))
+        assert book.balance(ISSUANCE, UNIT, as_of=TODAY, known_at=moment).available == found.available
+
+
 def test_a_session_sees_its_own_past(book: Ledger, engine: Engine) -> None:
     with Session(engine) as session:
         book.post(txn(ISSUANCE, ANNA, 9, effective=TODAY - 3 * DAY), key="k", session=session)

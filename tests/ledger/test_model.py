@@ -330,6 +330,10 @@ class BookMachine(RuleBasedStateMachine):
             assert report.txns == len(self.model.txns)
             closes = book.ledger.closes(500)
             assert {(close.through - TODAY).days: close.actor for close in closes} == self.model.closes
+            for day in range(self.model.today - 12, self.model.today + 1):
+                rows = book.ledger.trial_balance(as_date(day)).rows
+                kept = [(row.path, row.unit, row.debits, row.credits) for row in rows]
+                assert kept == self.model.trial_balance(day, None)
             for close in closes:
                 assert close.digest == book.ledger.trial_balance(close.through).digest
                 assert close.accounts == len(self.model.trial_balance((close.through - TODAY).days, None))

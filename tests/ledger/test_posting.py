@@ -332,3 +332,11 @@ def test_a_batch_has_at_most_a_thousand(book: Ledger) -> None:
     assert len(book.post_many(batch[:-1])) == MAX_BATCH
     assert available(book, ANNA) == MAX_BATCH
     assert book.post_many([]) == []
+
+
+def test_the_first_refusal_of_an_atomic_batch_is_the_answer_even_by_a_shared_account(book: Ledger) -> None:
+    book.freeze(ISSUANCE, UNIT)
+    batch = [("first", txn(ISSUANCE, ANNA, 1)), ("second", txn(BORIS, ANNA, 1))]
+    with pytest.raises(errors.AccountFrozen) as refusal:
+        book.post_many(batch, atomic=True)
+    assert refusal.value.key == "first"

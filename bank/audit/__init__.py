@@ -1,0 +1,1 @@
+"""What an auditor sees of the book."""
