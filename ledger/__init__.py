@@ -2,11 +2,15 @@
 
 from ledger import errors
 from ledger.book import Ledger
+from ledger.notes import Signer
 from ledger.values import (
     Account,
     Balance,
+    Checkpoint,
+    ConsistencyProof,
     Entry,
     Finding,
+    InclusionProof,
     Page,
     Receipt,
     Rejection,
@@ -19,13 +23,17 @@ from ledger.values import (
 __all__ = [
     "Account",
     "Balance",
+    "Checkpoint",
+    "ConsistencyProof",
     "Entry",
     "Finding",
+    "InclusionProof",
     "Ledger",
     "Page",
     "Receipt",
     "Rejection",
     "Report",
+    "Signer",
     "Transaction",
     "Transfer",
     "Txn",
