@@ -2,14 +2,19 @@
 
 from ledger import errors
 from ledger.book import Ledger
+from ledger.notes import Signer
 from ledger.values import (
     Account,
     Balance,
+    Checkpoint,
     Close,
+    ConsistencyProof,
     Entry,
     Finding,
+    InclusionProof,
     LatePage,
     LateTxn,
+    Lot,
     Page,
     Receipt,
     Rejection,
@@ -24,16 +29,21 @@ from ledger.values import (
 __all__ = [
     "Account",
     "Balance",
+    "Checkpoint",
     "Close",
+    "ConsistencyProof",
     "Entry",
     "Finding",
+    "InclusionProof",
     "LatePage",
     "LateTxn",
     "Ledger",
+    "Lot",
     "Page",
     "Receipt",
     "Rejection",
     "Report",
+    "Signer",
     "Transaction",
     "Transfer",
     "TrialBalance",

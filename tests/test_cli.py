@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from bank import db
+from bank import cli, db
 from bank.web.models import Tries
 from ledger import Transfer, Txn
+from ledger.notes import Signer, checkpoint_text
 from tests.conftest import SetClock
+from tests.log.sealed import CODE, seal, write
+from tests.shop.market import build_market
 from tests.world import World
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -38,6 +42,43 @@ def test_verify_names_what_is_wrong_and_exits_with_1(app: Flask, world: World) -
     assert done.exit_code == 1
     assert "service total of person 1" in done.stdout
     assert done.stdout.count("FINDING") >= 2
+
+
+def test_rebuild_repairs_a_projection_that_verify_named(app: Flask, world: World) -> None:
+    build_market(world)
+    with world.write() as session:
+        session.execute(text("UPDATE daily SET cr = cr + 1"))
+    run = app.test_cli_runner().invoke
+    assert run(args=["ledger", "verify"]).exit_code == 1
+    assert "daily: 5 wrong" in run(args=["ledger", "rebuild"]).stdout
+    assert "daily: 0 wrong" in run(args=["ledger", "rebuild"]).stdout
+    assert run(args=["ledger", "verify"]).exit_code == 0
+
+
+@SQLITE_ONLY
+def test_verify_holds_the_book_against_checkpoints_kept_elsewhere(app: Flask, world: World, tmp_path: Path) -> None:
+    build_market(world)
+    seal(world)
+    run = app.test_cli_runner().invoke
+    kept = write(tmp_path, "kept.txt", run(args=["ledger", "checkpoint"]).stdout)
+    assert run(args=["ledger", "verify", "--checkpoint", kept]).exit_code == 0
+    other = Signer("elsewhere/log/1", bytes(32)).sign(checkpoint_text("elsewhere/log/1", 3, bytes(32)))
+    thief = Signer(f"localhost/log/{CODE}", bytes(32))
+    wrong = thief.sign(checkpoint_text(thief.origin, 1, bytes(32)))
+    for note, said in ((other, "a log that is not here: elsewhere/log/1"), (wrong, "signed with a key of the log")):
+        done = run(args=["ledger", "verify", "--checkpoint", write(tmp_path, "other.txt", note)])
+        assert (done.exit_code, said in done.stdout) == (1, True)
+    done = run(args=["ledger", "verify", "--checkpoint", write(tmp_path, "none.txt", "nothing")])
+    assert "this is not a checkpoint" in done.output
+
+
+@SQLITE_ONLY
+def test_verify_draws_a_bar_on_a_terminal_and_nothing_into_a_file(
+    app: Flask, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "█" not in app.test_cli_runner().invoke(args=["ledger", "verify"]).stderr
+    cli._show_progress("430104001001", 30, 40)
+    assert capsys.readouterr().err == f"\r430104001001 {'█' * 30}{'░' * 10}  75%"
 
 
 @SQLITE_ONLY

@@ -193,3 +193,18 @@ def test_writers_and_sealers_together_lose_nothing(
     assert set(contestants.race(jobs)) == {"posted"}
     seal_all(book)
     assert [place for place, _, _ in leaves(engine, ledger_id)] == list(range(80))
+
+
+def test_a_rebuild_beside_postings_and_sealing_counts_each_once(
+    contestants: Contestants, book: Ledger, engine: Engine, ledger_id: int
+) -> None:
+    """Guard: the lock on the projections' tables (SQLite: BEGIN IMMEDIATE)."""
+    post_some(book, 300)
+    jobs = sealers(engine, ledger_id, 4, times=15)
+    jobs[1] = {**jobs[1], "verb": "rebuild"}
+    pay = {"verb": "post", "debit": ANNA, "credit": BORIS, "amount": 1, "times": 30}
+    jobs[2] = {**jobs[2], **pay, "key": "there:{}"}
+    jobs[3] = {**jobs[3], **pay, "key": "also:{}"}
+    assert set(contestants.race(jobs)) == {"posted"}
+    assert book.balance(BORIS, "MIN").available == 60
+    assert book.verify().ok

@@ -13,6 +13,7 @@ from bank.credits import operations as credits_
 from bank.credits.models import ServiceTotal
 from ledger import Transfer, Txn
 from tests.counting import counted
+from tests.log.sealed import seal
 from tests.shop.market import Market, credit
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -242,3 +243,27 @@ def test_ten_thousand_lines_page_as_fast_as_ten(market: Market) -> None:
     _fill(market, 5_000)
     assert [cost(path) for path in paths] == few
     assert max(statements for statements, _ in few) <= 14
+
+
+def test_a_line_can_be_proved_and_the_page_says_how_far_it_is(market: Market) -> None:
+    placed = market.order()
+    page = f"/passbook/{placed.hold_txn_id}"
+    browser = market.world.page("volunteer")
+    assert f"{page}/proof" in browser.get(page).get_data(as_text=True)
+    assert "正在写进公开日志" in _text(browser.get(f"{page}/proof"))
+    seal(market.world)
+    assert "已写进公开日志" in _text(browser.get(f"{page}/proof"))
+    saved = browser.get(f"{page}/proof.json")
+    assert saved.headers["Content-Type"] == "application/json"
+    assert saved.headers["Cache-Control"] == "no-store"
+    assert saved.headers["Content-Disposition"] == f"attachment; filename=proof-{placed.hold_txn_id}.json"
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize("who", ["resident", "coordinator", "auditor", "admin", "stranger", "shop"])
+def test_nobody_else_gets_the_proof_of_a_line(market: Market, who: str) -> None:
+    placed = market.order()
+    seal(market.world)
+    for ending in ("/proof", "/proof.json"):
+        assert market.world.page(who).get(f"/passbook/{placed.hold_txn_id}{ending}").status_code == 404
+    assert market.world.page("volunteer").get("/passbook/nonsense/proof.json").status_code == 404
