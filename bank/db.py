@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -14,6 +15,9 @@ from sqlalchemy.orm import Session
 from ledger import Ledger
 from ledger import engine as book_engine
 from ledger.base import Base
+
+BOOK_ZONE = ZoneInfo("Asia/Shanghai")
+"""Where a book's days begin and what ends on a day ends: China has one time."""
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
 
@@ -59,7 +63,7 @@ def unit_of_work() -> Iterator[Session]:
 def book(session: Session, community_id: int, now: datetime) -> Ledger:
     """Open a community's book for this session; `now` is the moment its entries are recorded at."""
     engine = session.get_bind().engine
-    return Ledger(engine, ledger_id=community_id, clock=lambda: now)
+    return Ledger(engine, ledger_id=community_id, clock=lambda: now, zone=BOOK_ZONE)
 
 
 def insert_on(dialect: str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:

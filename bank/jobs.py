@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import closing
+from bank.credits import expiring
 from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
 from bank.log import keys
@@ -46,6 +47,11 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def expire_points(session: Session, now: datetime) -> int:
+    """Move points whose last day is over into the pool."""
+    return expiring.expire_points(session, now)
+
+
 def forget_photos(session: Session, now: datetime) -> int:
     """Delete photos of deeds that were decided and published long ago."""
     return deeds.forget_photos(session, now=now)
@@ -60,6 +66,7 @@ JOBS: dict[str, Job] = {
     "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
+    "expire_points": expire_points,
     "forget_photos": forget_photos,
     "seal": seal,
     "sweep_tries": sweep_tries,

@@ -63,6 +63,28 @@ WHERE daily.dr <> excluded.dr OR daily.cr <> excluded.cr"""  # noqa: S608
 _NO_DAY = f"""
 UPDATE daily SET dr = 0, cr = 0 WHERE ledger_id = ? AND (dr <> 0 OR cr <> 0) AND NOT EXISTS (
     SELECT 1 FROM ({_DAYS}) f WHERE f.account_id = daily.account_id AND f.effective_date = daily.effective_date)"""  # noqa: S608
+_CLOSED = """
+SELECT p.ledger_id, p.closed_through, x.account_id, SUM(x.dr) AS dr, SUM(x.cr) AS cr FROM period_close p
+JOIN (SELECT t.ledger_id, t.effective_date, r.debit_id AS account_id, r.amount AS dr, 0 AS cr FROM transfer r
+      JOIN txn t ON t.ledger_id = r.ledger_id AND t.id = r.txn_id
+      UNION ALL
+      SELECT t.ledger_id, t.effective_date, r.credit_id, 0, r.amount FROM transfer r
+      JOIN txn t ON t.ledger_id = r.ledger_id AND t.id = r.txn_id) x
+  ON x.ledger_id = p.ledger_id AND x.effective_date <= p.closed_through
+WHERE p.ledger_id = ? GROUP BY p.ledger_id, p.closed_through, x.account_id"""
+_CLOSING = f"""
+INSERT INTO closing (ledger_id, closed_through, account_id, dr, cr)
+SELECT f.ledger_id, f.closed_through, f.account_id, f.dr, f.cr FROM ({_CLOSED}) f WHERE 1 = 1
+ON CONFLICT (ledger_id, closed_through, account_id) DO UPDATE SET dr = excluded.dr, cr = excluded.cr
+WHERE closing.dr <> excluded.dr OR closing.cr <> excluded.cr"""  # noqa: S608
+_NO_CLOSING = f"""
+UPDATE closing SET dr = 0, cr = 0 WHERE ledger_id = ? AND (dr <> 0 OR cr <> 0) AND NOT EXISTS (
+    SELECT 1 FROM ({_CLOSED}) f WHERE f.closed_through = closing.closed_through
+                                  AND f.account_id = closing.account_id)"""  # noqa: S608
+_LAST_CLOSE = "(SELECT MAX(c.closed_through) FROM period_close c WHERE c.ledger_id = period.ledger_id)"
+_PERIOD = f"""
+UPDATE period SET closed_through = {_LAST_CLOSE}
+WHERE ledger_id = ? AND COALESCE(closed_through, '0001-01-01') <> COALESCE({_LAST_CLOSE}, '0001-01-01')"""  # noqa: S608
 _NODES = Insert(
     "log_node",
     (("ledger_id", "bigint"), ("level", "bigint"), ("idx", "bigint"), ("hash", "bytea")),
@@ -78,7 +100,7 @@ def rebuild(wire: Wire, ledger_id: int) -> dict[str, int]:
     if wire.is_postgres:
         wire.run("SET LOCAL statement_timeout = 0")
         # Stronger than a row's lock: a posting that has decided already finishes first, and none begins.
-        wire.run("LOCK TABLE balance, lot, daily, log_node IN EXCLUSIVE MODE")
+        wire.run("LOCK TABLE balance, lot, daily, closing, period, log_node IN EXCLUSIVE MODE")
     return {name: repair(wire, ledger_id) for name, repair in REPAIRS.items()}
 
 
@@ -92,6 +114,12 @@ def days(wire: Wire, ledger_id: int) -> int:
     """Make the daily sums anew."""
     wrong = wire.run(_DAILY, [ledger_id] * _DAILY.count("?"))
     return wrong + wire.run(_NO_DAY, [ledger_id] * _NO_DAY.count("?"))
+
+
+def closings(wire: Wire, ledger_id: int) -> int:
+    """Make the closing balances, and the last closed day, anew from the closes and the transfers."""
+    wrong = wire.run(_CLOSING, (ledger_id,)) + wire.run(_NO_CLOSING, (ledger_id, ledger_id))
+    return wrong + wire.run(_PERIOD, (ledger_id,))
 
 
 def nodes(wire: Wire, ledger_id: int) -> int:
@@ -116,5 +144,11 @@ def _grown(wire: Wire, ledger_id: int, tree: Growing) -> Iterator[Row]:
                 yield ledger_id, level, index, grown
 
 
-REPAIRS: dict[str, Repair] = {"balance": balances, "lot": lot_rows.rebuild, "daily": days, "log_node": nodes}
+REPAIRS: dict[str, Repair] = {
+    "balance": balances,
+    "lot": lot_rows.rebuild,
+    "daily": days,
+    "closing": closings,
+    "log_node": nodes,
+}
 """In the order in which they are made: what follows from another projection comes after it."""

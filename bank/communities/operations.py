@@ -67,6 +67,15 @@ def rules_on(session: Session, community_id: int, day: date) -> Rules:
     return read_rules(row.number, row.effective_on, row.settings)
 
 
+def rules_numbered(session: Session, community_id: int, number: int) -> Rules:
+    """Give one version of a community's rules. Raises NotFound."""
+    chosen = select(RuleVersion).where(RuleVersion.community_id == community_id, RuleVersion.number == number)
+    version = session.scalar(chosen)
+    if version is None:
+        raise NotFound
+    return read_rules(version.number, version.effective_on, version.settings)
+
+
 def rules_at(session: Session, community: Community, moment: datetime) -> Rules:
     """Give the rules in force at a moment, by the community's own calendar."""
     return rules_on(session, community.id, clock.local_day(moment, community.time_zone))

@@ -34,6 +34,9 @@ class Rules:
     deed_points: Mapping[str, int] = field(default_factory=lambda: dict(DEED_POINTS))
     deed_claims_per_week: int = 3
     deed_points_per_month: int = 60
+    points_expire_months: int | None = 36
+    """Points are kept to the end of the month so many months after they were earned, elders' for ever; None means
+    everybody's for ever. Time never ends."""
     rounding_minutes: int = 1
     """Credited minutes are rounded down to a multiple of this."""
     daily_minutes: int = 8 * 60

@@ -12,10 +12,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, clock, db
+from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.communities.rules import Rules
 from bank.credits import steps
 from bank.credits.models import Credit, ServiceTotal
-from bank.credits.rules import BOOK_CODES, posting_key
+from bank.credits.rules import BOOK_CODES, last_day, posting_key
 from bank.credits.steps import Step
 from bank.members.models import Person
 from ledger import Ledger, Receipt, Rejection, Transfer, Txn
@@ -40,6 +42,7 @@ class Due:
     amount: int
     evidence_class: str
     rules_number: int
+    is_elder: bool
 
     @property
     def is_for_the_book(self) -> bool:
@@ -78,16 +81,29 @@ def _post_in_book(session: Session, book: Ledger, dues: Sequence[Due], now: date
         book.open_account(
             chart.issuance(number), unit, kind="issuance", min_balance=None, is_shared=True, session=session
         )
-    batch = [(posting_key(due.source, due.posting_round), _txn(due, now)) for due in dues]
+    numbers = {(due.community_id, due.rules_number) for due in dues if due.unit == chart.POINTS}
+    keep = {pair: communities.rules_numbered(session, *pair) for pair in numbers}
+    batch = [
+        (
+            posting_key(due.source, due.posting_round),
+            _txn(due, keep.get((due.community_id, due.rules_number)) if due.unit == chart.POINTS else None, now),
+        )
+        for due in dues
+    ]
     return book.post_many(batch, session=session)
 
 
-def _txn(due: Due, now: datetime) -> Txn:
+def _txn(due: Due, keep: Rules | None, now: datetime) -> Txn:
+    """Write a credit for the book; `keep` says how long points are kept, None for minutes, which never end."""
+    effective = clock.local_day(now, due.time_zone)
     transfer = Transfer(
-        debit=chart.issuance(due.rules_number), credit=chart.member(due.public_id), unit=due.unit, amount=due.amount
+        debit=chart.issuance(due.rules_number),
+        credit=chart.member(due.public_id),
+        unit=due.unit,
+        amount=due.amount,
+        expires_on=None if keep is None else last_day(effective, keep.points_expire_months, is_elder=due.is_elder),
     )
     memo = " ".join(due.title.split())[:LONGEST_MEMO] or None
-    effective = clock.local_day(now, due.time_zone)
     return Txn(kind="credit", transfers=[transfer], effective=effective, actor=due.approver, memo=memo)
 
 
@@ -107,6 +123,7 @@ def _dues(session: Session, credit_ids: Collection[int]) -> list[Due]:
         Credit.approved_amount,
         Credit.evidence_class,
         Credit.rules_number,
+        Person.is_elder,
     )
     rows = session.execute(
         chosen.join(Person, Person.id == Credit.person_id)

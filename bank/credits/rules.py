@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -213,3 +214,12 @@ def end_of_working_day(now: datetime, days: int, time_zone: str) -> datetime:
 def posting_key(source: str, posting_round: int) -> str:
     """Name the posting of a fact in the book; a further round only after the book refused or it was undone."""
     return f"{source}:credit" + (f":{posting_round}" if posting_round else "")
+
+
+def last_day(earned_on: date, months: int | None, *, is_elder: bool) -> date | None:
+    """Give the last day on which points can be used: the end of the month so many months on; None for ever."""
+    if months is None or is_elder:
+        return None
+    month = earned_on.month - 1 + months
+    year, month = earned_on.year + month // 12, month % 12 + 1
+    return date(year, month, monthrange(year, month)[1])

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bank import db
 from bank.communities.models import Community
 from bank.log.keys import Ring
 from ledger import Ledger
@@ -24,7 +25,7 @@ INCLUSION, CONSISTENCY = "moral-bank-proof/1", "moral-bank-consistency/1"
 def book(session: Session, community: Community, ring: Ring, now: datetime) -> Ledger:
     """Open a community's book with its signer; `now` is the moment its checkpoints are signed at."""
     engine = session.get_bind().engine
-    return Ledger(engine, community.id, lambda: now, signer=ring.signer(community.code))
+    return Ledger(engine, community.id, lambda: now, zone=db.BOOK_ZONE, signer=ring.signer(community.code))
 
 
 def seal_due(session: Session, ring: Ring, now: datetime) -> int:

@@ -10,13 +10,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bank import chart, db
+from bank import chart, clock, db
 from bank.credits.models import ServiceTotal
 from bank.members.actor import Actor
 from bank.shop import listing
 from bank.shop.listing import Placed
 from bank.web.paging import Listing, decode_ints, encode
-from ledger import Balance, Entry
+from ledger import Balance, Entry, Lot
 
 NOTHING = Balance(posted=0, held=0, available=0, seq=0)
 
@@ -49,6 +49,14 @@ def balances(session: Session, actor: Actor, now: datetime) -> dict[str, Balance
     account = chart.member(actor.public_id)
     found = db.book(session, actor.community_id, now).balances([account], session=session)
     return {unit: found.get((account, unit), NOTHING) for unit in chart.UNITS}
+
+
+def endings(session: Session, actor: Actor, now: datetime) -> list[Lot]:
+    """Give the points that end on a day, the first to end first; none where the member has no points."""
+    book = db.book(session, actor.community_id, now)
+    found = book.lots(chart.member(actor.public_id), chart.POINTS, session=session)
+    today = clock.local_day(now, db.BOOK_ZONE.key)
+    return [lot for lot in found if lot.expires_on is not None and lot.expires_on >= today]
 
 
 def service(session: Session, actor: Actor) -> Service:

@@ -47,6 +47,8 @@ def day_of_month(moment: datetime) -> str:
 def title_of(kind: str, memo: str | None) -> str:
     """Say what a line is: its memo, and in which way the hours moved where that is not plain."""
     what = translate(memo or say("（没有说明）"))
+    if kind == "expiry":
+        return gettext("积分到期，转入社区互助池")
     if kind == "release":
         return gettext("退回：%(what)s", what=what)
     if kind == "reversal":
@@ -58,7 +60,15 @@ def icon_of(entry: Entry) -> str:
     """Name the icon of a line that has no drawing of its own."""
     if entry.kind in ("reversal", "release"):
         return "undo"
+    if entry.kind == "expiry":
+        return "hourglass"
     return ("heart" if entry.unit == "MIN" else "star") if entry.amount > 0 else "bag"
+
+
+def ends_soon(last: date) -> bool:
+    """Tell whether points end this month or next, so that there is still time to use them."""
+    today = clock.utc_now().astimezone(ZoneInfo(TIME_ZONE)).date()
+    return (last.year - today.year) * 12 + last.month - today.month <= 1
 
 
 def sheet_row(entry: Entry) -> dict[str, Any]:
@@ -78,6 +88,9 @@ def chain_of(found: Behind) -> list[Step]:
     """Tell the steps behind a line, first to last, with links to the other half of a pair."""
     steps = _credit_steps(found.credit) if found.credit else _order_steps(found.order) if found.order else []
     txn = found.txn
+    if txn.kind == "expiry":
+        why = gettext("记下积分的那一天，规则里写明了能用到哪个月底")
+        steps.append(_step(gettext("没用完的积分到期了，留给社区里有困难的人"), why, "hourglass"))
     steps.append(_step(gettext("记入存折"), moment(txn.recorded_at), "passbook"))
     for other, text in (
         (txn.reverses_id, gettext("这一笔冲正了原来的一笔")),

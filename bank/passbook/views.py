@@ -45,7 +45,9 @@ def passbook() -> ResponseReturnValue:
         is_first=not request.args.get("cursor"),
         months=telling.by_month(lines.lines(db.session(), who, now, found)),
         next=found.next,
-        balances=lines.balances(db.session(), who, now),
+        balances=(balances := lines.balances(db.session(), who, now)),
+        endings=lines.endings(db.session(), who, now) if balances[chart.POINTS].available > 0 else [],
+        ends_soon=telling.ends_soon,
         service=lines.service(db.session(), who),
         waiting=listing.waiting_for(db.session(), who.person_id),
     )

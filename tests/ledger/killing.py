@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER_ID = 1
+LAZY = "mint"
 
 
 class Worker:
@@ -68,7 +70,7 @@ def write(book: Any, name: str) -> None:
     holds: list[Any] = []
     for number in itertools.count():
         key = f"{name}:{number}"
-        verb = dice.choice(["earn", "earn", "pay", "hold", "capture", "release"])
+        verb = dice.choice(["earn", "mint", "pay", "hold", "capture", "release"])
         try:
             if verb in ("capture", "release") and holds:
                 held = holds.pop()
@@ -79,6 +81,8 @@ def write(book: Any, name: str) -> None:
                 holds.append(receipt.txn_id)
             elif verb == "pay":
                 receipt = pay(book, ANNA, BORIS, 1, key=key)
+            elif verb == "mint":
+                receipt = pay(book, LAZY, ANNA, 3, key=key)
             else:
                 receipt = earn(book, ANNA, 5, key=key)
         except errors.InsufficientFunds:
@@ -86,12 +90,26 @@ def write(book: Any, name: str) -> None:
         say(f"{key} {receipt.txn_id}")
 
 
+def seal(book: Any, _name: str) -> None:
+    """Seal whatever waits, a few leaves at a time, so that a kill finds it in the middle."""
+    while True:
+        if not book.seal(3):
+            time.sleep(0.002)
+
+
+def project(book: Any, _name: str) -> None:
+    """Fold whatever waits on lazy accounts."""
+    while True:
+        if not book.project():
+            time.sleep(0.002)
+
+
 def say(word: str) -> None:
     """Say a word to whoever may kill us next, in one write."""
     os.write(1, f"{word}\n".encode())
 
 
-JOBS = {"write": write}
+JOBS = {"write": write, "seal": seal, "project": project}
 
 
 if __name__ == "__main__":

@@ -181,3 +181,23 @@ def test_the_past_is_the_same_with_and_without_closes(book: Ledger, clock: Clock
     assert [book.trial_balance(day) for day in days] == before
     assert [book.balance(ANNA, UNIT, as_of=day, known_at=clock.now) for day in days] == known
     assert book.verify().ok
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE closing SET cr = cr + 1 WHERE ledger_id = {ledger_id}",
+        "DELETE FROM closing WHERE ledger_id = {ledger_id}",
+        "UPDATE period SET closed_through = '2020-01-01' WHERE ledger_id = {ledger_id}",
+        "UPDATE period SET closed_through = NULL WHERE ledger_id = {ledger_id}",
+    ],
+)
+def test_wrong_closings_are_named_and_made_anew(book: Ledger, engine: Engine, ledger_id: int, wrong: str) -> None:
+    backdate(book, 60, LAST, key="in")
+    close(book)
+    with engine.begin() as connection:
+        assert connection.execute(text(wrong.format(ledger_id=ledger_id))).rowcount > 0
+    assert not book.verify().ok
+    assert book.rebuild()["closing"] > 0
+    assert book.verify().ok
+    assert book.rebuild() == dict.fromkeys(book.rebuild(), 0)

@@ -123,6 +123,8 @@ def share(engine: Engine, call: Call, session: Any) -> Any:
     neighbour = Ticket(Call(call.ledger_id, (), lambda _desk: (), call.clock, call.zone))
     ticket = Ticket(call)
     combining._serve(engine, [neighbour, ticket])
+    if ticket.answer is None:  # an account remembered from a transaction that was rolled back: each goes alone
+        return combining._alone(engine, call, session)
     assert neighbour.answer == []
     if isinstance(ticket.answer, errors.LedgerError):
         raise ticket.answer

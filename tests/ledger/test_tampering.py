@@ -156,7 +156,7 @@ def test_a_replica_role_does_not_switch_the_triggers_off(
 
 
 def test_a_float_a_text_and_an_overflow_are_no_amounts(lived: Ledger, stranger: Connection, ledger_id: int) -> None:
-    row = "INSERT INTO transfer SELECT ledger_id, txn_id, 99, unit, debit_id, credit_id, {} FROM transfer"
+    row = "INSERT INTO transfer SELECT ledger_id, txn_id, 99, unit, debit_id, credit_id, {}, NULL FROM transfer"
     where = f"WHERE ledger_id = {ledger_id} LIMIT 1"
     # PostgreSQL rounds what it assigns to an integer column; STRICT tables refuse it.
     floats = ("1.5",) if stranger.dialect.name == "sqlite" else ()
@@ -170,7 +170,7 @@ def test_units_and_ledgers_do_not_mix_in_the_database(lived: Ledger, engine: Eng
     with engine.connect() as connection:
         row = "ledger_id, txn_id, 99, 'PTS', debit_id, credit_id, 1 FROM transfer"
         refused(connection, f"INSERT INTO transfer SELECT {row} WHERE ledger_id = {ledger_id} LIMIT 1")
-        row = f"{ledger_id + 1}, txn_id, 99, unit, debit_id, credit_id, 1 FROM transfer"
+        row = f"{ledger_id + 1}, txn_id, 99, unit, debit_id, credit_id, 1, NULL FROM transfer"
         refused(connection, f"INSERT INTO transfer SELECT {row} WHERE ledger_id = {ledger_id} LIMIT 1")
 
 
