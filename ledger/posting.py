@@ -113,7 +113,7 @@ def _decide_and_write(
             continue
         verdict = decided[plan.key] = decide(wire, books, plan)
         if is_atomic and isinstance(verdict, LedgerError):
-            if len(decided) > 1 and any(slot.is_late for slot in slots.values()):
+            if not locks_all and len(decided) > 1 and any(slot.is_late for slot in slots.values()):
                 raise Redo  # an earlier one may be refused by an account that was not locked, and then it is the answer
             decided = {plan.key: verdict}
             break

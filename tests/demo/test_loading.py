@@ -42,7 +42,7 @@ def _journal(app: Flask) -> str:
 def test_the_demos_books_verify(app: Flask, now: SetClock) -> None:
     _load(app)
     with app.app_context():
-        assert checks.verify_all(db.session(), now.now).lines()[-1] == "ok"
+        assert checks.verify_all(db.session(), now.now, keys.ring_of(app.config, now.now)).lines()[-1] == "ok"
 
 
 @SQLITE_ONLY
