@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import closing
+from bank.communities.models import Community
 from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
 from bank.shop import operations as shop
@@ -48,11 +50,18 @@ def forget_photos(session: Session, now: datetime) -> int:
     return deeds.forget_photos(session, now=now)
 
 
+def project(session: Session, now: datetime) -> int:
+    """Fold what waits on the issuance accounts of every book; readers count it before that as well."""
+    books = session.scalars(select(Community.id).where(Community.kind == "community").order_by(Community.id))
+    return sum(db.book(session, community_id, now).project(session=session) for community_id in books.all())
+
+
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "forget_photos": forget_photos,
+    "project": project,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,
 }

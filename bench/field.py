@@ -1,0 +1,12 @@
+"""The field on which all contestants run: how many accounts, and the one that everybody is paid from."""
+
+from __future__ import annotations
+
+BATCH = 100
+UNIT = "MIN"
+HOT = "issuance:rules-1"
+
+
+def member(number: int) -> str:
+    """Name an account."""
+    return f"member:{number}"
