@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import date
 
-from bench.field import BATCH, HOT, UNIT, member
+from bench.field import ACCOUNTS, BATCH, HOT, UNIT, member
 from ledger import Ledger, Transfer, Txn
 from ledger.engine import make_engine
 
@@ -19,10 +19,9 @@ def prepare(url: str) -> Callable[[str, int], Callable[[], int]]:
     """Return what makes one client's work on one book that all clients share."""
     options = {} if url.startswith("sqlite") else {"pool_size": 40}
     book = Ledger(make_engine(url, **options), LEDGER_ID)
-    accounts = len([1 for _ in range(0)]) or _count(book)
 
     def txn(is_hot: bool) -> Txn:
-        debit, credit = random.sample(range(accounts), 2)
+        debit, credit = random.sample(range(ACCOUNTS), 2)
         transfer = Transfer(HOT if is_hot else member(debit), member(credit), UNIT, 5)
         return Txn("credit", [transfer], TODAY, "p:bench")
 
@@ -38,15 +37,5 @@ def prepare(url: str) -> Callable[[str, int], Callable[[], int]]:
 
         return many if kind == "batch" else one
 
+    make.fold = book.project  # type: ignore[attr-defined]
     return make
-
-
-def _count(book: Ledger) -> int:
-    """Count the members by asking for powers of ten, and then for halves."""
-    low, high = 1, 2
-    while book.account(member(high), UNIT) is not None:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if book.account(member(middle), UNIT) is not None else (low, middle)
-    return low + 1

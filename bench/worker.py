@@ -52,7 +52,16 @@ def run(make: Callable[[str, int], Work], job: dict[str, Any]) -> dict[str, Any]
             wrong.append(repr(error)[:300])
         done.append(posted)
 
+    def fold() -> None:
+        # Ours on the hot account leaves work for later: it is done in the same time, and finished before the end.
+        start.wait()
+        while len(done) < job["clients"]:
+            time.sleep(0.2)
+            make.fold()  # type: ignore[attr-defined]
+
     threads = [threading.Thread(target=client, args=(job["first"] + n,)) for n in range(job["clients"])]
+    if job["kind"] == "hot" and hasattr(make, "fold"):
+        threads.append(threading.Thread(target=fold))
     for thread in threads:
         thread.start()
     ready.wait()
