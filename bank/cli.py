@@ -22,6 +22,7 @@ from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
+from ledger import Ledger
 
 JOB_EVERY_S = 3.0
 SHORTEST_PASSWORD = 8
@@ -180,6 +181,23 @@ def demo_load(households: int, days: int, seed: int) -> None:
     if _has_communities():
         raise click.ClickException("this database already holds a community; load the demo into an empty one")
     loading.load(households=households, days=days, seed=seed, show=sys.stderr)
+
+
+@demo_commands.command("book")
+@click.option("--entries", type=click.IntRange(2, 100_000_000), default=1_000_000, show_default=True)
+@click.option("--ledger", "ledger_id", type=click.IntRange(1_000_000), default=1_000_000, show_default=True)
+@click.option("--transfers", type=click.IntRange(1, 200), default=10, show_default=True, help="In each transaction.")
+def demo_book(entries: int, ledger_id: int, transfers: int) -> None:
+    """Fill a book that belongs to no community with that many entries, to measure with: ten million take a while."""
+    from bank.demo import book as big
+
+    bring_up_to_date()
+    own = Ledger(db.db.engine, ledger_id)
+    if own.account(big.SOURCE, big.UNIT) is not None:
+        raise click.ClickException(f"ledger {ledger_id} is filled already; choose another --ledger")
+    with click.progressbar(length=entries, label="  book", file=sys.stderr) as bar:
+        big.fill(own, entries=entries, transfers=transfers, seed=ledger_id, step=bar.update)
+    click.echo(f"ledger {ledger_id}: verify it with `flask --app app ledger verify --ledger {ledger_id}`")
 
 
 jobs_commands = AppGroup("jobs", help="Due work.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -42,13 +41,15 @@ BEGIN
     VALUES (own, txns[1], 'credit', day, at, 'p:bench', substr(noise, 1, 16), leaf, noise);
   INSERT INTO transfer VALUES (own, txns[1], 1, 'MIN', debits[1], credits[1], 5);
   UPDATE balance SET cr_posted = cr_posted + 5, seq = seq + 1, last_recorded_at = at
-    WHERE ledger_id = own AND account_id = credits[1] RETURNING seq, cr_posted - dr_posted INTO credit_seq, credit_balance;
+    WHERE ledger_id = own AND account_id = credits[1]
+    RETURNING seq, cr_posted - dr_posted INTO credit_seq, credit_balance;
   UPDATE balance SET dr_posted = dr_posted + 5, seq = seq + 1, last_recorded_at = at
     WHERE ledger_id = own AND account_id = debits[1] RETURNING seq, cr_posted - dr_posted INTO debit_seq, debit_balance;
   INSERT INTO entry VALUES (own, credits[1], credit_seq, txns[1], 1, 5, credit_balance, day, at),
                            (own, debits[1], debit_seq, txns[1], 1, -5, debit_balance, day, at);
   INSERT INTO daily VALUES (own, debits[1], day, 5, 0), (own, credits[1], day, 0, 5)
-    ON CONFLICT (ledger_id, account_id, effective_date) DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr;
+    ON CONFLICT (ledger_id, account_id, effective_date)
+    DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr;
 END $$""",
     """
 CREATE FUNCTION limit_many(own bigint, hot uuid, keys text[], txns uuid[], debits uuid[], credits uuid[], noise bytea,
@@ -73,10 +74,12 @@ BEGIN
     UPDATE balance b SET dr_posted = dr_posted + coalesce(s.dr, 0), cr_posted = cr_posted + coalesce(s.cr, 0),
            seq = seq + s.n, last_recorded_at = at
     FROM sums s WHERE b.ledger_id = own AND b.account_id = s.account
-    RETURNING s.account, b.seq - s.n AS seq, b.cr_posted - b.dr_posted - coalesce(s.cr, 0) + coalesce(s.dr, 0) AS balance
+    RETURNING s.account, b.seq - s.n AS seq,
+              b.cr_posted - b.dr_posted - coalesce(s.cr, 0) + coalesce(s.dr, 0) AS balance
   ), days AS (
     INSERT INTO daily SELECT own, account, day, coalesce(dr, 0), coalesce(cr, 0) FROM sums
-    ON CONFLICT (ledger_id, account_id, effective_date) DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr
+    ON CONFLICT (ledger_id, account_id, effective_date)
+    DO UPDATE SET dr = daily.dr + excluded.dr, cr = daily.cr + excluded.cr
   )
   INSERT INTO entry SELECT own, m.account, c.seq + m.place, m.t, 1, m.delta, c.balance + m.so_far, day, at
     FROM moves m JOIN changed c USING (account);
@@ -126,8 +129,10 @@ def chosen(ids: Sequence[Any], size: int, hot: Any) -> list[tuple[Any, Any]]:
     return [(hot, credit if credit != hot else debit) for debit, credit in pairs] if hot is not None else pairs
 
 
-_LOCAL = threading.local()
-_KEY = "INSERT INTO idempotency (ledger_id, key, request_hash, outcome, txn_id, recorded_at) VALUES (1, ?, ?, 'posted', ?, ?)"
+_KEY = (
+    "INSERT INTO idempotency (ledger_id, key, request_hash, outcome, txn_id, recorded_at) "
+    "VALUES (1, ?, ?, 'posted', ?, ?)"
+)
 _TXN = (
     "INSERT INTO txn (ledger_id, id, kind, effective_date, recorded_at, actor, nonce, canonical, leaf_hash) "
     "VALUES (1, ?, 'credit', ?, ?, 'p:bench', ?, ?, ?)"

@@ -35,7 +35,7 @@ def from_us(micros: int) -> datetime:
 class Insert:
     """A multi-row INSERT, its texts written once: `row` for one row, `arrays` for many on PostgreSQL."""
 
-    __slots__ = ("arrays", "row")
+    __slots__ = ("arrays", "head", "row", "suffix")
 
     def __init__(self, table: str, columns: Sequence[tuple[str, str]], suffix: str = "") -> None:
         """Take (column, PostgreSQL type) pairs and what follows the values."""
@@ -43,6 +43,41 @@ class Insert:
         arrays = ", ".join(f"%s::{kind}[]" for _, kind in columns)
         self.row = f"{into} VALUES ({', '.join('?' * len(columns))}){suffix}"
         self.arrays = f"{into} SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608
+        self.head, self.suffix = f"{into} VALUES ", suffix
+
+    def text(self, rows: Iterable[Row]) -> str:
+        """Return the statement with its values written into it, for PostgreSQL."""
+        return f"{self.head}{', '.join(row_text(row) for row in rows)}{self.suffix}"
+
+
+def row_text(row: Iterable[Any]) -> str:
+    """Write a row of values for PostgreSQL."""
+    return f"({', '.join([literal(value) for value in row])})"
+
+
+def literal(value: Any) -> str:
+    """Write a value for PostgreSQL, whatever its settings; the column it goes into gives it its type."""
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if value is None:
+        return "NULL"
+    if kind is str:
+        return _quoted(value)
+    if kind is bytes:
+        return f"E'\\\\x{value.hex()}'"
+    if kind is list:
+        return f"ARRAY[{', '.join([literal(one) for one in value])}]"
+    if kind is bool:
+        return "TRUE" if value else "FALSE"
+    return _quoted(str(value))  # uuid, date, datetime
+
+
+def _quoted(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("PostgreSQL keeps no text with a NUL in it")
+    safe = text.replace("'", "''")
+    return f"'{safe}'" if "\\" not in safe else "E'" + safe.replace("\\", "\\\\") + "'"
 
 
 @lru_cache(maxsize=512)
@@ -50,15 +85,55 @@ def _for_postgres(sql: str) -> str:
     return sql.replace("?", "%s")
 
 
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+def sends_together(connection: Connection) -> bool:
+    """True where PostgreSQL gets several statements in one message; `ledger_portable` as an engine's option says no."""
+    return not connection.get_execution_options().get("ledger_portable", False)
+
+
 class Wire:
     """One driver cursor inside the connection's open transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, owns: bool = False) -> None:
+        """Take whether the transaction is ours to begin (`owns`, on PostgreSQL, with the driver on autocommit)."""
         self.is_postgres = connection.dialect.name == "postgresql"
+        self.is_quick = self.is_postgres and sends_together(connection)
         self._connection = connection
+        self._owns = owns
+        self._is_begun = not owns
         self._cursor: Any = connection.connection.cursor()
 
+    def together(self, statements: Sequence[str], *, may_end: bool = False) -> list[list[Row] | int]:
+        """Send finished statements to PostgreSQL in one message; return each one's rows, or how many it touched.
+
+        The message begins our own transaction where nothing did before, and commits it where it `may_end` there.
+        """
+        message = list(statements)
+        if not self._is_begun:
+            message.insert(0, BEGIN)
+        if may_end and self._owns:
+            message.append("COMMIT")
+        self._cursor.execute(";\n".join(message), prepare=False)
+        found = [self._result()]
+        while self._cursor.nextset():
+            found.append(self._result())
+        if not self._is_begun:
+            self._is_begun = True
+            found = found[1:]
+        return found[: len(statements)]
+
+    def _result(self) -> list[Row] | int:
+        return self._cursor.fetchall() if self._cursor.description else int(self._cursor.rowcount)
+
+    def _begin(self) -> None:
+        self._is_begun = True
+        self._cursor.execute(BEGIN)
+
     def _send(self, sql: str, params: Sequence[Any]) -> None:
+        if not self._is_begun:
+            self._begin()
         self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -69,6 +144,8 @@ class Wire:
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """Run one statement on a cursor of its own and yield its rows without holding them all."""
+        if not self._is_begun:
+            self._begin()
         driver: Any = self._connection.connection
         # A named cursor stays on the server; a plain one would bring the whole book into memory.
         cursor = driver.cursor(name="ledger_stream") if self.is_postgres else driver.cursor()
@@ -87,6 +164,8 @@ class Wire:
         """Run one statement for each row of values and return how many rows it touched."""
         if len(rows) == 1:
             return self.run(sql, rows[0])
+        if not self._is_begun:
+            self._begin()
         self._cursor.executemany(_for_postgres(sql) if self.is_postgres else sql, rows)
         return int(self._cursor.rowcount)
 
