@@ -108,6 +108,7 @@ def _inside(session: AnySession, work: Work[T], directory: Directory) -> T:
         except Exception as error:
             if is_transient(error):
                 raise Retryable(f"roll back and try the whole unit of work again: {error}") from error
+            wire.drop()
             wire.run("ROLLBACK TO SAVEPOINT ledger")
             wire.run("RELEASE SAVEPOINT ledger")
             if not _may_retry(error):

@@ -73,6 +73,12 @@ def literal(value: Any) -> str:
     return _quoted(str(value))  # uuid, date, datetime
 
 
+def written(sql: str, params: Iterable[Any]) -> str:
+    """Return a statement with its values in the place of its `?` marks, for PostgreSQL."""
+    first, *rest = sql.split("?")
+    return first + "".join([literal(value) + part for value, part in zip(params, rest, strict=True)])
+
+
 def _quoted(text: str) -> str:
     if "\0" in text:
         raise ValueError("PostgreSQL keeps no text with a NUL in it")
@@ -101,51 +107,78 @@ class Wire:
         self.is_postgres = connection.dialect.name == "postgresql"
         self.is_quick = self.is_postgres and sends_together(connection)
         self._connection = connection
+        self.may_end = False
+        """True where nothing follows the next `flush`, which may then commit."""
         self._owns = owns
         self._is_begun = not owns
+        self._ahead: dict[str, Any] = {}
+        self._later: list[str] = []
         self._cursor: Any = connection.connection.cursor()
 
-    def together(self, statements: Sequence[str], *, may_end: bool = False) -> list[list[Row] | int]:
-        """Send finished statements to PostgreSQL in one message; return each one's rows, or how many it touched.
+    def ask_ahead(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        """Ask in one message what `rows` will be asked for next; it then answers from what came. Only where quick."""
+        texts = [written(*question) for question in questions]
+        self._ahead = dict(zip(texts, self._together(texts), strict=True))
 
-        The message begins our own transaction where nothing did before, and commits it where it `may_end` there.
-        """
-        message = list(statements)
-        if not self._is_begun:
-            message.insert(0, BEGIN)
+    def put(self, insert: Insert, rows: Sequence[Row]) -> None:
+        """Insert rows, or keep them for the next message where statements are sent together."""
+        if self.is_quick:
+            self._later.append(insert.text(rows))
+        else:
+            self.insert(insert, rows)
+
+    def put_run(self, sql: str, params: Sequence[Any]) -> None:
+        """Run a statement, or keep it for the next message where statements are sent together."""
+        if self.is_quick:
+            self._later.append(written(sql, params))
+        else:
+            self.run(sql, params)
+
+    def flush(self) -> None:
+        """Send what was kept, and the COMMIT with it where it is ours and nothing follows."""
+        if self._later:
+            self._together([], may_end=self.may_end)
+
+    def drop(self) -> None:
+        """Forget what was kept: the work it belonged to was undone."""
+        self._later, self._ahead = [], {}
+
+    def _together(self, texts: Sequence[str], *, may_end: bool = False) -> list[Any]:
+        """Send what was kept and these statements as one message; return each one's rows, or how many it touched."""
+        message = [*([] if self._is_begun else [BEGIN]), *self._later, *texts]
+        first = len(message) - len(texts)
         if may_end and self._owns:
             message.append("COMMIT")
+        self._is_begun, self._later = True, []
         self._cursor.execute(";\n".join(message), prepare=False)
         found = [self._result()]
         while self._cursor.nextset():
             found.append(self._result())
-        if not self._is_begun:
-            self._is_begun = True
-            found = found[1:]
-        return found[: len(statements)]
+        return found[first : first + len(texts)]
 
     def _result(self) -> list[Row] | int:
         return self._cursor.fetchall() if self._cursor.description else int(self._cursor.rowcount)
 
-    def _begin(self) -> None:
-        self._is_begun = True
-        self._cursor.execute(BEGIN)
-
     def _send(self, sql: str, params: Sequence[Any]) -> None:
-        if not self._is_begun:
-            self._begin()
+        self._catch_up()
         self._cursor.execute(_for_postgres(sql) if self.is_postgres else sql, params)
+
+    def _catch_up(self) -> None:
+        if self._later or not self._is_begun:
+            self._together([])
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with `?` marks and return its rows."""
+        if self.is_quick and (self._ahead or self._later):
+            text = written(sql, params)
+            return self._ahead.pop(text) if text in self._ahead else list(self._together([text])[0])
         self._send(sql, params)
         found: list[Row] = self._cursor.fetchall()
         return found
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """Run one statement on a cursor of its own and yield its rows without holding them all."""
-        if not self._is_begun:
-            self._begin()
+        self._catch_up()
         driver: Any = self._connection.connection
         # A named cursor stays on the server; a plain one would bring the whole book into memory.
         cursor = driver.cursor(name="ledger_stream") if self.is_postgres else driver.cursor()
@@ -164,8 +197,7 @@ class Wire:
         """Run one statement for each row of values and return how many rows it touched."""
         if len(rows) == 1:
             return self.run(sql, rows[0])
-        if not self._is_begun:
-            self._begin()
+        self._catch_up()
         self._cursor.executemany(_for_postgres(sql) if self.is_postgres else sql, rows)
         return int(self._cursor.rowcount)
 
