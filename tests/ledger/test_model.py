@@ -108,7 +108,8 @@ def share(engine: Engine, call: Call, session: Any) -> Any:
     assert neighbour.answer == []
     if isinstance(ticket.answer, errors.LedgerError):
         raise ticket.answer
-    return ticket.answer
+    # None: a sub-account that somebody else's rolled-back work had opened; the caller is sent on alone.
+    return combining._alone(engine, call) if ticket.answer is None else ticket.answer
 
 
 def as_txn(kind: str, rows: list[Leg]) -> Txn:
