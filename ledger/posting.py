@@ -113,6 +113,8 @@ def _decide_and_write(
             continue
         verdict = decided[plan.key] = decide(wire, books, plan)
         if is_atomic and isinstance(verdict, LedgerError):
+            if not locks_all and any(slot.is_late and slot.account.is_shared for slot in slots.values()):
+                raise Redo  # an earlier one may be refused by a shared account, which nobody has looked at yet
             decided = {plan.key: verdict}
             break
     posted = [verdict for verdict in decided.values() if isinstance(verdict, Posted)]

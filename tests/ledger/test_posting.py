@@ -332,3 +332,12 @@ def test_a_batch_has_at_most_a_thousand(book: Ledger) -> None:
     assert len(book.post_many(batch[:-1])) == MAX_BATCH
     assert available(book, ANNA) == MAX_BATCH
     assert book.post_many([]) == []
+
+
+def test_an_atomic_batch_is_refused_by_its_first_refusal_even_where_that_is_a_shared_accounts(book: Ledger) -> None:
+    """Shared accounts are looked at last; the first of the batch is still the one that counts."""
+    book.open_account("member:small", UNIT, kind="member", max_balance=10)
+    batch = [("a", txn(SHOP, ANNA, 5)), ("b", txn(ISSUANCE, "member:small", 11))]
+    with pytest.raises(errors.InsufficientFunds) as refused:
+        book.post_many(batch, atomic=True)
+    assert refused.value.key == "a"
