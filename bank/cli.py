@@ -135,8 +135,11 @@ ledger_commands = AppGroup("ledger", help="Check the books and write them out.")
 
 @ledger_commands.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(as_json: bool) -> None:
+@click.option("--ledger", "ledger_id", type=int, help="One book by its number, such as one made by `demo book`.")
+def verify(as_json: bool, ledger_id: int | None) -> None:
     """Recompute every projection from the facts and check every invariant; exit 1 with each finding named."""
+    if ledger_id is not None:
+        _verify_one(ledger_id)
     report = checks.verify_all(db.session(), clock.utc_now())
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
@@ -144,6 +147,15 @@ def verify(as_json: bool) -> None:
         for line in report.lines():
             click.echo(line)
     sys.exit(0 if report.is_ok else 1)
+
+
+def _verify_one(ledger_id: int) -> None:
+    found = Ledger(db.db.engine, ledger_id).verify()
+    click.echo(f"ledger {ledger_id}: {found.txns} transactions, {found.accounts} accounts")
+    for finding in found.findings:
+        click.echo(f"FINDING {finding}")
+    click.echo("ok" if found.ok else "NOT OK")
+    sys.exit(0 if found.ok else 1)
 
 
 @ledger_commands.command("export")
@@ -196,7 +208,7 @@ def demo_book(entries: int, ledger_id: int, transfers: int) -> None:
     if own.account(big.SOURCE, big.UNIT) is not None:
         raise click.ClickException(f"ledger {ledger_id} is filled already; choose another --ledger")
     with click.progressbar(length=entries, label="  book", file=sys.stderr) as bar:
-        big.fill(own, entries=entries, transfers=transfers, seed=ledger_id, step=bar.update)
+        big.fill(db.db.engine, own, entries=entries, transfers=transfers, seed=ledger_id, step=bar.update)
     click.echo(f"ledger {ledger_id}: verify it with `flask --app app ledger verify --ledger {ledger_id}`")
 
 
