@@ -7,7 +7,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
@@ -25,7 +27,7 @@ from bank.log import commands as log_commands
 from bank.log import keys
 from bank.members import operations as members
 from bank.members import passwords
-from ledger import errors
+from ledger import Ledger, errors
 
 JOB_EVERY_S = 3.0
 PROGRESS_WIDTH = 40
@@ -150,16 +152,19 @@ ledger_commands = AppGroup("ledger", help="Check the books and write them out.")
     multiple=True,
     help="A file with a checkpoint that was kept elsewhere; may be given more than once.",
 )
-def verify(as_json: bool, published: tuple[TextIO, ...]) -> None:
+@click.option("--ledger", "ledger_id", type=int, help="One book by its number, such as one made by `demo book`.")
+def verify(as_json: bool, published: tuple[TextIO, ...], ledger_id: int | None) -> None:
     """Recompute every projection from the facts and check every invariant; exit 1 with each finding named."""
-    now = clock.utc_now()
+    now, progress = clock.utc_now(), _show_progress if sys.stderr.isatty() else None
+    if ledger_id is not None:
+        _verify_one(ledger_id, progress)
     try:
         report = checks.verify_all(
             db.session(),
             now,
             keys.ring_of(current_app.config, now),
             published=[file.read() for file in published],
-            progress=_show_progress if sys.stderr.isatty() else None,
+            progress=progress,
         )
     except errors.InvalidTxn as wrong:
         raise click.ClickException(wrong.message) from wrong
@@ -169,6 +174,16 @@ def verify(as_json: bool, published: tuple[TextIO, ...]) -> None:
         for line in report.lines():
             click.echo(line)
     sys.exit(0 if report.is_ok else 1)
+
+
+def _verify_one(ledger_id: int, progress: Callable[[str, int, int], None] | None) -> None:
+    told = None if progress is None else partial(progress, f"ledger {ledger_id}")
+    found = Ledger(db.db.engine, ledger_id).verify(progress=told)
+    click.echo(f"ledger {ledger_id}: {found.txns} transactions, {found.accounts} accounts")
+    for finding in found.findings:
+        click.echo(f"FINDING {finding}")
+    click.echo("ok" if found.ok else "NOT OK")
+    sys.exit(0 if found.ok else 1)
 
 
 def _show_progress(name: str, done: int, total: int) -> None:
@@ -259,6 +274,23 @@ def demo_load(households: int, days: int, seed: int) -> None:
     if _has_communities():
         raise click.ClickException("this database already holds a community; load the demo into an empty one")
     loading.load(households=households, days=days, seed=seed, show=sys.stderr)
+
+
+@demo_commands.command("book")
+@click.option("--entries", type=click.IntRange(2, 100_000_000), default=1_000_000, show_default=True)
+@click.option("--ledger", "ledger_id", type=click.IntRange(1_000_000), default=1_000_000, show_default=True)
+@click.option("--transfers", type=click.IntRange(1, 200), default=10, show_default=True, help="In each transaction.")
+def demo_book(entries: int, ledger_id: int, transfers: int) -> None:
+    """Fill a book that belongs to no community with that many entries, to measure with: ten million take a while."""
+    from bank.demo import book as big
+
+    bring_up_to_date()
+    own = Ledger(db.db.engine, ledger_id)
+    if own.account(big.SOURCE, big.UNIT) is not None:
+        raise click.ClickException(f"ledger {ledger_id} is filled already; choose another --ledger")
+    with click.progressbar(length=entries, label="  book", file=sys.stderr) as bar:
+        big.fill(db.db.engine, own, entries=entries, transfers=transfers, seed=ledger_id, step=bar.update)
+    click.echo(f"ledger {ledger_id}: verify it with `flask --app app ledger verify --ledger {ledger_id}`")
 
 
 jobs_commands = AppGroup("jobs", help="Due work.")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import current_app
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import closing
+from bank.communities.models import Community
 from bank.credits import expiring
 from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
@@ -57,6 +59,12 @@ def forget_photos(session: Session, now: datetime) -> int:
     return deeds.forget_photos(session, now=now)
 
 
+def project(session: Session, now: datetime) -> int:
+    """Fold what waits on the issuance accounts of every book; readers count it before that as well."""
+    books = session.scalars(select(Community.id).where(Community.kind == "community").order_by(Community.id))
+    return sum(db.book(session, community_id, now).project(session=session) for community_id in books.all())
+
+
 def seal(session: Session, now: datetime) -> int:
     """Give what was posted its place in the community's log, and sign the log."""
     return log.seal_due(session, keys.ring_of(current_app.config, now), now)
@@ -68,6 +76,7 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
+    "project": project,
     "seal": seal,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,

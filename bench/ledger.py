@@ -1,181 +1,209 @@
-"""What the book costs: `post` and `post_many` against the same writes as raw SQL through the same driver.
+"""What the book costs: ours against the limit of the database and against django-hordak, in one run.
 
-Both sides write the same rows into the same tables with the same triggers, keys and durability (fsync on,
-synchronous FULL), in interleaved rounds; a round counts only if `verify` is clean after it.
+All write to the same disk with the same durability (synchronous FULL, fsync on) over 10,000 accounts, in interleaved
+rounds; a round counts only if the books balance after it. Who the clients are:
+the limit      PostgreSQL: up to 8 processes, the rest threads in them, a psycopg connection each.
+               SQLite: threads of one process, a sqlite3 connection each.
+hordak         up to 8 processes, the rest threads in them, a Django connection each.
+ours           threads of one process on one Ledger, as the requests of a web server are.
+Kinds of work: `post` one posting between two members; `batch` a hundred in one call; `hot` one posting from the one
+issuance account, which is lazy with us: folding its queue is done in the same time.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from ledger import Ledger, Transfer, Txn, schema
-from ledger.engine import make_engine
-from ledger.wire import Wire
-from ledger.writing import _DAILY, _ENTRIES, _KEYS, _TRANSFERS, _TXNS, _UPDATE, _UPDATE_MANY
+from bench import limit, ours
+from bench.field import ACCOUNTS, HOT, UNIT, member
+from ledger import Ledger, schema
+from ledger.engine import begin_write, make_engine
 from tests.postgres import DURABLE, Cluster, start
 
-ROUNDS = 5
-POSTS = 200
-BATCH = 100
-BATCHES = 3
-MEMBERS = 200
-TODAY = datetime.now(UTC).date()  # the ordinary path: a posting of an earlier day asks whether it is closed
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or 3)
+SECONDS = float(os.environ.get("BENCH_SECONDS") or 1.5)
+WORK = (("post", 1), ("post", 8), ("post", 32), ("batch", 1), ("batch", 8), ("hot", 1), ("hot", 8), ("hot", 32))
+PROCESSES = 8
+ROOT = Path(__file__).resolve().parents[1]
 
 
-class Raw:
-    """The same writes by hand: no checks, no accounts looked up, no hashes, the texts prepared beforehand."""
+class Contestant:
+    """One side and its client processes, which wait between the rounds."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.connection = engine.connect()
-        self.driver: Any = self.connection.connection.driver_connection
-        self.wire = Wire(self.connection)
-        rows = self.wire.rows("SELECT account_id FROM balance WHERE ledger_id = 1 ORDER BY account_id")
-        self.ids = [row[0] for row in rows]
-        self.seqs = dict.fromkeys(self.ids, 0)
-        self.driver.commit()
+    def __init__(self, name: str, url: str, processes: int) -> None:
+        self.name = name
+        command = [sys.executable, "-m", "bench.worker", name, url]
+        self._workers = [
+            subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+            for _ in range(processes)
+        ]
+        for worker in self._workers:
+            assert self._hear(worker) == "up"
 
-    def begin(self) -> None:
-        if not self.wire.is_postgres:
-            self.driver.execute("BEGIN IMMEDIATE")
+    def rate(self, kind: str, clients: int) -> float:
+        """Return postings a second by this many clients doing this kind of work."""
+        used = self._workers[:clients]
+        shares = [clients // len(used) + (n < clients % len(used)) for n in range(len(used))]
+        for place, worker in enumerate(used):
+            job = {"kind": kind, "clients": shares[place], "first": place * 100, "seconds": SECONDS}
+            self._say(worker, json.dumps(job))
+        for worker in used:
+            assert self._hear(worker) == "ready"
+        for worker in used:
+            self._say(worker, "go")
+        answers = [json.loads(self._hear(worker)) for worker in used]
+        wrong = [error for answer in answers for error in answer["wrong"]]
+        if wrong:
+            raise SystemExit(f"{self.name} {kind} by {clients}: {wrong[0]}")
+        took = max(answer["ended"] for answer in answers) - min(answer["began"] for answer in answers)
+        return float(sum(answer["posted"] for answer in answers) / took)
 
-    def post(self, number: int) -> None:
-        """Write one transaction, one statement per table, two for the two balances."""
-        self.begin()
-        self.write([number])
-        self.driver.commit()
+    def stop(self) -> None:
+        """Let the client processes end."""
+        for worker in self._workers:
+            assert worker.stdin is not None
+            worker.stdin.close()
+            worker.wait(30)
 
-    def write(self, numbers: range | list[int]) -> None:
-        """Write transactions with as few statements as the driver allows."""
-        wire = self.wire
-        now = wire.us_in(time.time_ns() // 1000)
-        day = wire.day_in(TODAY)
-        keys, txns, transfers, entries = [], [], [], []
-        moved: dict[Any, int] = {}
-        noise = os.urandom(32)
-        for number in numbers:
-            txn_id = wire.id_in(uuid.uuid4().bytes)
-            debit, credit = random.sample(self.ids, 2)
-            keys.append((1, f"raw:{number}", noise, "posted", txn_id, None, now))
-            proof = (noise[:16], noise * 7, noise)
-            txns.append((1, txn_id, "credit", day, now, "p:bench", None, None, None, None, *proof))
-            transfers.append((1, txn_id, 1, "MIN", debit, credit, 5))
-            for account, delta in ((debit, -5), (credit, 5)):
-                self.seqs[account] += 1
-                entries.append((1, account, self.seqs[account], txn_id, 1, delta, 0, day, now))
-                moved[account] = moved.get(account, 0) + 1
-        wire.insert(_KEYS, keys)
-        wire.insert(_TXNS, txns)
-        wire.insert(_TRANSFERS, transfers)
-        updates = [(5 * times, 0, 0, times, now, 1, account) for account, times in moved.items()]
-        if wire.is_postgres:
-            wire.run(_UPDATE_MANY, [list(column) for column in zip(*updates, strict=True)])
-        else:
-            wire.run_many(_UPDATE, updates)
-        wire.insert(_ENTRIES, entries)
-        wire.insert(_DAILY, [(1, account, day, 5 * times, 0) for account, times in moved.items()])
+    def _say(self, worker: subprocess.Popen[str], line: str) -> None:
+        assert worker.stdin is not None
+        worker.stdin.write(line + "\n")
+        worker.stdin.flush()
 
-    def post_many(self, first: int) -> None:
-        """Write a batch in one transaction."""
-        self.begin()
-        self.write(range(first, first + BATCH))
-        self.driver.commit()
+    def _hear(self, worker: subprocess.Popen[str]) -> str:
+        assert worker.stdout is not None
+        return worker.stdout.readline().strip()
 
 
-class Book:
-    """The public API, nothing else."""
+@dataclass
+class Arena:
+    """An engine's contestants and what they reached, by contestant, kind and number of clients."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.ledger = Ledger(engine, ledger_id=2)
-        self.paths = [f"member:{number}" for number in range(MEMBERS)]
-        for path in self.paths:
-            self.ledger.open_account(path, "MIN", kind="member", min_balance=None)
+    name: str
+    contestants: list[Contestant]
+    book: Ledger
+    rates: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
+    verified: int = 0
 
-    def txn(self) -> Txn:
-        debit, credit = random.sample(self.paths, 2)
-        return Txn("credit", [Transfer(debit, credit, "MIN", 5)], TODAY, "p:bench")
-
-    def post(self, number: int) -> None:
-        self.ledger.post(self.txn(), key=f"book:{number}")
-
-    def post_many(self, first: int) -> None:
-        self.ledger.post_many([(f"book:{number}", self.txn()) for number in range(first, first + BATCH)])
-
-
-def prepare(url: str) -> tuple[Raw, Book]:
-    """Make a database with one ledger for either side, so that both share its size and its pages."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        schema.create(connection)
-    other = Ledger(engine, ledger_id=1, clock=lambda: datetime.now(UTC))
-    for number in range(MEMBERS):
-        other.open_account(f"member:{number}", "MIN", kind="member", min_balance=None)
-    return Raw(engine), Book(engine)
-
-
-def timed(work: Callable[[int], None], numbers: range) -> float:
-    """Return postings or batches per second."""
-    begun = time.perf_counter()
-    for number in numbers:
-        work(number)
-    return len(numbers) / (time.perf_counter() - begun)
-
-
-def measure(url: str) -> dict[str, list[tuple[float, float]]]:
-    """Return (book, raw) rates per round for single postings and for batches."""
-    raw, book = prepare(url)
-    found: dict[str, list[tuple[float, float]]] = {"post": [], f"post_many of {BATCH}": []}
-    for round_number in range(ROUNDS + 1):
-        base = round_number * 100_000
-        single = range(base, base + POSTS)
-        many = range(base + 50_000, base + 50_000 + BATCH * BATCHES, BATCH)
-        order = [0, 1] if round_number % 2 else [1, 0]
-        sides = [(book.post, book.post_many), (raw.post, raw.post_many)]
-        rates = {side: (timed(sides[side][0], single), timed(sides[side][1], many) * BATCH) for side in order}
-        report = book.ledger.verify()
+    def play(self, round_number: int) -> None:
+        """Let everybody do every kind of work once, beginning with another one each round, and verify."""
+        for place, (kind, clients) in enumerate(WORK):
+            turn = (round_number + place) % len(self.contestants)
+            for contestant in self.contestants[turn:] + self.contestants[:turn]:
+                rate = contestant.rate(kind, clients)
+                self.rates.setdefault((contestant.name, kind, clients), []).append(rate)
+        report = self.book.verify()
         if not report.ok:
             raise SystemExit(f"the books do not balance, no figure: {report.findings[:3]}")
-        if round_number:  # the first warms up
-            for place, name in enumerate(found):
-                found[name].append((rates[0][place], rates[1][place]))
-    return found
+        self.verified = report.txns
+
+    def show(self) -> None:
+        """Print medians, and the ratios to the limit and to the rival with their range."""
+        for kind, clients in WORK:
+            mine, most, rival = (self.rates.get((who, kind, clients), []) for who in ("ours", "limit", "hordak"))
+            cells = f"{self.name:<12}{kind:<7}{clients:>8}{_middle(mine):>10.0f}{_middle(most):>10.0f}"
+            cells += f"{_middle(rival):>9.0f}" if rival else f"{'-':>9}"
+            print(f"{cells}  {_ratio(mine, most):<20}{_ratio(mine, rival):<20}", flush=True)
 
 
-def show(engine: str, found: dict[str, list[tuple[float, float]]]) -> None:
-    """Print the medians and the ratio with its range."""
-    for name, rounds in found.items():
-        ratios = sorted(book / raw for book, raw in rounds)
-        book = statistics.median(rate for rate, _ in rounds)
-        raw = statistics.median(rate for _, rate in rounds)
-        middle = statistics.median(ratios)
-        line = f"{engine:<12}{name:<18}{book:>10.0f}{raw:>10.0f}{middle:>8.2f}"
-        print(f"{line}  ({ratios[0]:.2f}-{ratios[-1]:.2f})")
+def _middle(rates: Sequence[float]) -> float:
+    return statistics.median(rates) if rates else 0.0
+
+
+def _ratio(mine: Sequence[float], theirs: Sequence[float]) -> str:
+    if not theirs:
+        return "-"
+    ratios = sorted(one / other for one, other in zip(mine, theirs, strict=True))
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+
+
+def open_books(engine: Engine) -> Ledger:
+    """Make the tables, and the same accounts for the limit (a strict hot one) and for us (a lazy one)."""
+    with engine.begin() as connection:
+        schema.create(connection)
+        if engine.dialect.name == "postgresql":
+            limit.install(connection)
+    for ledger_id, mode in ((limit.LEDGER_ID, "strict"), (ours.LEDGER_ID, "lazy")):
+        book = Ledger(engine, ledger_id, clock=lambda: datetime.now(UTC))
+        with Session(engine) as session:
+            begin_write(session)
+            book.open_account(HOT, UNIT, kind="issuance", mode=mode, min_balance=None, session=session)
+            for number in range(ACCOUNTS):
+                book.open_account(member(number), UNIT, kind="member", min_balance=None, session=session)
+            session.commit()
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    return Ledger(engine, ours.LEDGER_ID)
+
+
+@contextmanager
+def on_sqlite() -> Iterator[Arena]:
+    """Set SQLite's contestants up."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        url = f"sqlite:///{folder}/bench.db"
+        book = open_books(make_engine(url))
+        sides = [Contestant("ours", url, 1), Contestant("limit", url, 1)]
+        for side in sides:
+            stack.callback(side.stop)
+        yield Arena("sqlite", sides, book)
+
+
+@contextmanager
+def on_postgresql(cluster: Cluster) -> Iterator[Arena]:
+    """Set PostgreSQL's contestants up."""
+    url, rival_url = cluster.database(), cluster.database()
+    with ExitStack() as stack:
+        book = open_books(make_engine(url))
+        rival = [sys.executable, "-m", "bench.rival", rival_url]
+        subprocess.run([*rival, "install"], check=True, cwd=ROOT)
+        sides = [
+            Contestant("ours", url, 1),
+            Contestant("limit", url, PROCESSES),
+            Contestant("hordak", rival_url, PROCESSES),
+        ]
+        for side in sides:
+            stack.callback(side.stop)
+        yield Arena("postgresql", sides, book)
+        subprocess.run([*rival, "check"], check=True, cwd=ROOT)
 
 
 def main() -> None:
-    """Print one table: the book's rate, the raw rate, and the ratio (median, least and greatest)."""
-    print(f"{'engine':<12}{'what':<18}{'book/s':>10}{'raw/s':>10}{'ratio':>8}")
-    with tempfile.TemporaryDirectory() as folder:
-        show("sqlite", measure(f"sqlite:///{folder}/bench.db"))
-    cluster = start(DURABLE)
-    if not isinstance(cluster, Cluster):
-        print(f"postgresql  not measured: {cluster}")
-        return
-    show("postgresql", measure(cluster.database()))
-    cluster.stop()
+    """Measure both engines and print one table."""
+    began = time.monotonic()
+    print(f"{ACCOUNTS} accounts, {ROUNDS} rounds of {SECONDS:g} s; postings a second, medians; ratios median (min-max)")
+    print(f"{'engine':<12}{'work':<7}{'clients':>8}{'ours':>10}{'limit':>10}{'hordak':>9}", end="")
+    print(f"  {'ours to the limit':<20}{'ours to hordak':<20}")
+    with ExitStack() as stack:
+        arenas = [stack.enter_context(on_sqlite())]
+        cluster = start(DURABLE)
+        if isinstance(cluster, Cluster):
+            stack.callback(cluster.stop)
+            arenas.append(stack.enter_context(on_postgresql(cluster)))
+        else:
+            print(f"postgresql  not measured: {cluster}")
+        for round_number in range(ROUNDS):
+            for arena in arenas:
+                arena.play(round_number)
+        for arena in arenas:
+            arena.show()
+        for arena in arenas:
+            print(f"{arena.name}: verify was clean after every round, {arena.verified} transactions of ours at the end")
+    print(f"{time.monotonic() - began:.0f} seconds in all")
 
 
 if __name__ == "__main__":

@@ -142,6 +142,12 @@ def open_account(wire: Wire, ledger_id: int, pair: Pair, terms: Terms, now_us: i
     return account
 
 
+def opened(wire: Wire, ledger_id: int, pair: Pair) -> Account | None:
+    """Return the account as it was opened, None where it was not."""
+    found = wire.rows(_SELECT, (ledger_id, *pair))
+    return _account(found[0]) if found else None
+
+
 def _account(row: Any) -> Account:
     account_id, path, unit, kind, mode, is_shared, floor, ceiling, opened_at = row
     opened = moment_out(opened_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ledger.errors import FINAL, LedgerError
 from ledger.values import Receipt, Transfer
@@ -29,11 +30,7 @@ class Answer:
 
 def find(wire: Wire, ledger_id: int, keys: Sequence[str]) -> dict[str, Answer]:
     """Return the earlier answers to these keys."""
-    condition, params = wire.any_of("key", keys, "text")
-    rows = wire.rows(
-        f"SELECT key, request_hash, txn_id, reason FROM idempotency WHERE ledger_id = ? AND {condition}",  # noqa: S608
-        [ledger_id, *params],
-    )
+    rows = wire.rows(*question(wire, ledger_id, keys))
     if not rows:
         return {}
     receipts = _receipts(wire, ledger_id, [row[2] for row in rows if row[2] is not None])
@@ -41,6 +38,13 @@ def find(wire: Wire, ledger_id: int, keys: Sequence[str]) -> dict[str, Answer]:
         key: Answer(key, bytes(request_hash), receipts.get(txn_id), reason)
         for key, request_hash, txn_id, reason in rows
     }
+
+
+def question(wire: Wire, ledger_id: int, keys: Sequence[str]) -> tuple[str, list[Any]]:
+    """Return the statement and its values that ask for the earlier answers to these keys."""
+    condition, params = wire.any_of("key", keys, "text")
+    sql = f"SELECT key, request_hash, txn_id, reason FROM idempotency WHERE ledger_id = ? AND {condition}"  # noqa: S608
+    return sql, [ledger_id, *params]
 
 
 def _receipts(wire: Wire, ledger_id: int, ids: Sequence[Id]) -> dict[Id, Receipt]:

@@ -92,6 +92,11 @@ class Ledger(Days, LotVerbs, LogVerbs):
             session,
         )
 
+    def account(self, path: str, unit: str, *, session: AnySession | None = None) -> Account | None:
+        """Return an account as it was opened, None where nobody opened it."""
+        pair = (grammar.path(path), grammar.unit(unit))
+        return read(self._engine, lambda wire: accounts.opened(wire, self._ledger_id, pair), session)
+
     def freeze(self, path: str, unit: str, *, session: AnySession | None = None) -> None:
         """Refuse every movement on an account from now on; its holds can still be captured and released.
 

@@ -69,6 +69,7 @@ def _alone(engine: Engine, call: Call, session: AnySession | None = None) -> lis
         lost = [plan for plan in planned if isinstance(plan, LedgerError)]
         if lost and call.is_atomic:
             raise lost[0]
+        wire.may_end = True
         return _post(wire, [call], [planned], locks_all)[0]
 
     return run(engine, work, session)
@@ -257,6 +258,7 @@ def _together(
 ) -> list[list[Outcome] | LedgerError | None]:
     """Answer the calls, one ledger after another in the order of their ids, as everybody locks."""
     answers: dict[int, list[Outcome] | LedgerError | None] = dict.fromkeys(range(len(calls)))
+    last = max(call.ledger_id for call in calls)
     for ledger_id, group in groupby(sorted(answers, key=lambda place: calls[place].ledger_id), _ledger_of(calls)):
         planned: dict[int, Sequence[Plan | LedgerError]] = {}
         for place in group:
@@ -268,6 +270,7 @@ def _together(
         for place in [place for place, plans in planned.items() if busy and not busy.isdisjoint(_locked_by(plans))]:
             del planned[place]  # who holds that account may take seconds: nobody else is made to wait
         if planned:
+            wire.may_end = ledger_id == last
             done = _post(wire, [calls[place] for place in planned], list(planned.values()), locks_all)
             answers.update(zip(planned, done, strict=True))
     return list(answers.values())

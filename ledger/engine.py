@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
+import time
 from collections import deque
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, scoped_session
 
 BUSY_TIMEOUT_S = 10.0
@@ -31,6 +33,8 @@ POSTGRES_CONNECT = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
+ASKED_AFTER_S = 1.0
+"""A PostgreSQL connection that lay idle this long is asked whether it is alive before it is used."""
 _DENIED = {
     sqlite3.SQLITE_DROP_TRIGGER,
     sqlite3.SQLITE_DROP_TABLE,
@@ -147,7 +151,7 @@ def engine_options(url: str | URL) -> dict[str, Any]:
     """Return what `create_engine` should be told for this URL (for Flask-SQLAlchemy's own engine, too)."""
     if normalise_url(url).get_backend_name() == "sqlite":
         return {}
-    return {"pool_pre_ping": True, "pool_recycle": 45, "isolation_level": "READ COMMITTED"}
+    return {"pool_recycle": 45, "isolation_level": "READ COMMITTED"}
 
 
 def make_engine(url: str | URL, *, for_migrations: bool = False, **options: Any) -> Engine:
@@ -212,6 +216,21 @@ def _authorize(action: int, first: str | None, second: str | None, _db: str | No
 
 
 def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "checkin")
+    def note_time(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask_whether_alive(connection: Any, record: Any, _proxy: Any) -> None:
+        # A question each time would be a third of what a posting costs; one just used is alive, or is tried again.
+        if time.monotonic() - record.info.get("idle_since", math.inf) > ASKED_AFTER_S:
+            try:
+                connection.autocommit = True
+                connection.execute("")
+                connection.autocommit = False
+            except Exception as error:  # whatever it is called, the pool makes a new connection
+                raise DisconnectionError(str(error)) from error
+
     @event.listens_for(engine, "do_connect")
     def set_time_outs(_dialect: Any, _record: Any, _args: Any, params: dict[str, Any]) -> None:
         given = params.get("options")

@@ -88,11 +88,11 @@ def write_lots(wire: Wire, ledger_id: int, posted: Sequence[Posted]) -> None:
                 put[account_id, day] = put.get((account_id, day), 0) + delta
             else:
                 taken.setdefault((account_id, day), [0, 0])[p.kind == EXPIRY] -= delta
-    wire.insert(_MOVES, moves)
+    wire.put(_MOVES, moves)
     if put:
-        wire.insert(_LOTS, [(ledger_id, *key, amount, 0, 0) for key, amount in sorted(put.items())])
-    if taken:
-        wire.run_many(_TAKE, [(*sums, ledger_id, *key) for key, sums in sorted(taken.items())])
+        wire.put(_LOTS, [(ledger_id, *key, amount, 0, 0) for key, amount in sorted(put.items())])
+    for key, sums in sorted(taken.items()):
+        wire.put_run(_TAKE, (*sums, ledger_id, *key))
 
 
 _LOTS_OF = """

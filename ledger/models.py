@@ -24,6 +24,15 @@ def _to_txn(column: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["ledger_id", column], ["txn.ledger_id", "txn.id"], ondelete="RESTRICT")
 
 
+def _followed_once(column: str) -> UniqueConstraint:
+    """Say that a transaction is reversed and resolved once, the ledger second.
+
+    With the ledger first it would be a second way to find a transaction, by its ledger alone; a PostgreSQL session
+    without statistics took it for every foreign key, and kept to it (30 times slower at 3,000 transactions).
+    """
+    return UniqueConstraint(column, "ledger_id", name=f"uq_txn_ledger_id_{column}")
+
+
 class AccountRow(Base):
     """Fact: an account was opened. Never deleted; freezing and limits live in its balance row."""
 
@@ -111,8 +120,8 @@ class TxnRow(Base):
     canonical: Mapped[bytes]
     leaf_hash: Mapped[bytes]
     __table_args__ = (
-        UniqueConstraint("ledger_id", "reverses_id"),
-        UniqueConstraint("ledger_id", "resolves_id"),
+        _followed_once("reverses_id"),
+        _followed_once("resolves_id"),
         _to_txn("reverses_id"),
         _to_txn("resolves_id"),
         _to_txn("relates_id"),

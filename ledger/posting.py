@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from typing import Any
 
 from ledger import answers, periods
 from ledger.accounts import AccountRef
@@ -40,7 +41,10 @@ def post_plans(
     A business refusal is an outcome, not an exception. Atomic: after the first refusal nothing but that
     refusal is written, and it is everybody's outcome. Redo: roll back and call again with `locks_all`.
     """
-    known = answers.find(wire, ledger_id, [plan.key for plan in plans])
+    keys = [plan.key for plan in plans]
+    if wire.is_quick:
+        _ask_ahead(wire, ledger_id, keys, _accounts(plans))
+    known = answers.find(wire, ledger_id, keys)
     hashes = {plan.key: plan.request_hash for plan in reversed(plans)}
     hashes.update((key, answer.request_hash) for key, answer in known.items())
     clash = {id(plan) for plan in plans if hashes[plan.key] != plan.request_hash}
@@ -97,8 +101,7 @@ def _decide_and_write(
     locks_all: bool,
     is_atomic: bool,
 ) -> dict[str, Outcome]:
-    # Who splits a payment between an account and its debts must know what a shared account has, too.
-    locks_all = locks_all or not wire.is_postgres or any(plan.debts for plan in plans)
+    locks_all = _needs_all(wire, plans, locks_all)
     closed_through = periods.hold_still(wire, ledger_id, [p.effective for p in plans], clock_us(), zone)
     slots = lock(wire, ledger_id, _accounts(plans), locks_all=locks_all)
     resolved, reversed_ = _links(wire, ledger_id, plans)
@@ -113,8 +116,8 @@ def _decide_and_write(
             continue
         verdict = decided[plan.key] = decide(wire, books, plan)
         if is_atomic and isinstance(verdict, LedgerError):
-            if not locks_all and len(decided) > 1 and any(slot.is_late for slot in slots.values()):
-                raise Redo  # an earlier one may be refused by an account that was not locked, and then it is the answer
+            if not locks_all and any(slot.is_late and slot.account.is_shared for slot in slots.values()):
+                raise Redo  # an earlier one may be refused by a shared account, which nobody has looked at yet
             decided = {plan.key: verdict}
             break
     posted = [verdict for verdict in decided.values() if isinstance(verdict, Posted)]
@@ -123,11 +126,26 @@ def _decide_and_write(
     recorded_at = wire.us_in(books.now_us)
     try:
         done = write(wire, ledger_id, posted, refused, hashes=hashes, starts=starts, lazy=lazy, recorded_at=recorded_at)
+        wire.flush()
     except SharedRefusal:
         done = False
     if not done:
         raise Redo
     return {p.key: p.receipt for p in posted} | {str(e.key): e for e in refused}
+
+
+def _needs_all(wire: Wire, plans: Iterable[Plan], locks_all: bool) -> bool:
+    # Who splits a payment between an account and its debts must know what a shared account has, too.
+    return locks_all or not wire.is_postgres or any(plan.debts for plan in plans)
+
+
+def _ask_ahead(wire: Wire, ledger_id: int, keys: Sequence[str], accounts: dict[Id, AccountRef]) -> None:
+    """Ask for earlier answers and for the first locks in one message; where all is known, locks were taken in vain."""
+    questions = [answers.question(wire, ledger_id, keys)]
+    first = {key: ref for key, ref in accounts.items() if not (ref.is_shared or ref.is_lazy)}
+    if first:
+        questions.append(_lock_question(wire, ledger_id, first))
+    wire.ask_ahead(questions)
 
 
 def _accounts(plans: Iterable[Plan]) -> dict[Id, AccountRef]:
@@ -165,18 +183,19 @@ def _unlocked(accounts: dict[Id, AccountRef]) -> dict[Id, Slot]:
 
 
 def _lock_rows(wire: Wire, ledger_id: int, accounts: dict[Id, AccountRef]) -> dict[Id, Slot]:
-    condition, ids = wire.any_of("account_id", accounts, "uuid")
-    suffix = " ORDER BY account_id FOR NO KEY UPDATE" if wire.is_postgres else ""
-    rows = wire.rows(
-        f"SELECT {_COLUMNS} FROM balance WHERE ledger_id = ? AND {condition}{suffix}",  # noqa: S608
-        [ledger_id, *ids],
-    )
+    rows = wire.rows(*_lock_question(wire, ledger_id, accounts))
     if len(rows) < len(accounts):
         raise Redo  # met in a transaction that was rolled back
     return {
         key: Slot(accounts[key], dr, cr, held, floor, ceiling, bool(frozen), seq, us_out(last), dated=dated)
         for key, dr, cr, held, floor, ceiling, frozen, seq, last, dated in rows
     }
+
+
+def _lock_question(wire: Wire, ledger_id: int, accounts: Iterable[Id]) -> tuple[str, list[Any]]:
+    condition, ids = wire.any_of("account_id", accounts, "uuid")
+    suffix = " ORDER BY account_id FOR NO KEY UPDATE" if wire.is_postgres else ""
+    return f"SELECT {_COLUMNS} FROM balance WHERE ledger_id = ? AND {condition}{suffix}", [ledger_id, *ids]  # noqa: S608
 
 
 def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[set[Id], set[Id]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,7 @@ from ledger.accounts import Directory, directory_of
 from ledger.engine import begin_write
 from ledger.errors import LedgerError, Retryable, StorageFailed
 from ledger.posting import Redo
-from ledger.wire import Wire
+from ledger.wire import Wire, sends_together
 
 MAX_TRIES = 8
 FIRST_WAIT_S = 0.005
@@ -76,13 +76,26 @@ def run(engine: Engine, work: Work[T], session: AnySession | None, tries: int | 
 
 
 def _own(connection: Connection, work: Work[T], locks_all: bool) -> T:
-    with connection.begin():
+    owns = connection.dialect.name == "postgresql" and sends_together(connection)
+    with _unbegun(connection) if owns else nullcontext(), connection.begin():
         try:
-            return work(Wire(connection), locks_all)
+            return work(Wire(connection, owns=owns), locks_all)
         except Exception as error:
             if is_lost(connection, error):
                 connection.invalidate(error)
             raise
+
+
+@contextmanager
+def _unbegun(connection: Connection) -> Iterator[None]:
+    """Keep the driver from sending BEGIN in a message of its own: the wire sends it with the first statements."""
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
 
 
 def _inside(session: AnySession, work: Work[T], directory: Directory) -> T:
@@ -100,6 +113,7 @@ def _inside(session: AnySession, work: Work[T], directory: Directory) -> T:
             if is_transient(error):
                 raise Retryable(f"roll back and try the whole unit of work again: {error}") from error
             _refuse_where_unwritable(error)
+            wire.drop()
             wire.run("ROLLBACK TO SAVEPOINT ledger")
             wire.run("RELEASE SAVEPOINT ledger")
             if not _may_retry(error):

@@ -54,19 +54,18 @@ class SharedRefusal(Exception):
     """A shared account, touched last and without a lock, is frozen or would leave its limits on the way."""
 
 
-_KEYS = Insert(
-    "idempotency",
-    (
-        ("ledger_id", "bigint"),
-        ("key", "text"),
-        ("request_hash", "bytea"),
-        ("outcome", "text"),
-        ("txn_id", "uuid"),
-        ("reason", "text"),
-        ("recorded_at", "timestamptz"),
-    ),
-    " ON CONFLICT DO NOTHING",
+_KEY_COLUMNS = (
+    ("ledger_id", "bigint"),
+    ("key", "text"),
+    ("request_hash", "bytea"),
+    ("outcome", "text"),
+    ("txn_id", "uuid"),
+    ("reason", "text"),
+    ("recorded_at", "timestamptz"),
 )
+_KEYS = Insert("idempotency", _KEY_COLUMNS, " ON CONFLICT DO NOTHING")
+# In a message that may end with COMMIT a twin's key has to be an error: nothing behind it is done then.
+_KEYS_OR_ERROR = Insert("idempotency", _KEY_COLUMNS)
 _TXNS = Insert(
     "txn",
     (
@@ -178,7 +177,9 @@ def write(
         for e in refused
     ]
     # Sorted, so that two batches with the same keys wait for each other instead of in a circle.
-    if keys and wire.insert(_KEYS, sorted(keys)) < len(keys):
+    if keys and wire.is_quick:
+        wire.put(_KEYS_OR_ERROR, sorted(keys))
+    elif keys and wire.insert(_KEYS, sorted(keys)) < len(keys):
         return False
     if not posted:
         return True
@@ -190,7 +191,7 @@ def write(
     late = sorted(rest, key=lambda change: change.account_id)
     _update(wire, ledger_id, early)
     if queued:
-        wire.insert(_QUEUE, [(ledger_id, change.account_id, *move) for change in queued for move in change.moves])
+        wire.put(_QUEUE, [(ledger_id, change.account_id, *move) for change in queued for move in change.moves])
     known = dict(starts) | {change.account_id: _update_late(wire, ledger_id, change) for change in late}
     _write_lines(wire, ledger_id, [*early, *late], known)
     if any(p.lot_moves for p in posted):
@@ -212,11 +213,11 @@ def _write_txns(wire: Wire, ledger_id: int, posted: Sequence[Posted]) -> None:
         proof = (receipt.nonce, p.canonical, receipt.leaf_hash)
         txns.append((ledger_id, p.txn_id, p.kind, p.effective, p.recorded_at, p.actor, *links, *proof))
         transfers += [(ledger_id, p.txn_id, number, *row) for number, row in enumerate(p.rows, 1)]
-    wire.insert(_TXNS, txns)
+    wire.put(_TXNS, txns)
     if memos:
-        wire.insert(_MEMOS, memos)
-    wire.insert(_TRANSFERS, transfers)
-    wire.insert(_UNSEALED, [(ledger_id, p.txn_id, p.receipt.leaf_hash) for p in posted])
+        wire.put(_MEMOS, memos)
+    wire.put(_TRANSFERS, transfers)
+    wire.put(_UNSEALED, [(ledger_id, p.txn_id, p.receipt.leaf_hash) for p in posted])
 
 
 def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
@@ -245,7 +246,9 @@ def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
 def _update(wire: Wire, ledger_id: int, changes: Sequence[Change]) -> None:
     rows = [_update_row(ledger_id, change) for change in changes]
     if wire.is_postgres and len(rows) > 1:
-        wire.run(_UPDATE_MANY, [list(column) for column in zip(*rows, strict=True)])
+        wire.put_run(_UPDATE_MANY, [list(column) for column in zip(*rows, strict=True)])
+    elif wire.is_postgres and rows:
+        wire.put_run(_UPDATE, rows[0])
     elif rows:
         wire.run_many(_UPDATE, rows)
 
@@ -282,6 +285,7 @@ def fold(wire: Wire, ledger_id: int, change: Change, start: tuple[int, int]) -> 
     """Write what was queued for one lazy account, whose row is locked and stands at `start` (seq, balance)."""
     _update(wire, ledger_id, [change])
     _write_lines(wire, ledger_id, [change], {change.account_id: start})
+    wire.flush()
 
 
 def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: Mapping[Id, tuple[int, int]]) -> None:
@@ -297,5 +301,5 @@ def _write_lines(wire: Wire, ledger_id: int, changes: Sequence[Change], starts: 
             day = daily.setdefault((key, effective), [0, 0])
             day[0 if delta < 0 else 1] += abs(delta)
     if entries:
-        wire.insert(_ENTRIES, entries)
-        wire.insert(_DAILY, [(ledger_id, *key, *sums) for key, sums in daily.items()])
+        wire.put(_ENTRIES, entries)
+        wire.put(_DAILY, [(ledger_id, *key, *sums) for key, sums in daily.items()])

@@ -166,3 +166,15 @@ def test_the_trial_balance_is_printed_as_of_a_day_and_known_at_a_moment(app: Fla
     day = world.clock.now.date()
     assert listed("--as-of", (day - timedelta(days=2)).isoformat())[1] == ["pool", "MIN", "0", "60", "60"]
     assert listed("--known-at", f"{day - timedelta(days=1)} 12:00:00") == []
+
+
+def test_a_big_book_is_made_and_verified(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    made = runner.invoke(args=["demo", "book", "--entries", "2000", "--transfers", "4", "--ledger", "1000007"])
+    assert made.exit_code == 0, made.output
+    found = runner.invoke(args=["ledger", "verify", "--ledger", "1000007"])
+    assert "250 transactions, 10002 accounts" in found.stdout
+    assert found.exit_code == 0
+    again = runner.invoke(args=["demo", "book", "--entries", "2000", "--ledger", "1000007"])
+    assert again.exit_code == 1
+    assert "filled already" in again.output

@@ -25,6 +25,7 @@ from app import create_app
 from bank import checks, db
 from bank.checkin.codes import Keys, step_of
 from bank.checkin.models import Attendance
+from bank.log import keys
 from bench.checkin import CODE_KEY, Crowd, prepare
 
 __all__ = ["postgres_cluster"]

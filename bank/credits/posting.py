@@ -78,9 +78,7 @@ def _post_in_book(session: Session, book: Ledger, dues: Sequence[Due], now: date
     if not dues:
         return []
     for number, unit in sorted({(due.rules_number, due.unit) for due in dues}):
-        book.open_account(
-            chart.issuance(number), unit, kind="issuance", min_balance=None, is_shared=True, session=session
-        )
+        _open_issuance(session, book, chart.issuance(number), unit)
     numbers = {(due.community_id, due.rules_number) for due in dues if due.unit == chart.POINTS}
     keep = {pair: communities.rules_numbered(session, *pair) for pair in numbers}
     batch = [
@@ -91,6 +89,12 @@ def _post_in_book(session: Session, book: Ledger, dues: Sequence[Due], now: date
         for due in dues
     ]
     return book.post_many(batch, session=session)
+
+
+def _open_issuance(session: Session, book: Ledger, path: str, unit: str) -> None:
+    """Open an account that everybody is credited from and nobody waits for; one opened strict by 0.1 stays strict."""
+    if book.account(path, unit, session=session) is None:
+        book.open_account(path, unit, kind="issuance", mode="lazy", min_balance=None, session=session)
 
 
 def _txn(due: Due, keep: Rules | None, now: datetime) -> Txn:

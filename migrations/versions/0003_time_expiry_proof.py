@@ -64,12 +64,22 @@ def upgrade() -> None:
     _log()
     for statement in POSTGRESQL_TRIGGERS if _is_postgres() else SQLITE_TRIGGERS:
         op.execute(sa.text(statement))
+    if _is_postgres():
+        _links()
     op.execute("INSERT INTO period (ledger_id) SELECT DISTINCT ledger_id FROM account")
     op.execute("INSERT INTO unsealed (ledger_id, subject_id, leaf_hash) SELECT ledger_id, id, leaf_hash FROM txn")
 
 
 def downgrade() -> None:
     raise RuntimeError("the book cannot be downgraded; restore a backup into another database instead")
+
+
+def _links() -> None:
+    """Turn two unique keys round, so that a session without statistics does not look for transactions through them."""
+    for column in ("reverses_id", "resolves_id"):
+        name = f"uq_txn_ledger_id_{column}"
+        op.drop_constraint(name, "txn", type_="unique")
+        op.create_unique_constraint(name, "txn", [column, "ledger_id"])
 
 
 def _int(name: str) -> sa.Column[int]:

@@ -17,6 +17,7 @@ from bank.checkin.models import Attendance
 from bank.communities.models import Community
 from bank.credits.models import Credit
 from bank.demo import loading
+from bank.log import keys
 from bank.members import operations as members
 from bank.shop.models import Item, Order
 from tests.conftest import SetClock, Templates, settings

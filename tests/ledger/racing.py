@@ -186,7 +186,11 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
 
     without: dict[str, list[tuple[Any, str, Any]]] = {
         "unique key": [(posting, "lock", meet_then_lock)],
-        "row lock": [(wire.Wire, "rows", rows), (posting, "write", meet_then_write)],
+        "row lock": [
+            (wire.Wire, "ask_ahead", lambda _self, _questions: None),
+            (wire.Wire, "rows", rows),
+            (posting, "write", meet_then_write),
+        ],
         "lock order": [(posting, "_lock_rows", unordered_lock_rows)],
         "immediate": [(running, "writer", lambda engine: engine), (posting, "write", meet_then_write)],
         "lease": [(lease, "hold", lambda *args: None), (tiles, "size", size_then_meet)],

@@ -95,6 +95,22 @@ def test_a_postgresql_connection_gives_up_in_time(postgres_url: str) -> None:
     assert list(settings.values()) == ["30s", "5s", "10s", "1min", "UTC", "read committed", "5MB"]
 
 
+def test_a_connection_that_died_while_it_lay_idle_is_not_used(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.engine.ASKED_AFTER_S", 0.0)
+    made = make_engine(postgres_url, pool_size=1)
+    with made.connect() as connection:
+        first = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+    other = make_engine(postgres_url)
+    with other.connect() as killer:
+        killer.exec_driver_sql(f"SELECT pg_terminate_backend({first})")
+    with made.connect() as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() != first
+    made.dispose()
+    other.dispose()
+
+
 @pytest.mark.parametrize("end", ["commit", "rollback", "close", "invalidate", "error", "forgotten"])
 def test_the_writer_lock_comes_back_however_a_transaction_ends(sqlite_engine: Engine, end: str) -> None:
     connection = writer(sqlite_engine).connect()

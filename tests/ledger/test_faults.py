@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -46,27 +47,52 @@ def test_an_answer_lost_after_the_commit_is_found_again(
 
 
 @on_postgresql
-@pytest.mark.parametrize("statement", range(1, 9))
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [*(("_send", number) for number in range(1, 9)), *(("_together", number) for number in (1, 2, 3))],
+)
 def test_a_connection_lost_at_any_statement_changes_nothing_and_is_tried_again(
-    book: Ledger, engine: Engine, monkeypatch: pytest.MonkeyPatch, statement: int
+    book: Ledger, engine: Engine, monkeypatch: pytest.MonkeyPatch, way: str, number: int
 ) -> None:
+    """Statement by statement, and in the messages in which several are sent together."""
+    if way == "_send":
+        book = Ledger(engine.execution_options(ledger_portable=True), book._ledger_id, book._clock)
     earn(book, ANNA, 1, key="warm")
-    left = [statement]
-    plain = Wire.__dict__["_send"]
+    left = [number]
+    plain = Wire.__dict__[way]
 
-    def send(self: Wire, *said: Any) -> None:
+    def send(self: Wire, *said: Any, **more: Any) -> Any:
         left[0] -= 1
         if left[0] == 0:
             with engine.connect() as other:
                 mine = self._connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
                 other.exec_driver_sql(f"SELECT pg_terminate_backend({mine})")
-        plain(self, *said)
+        return plain(self, *said, **more)
 
-    monkeypatch.setattr(Wire, "_send", send)
+    monkeypatch.setattr(Wire, way, send)
     assert not earn(book, ANNA, 60).replayed
     assert left[0] < 0
     assert available(book, ANNA) == 61
     assert book.verify().ok
+
+
+@on_postgresql
+def test_an_answer_lost_after_a_message_that_ended_with_commit_is_found_again(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = [True]
+    plain = Wire.__dict__["_together"]
+
+    def send(self: Wire, texts: Any, *, may_end: bool = False) -> Any:
+        found = plain(self, texts, may_end=may_end)
+        if may_end and lost and lost.pop():
+            raise psycopg.OperationalError("the server went away")
+        return found
+
+    monkeypatch.setattr(Wire, "_together", send)
+    receipt = earn(book, ANNA, 60)
+    assert receipt.replayed
+    assert available(book, ANNA) == 60
 
 
 @pytest.mark.parametrize("where", ["alone", "session"])

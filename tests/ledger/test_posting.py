@@ -340,3 +340,12 @@ def test_the_first_refusal_of_an_atomic_batch_is_the_answer_even_by_a_shared_acc
     with pytest.raises(errors.AccountFrozen) as refusal:
         book.post_many(batch, atomic=True)
     assert refusal.value.key == "first"
+
+
+def test_an_atomic_batch_is_refused_by_its_first_refusal_even_where_that_is_a_shared_accounts(book: Ledger) -> None:
+    """Shared accounts are looked at last; the first of the batch is still the one that counts."""
+    book.open_account("member:small", UNIT, kind="member", max_balance=10)
+    batch = [("a", txn(SHOP, ANNA, 5)), ("b", txn(ISSUANCE, "member:small", 11))]
+    with pytest.raises(errors.InsufficientFunds) as refused:
+        book.post_many(batch, atomic=True)
+    assert refused.value.key == "a"

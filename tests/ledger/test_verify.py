@@ -78,9 +78,11 @@ FORGERIES = {
     "a later line of an unshared account is not recorded earlier": (
         f"UPDATE entry SET recorded_at = recorded_at - 9 WHERE {SECOND}"
     ),
-    "a transfer is one entry or one queue row on either side": f"DELETE FROM entry WHERE {SECOND}",
-    "there is no entry or queue row without its transfer": f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
-    "an entry has its transaction's dates": "UPDATE entry SET effective_date = '2020-01-01' WHERE seq = 1",
+    "either side of a transfer is one entry or one queue row": f"DELETE FROM entry WHERE {SECOND}",
+    "only lazy accounts have a queue": (
+        "INSERT INTO unprojected SELECT ledger_id, account_id, txn_id, ordinal, delta, effective_date, recorded_at "
+        f"FROM entry WHERE {SECOND}"
+    ),
     "a transfer keeps to one unit": "UPDATE transfer SET unit = 'PTS' WHERE ordinal = 1",
     "a daily sum is the sum of its day": f"UPDATE daily SET dr = dr + 1 WHERE {MINE}",
     "what is held is what open holds hold": f"UPDATE balance SET held = held + 1 WHERE {MINE}",
@@ -110,6 +112,24 @@ FORGERIES = {
 @pytest.mark.parametrize("rule", FORGERIES, ids=[rule.replace(" ", "-") for rule in FORGERIES])
 def test_a_forgery_is_named(forger: Engine, rule: str) -> None:
     assert rule in forge(forger, FORGERIES[rule])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DELETE FROM entry WHERE {SECOND}",
+        f"UPDATE entry SET ordinal = 9 WHERE {SECOND}",
+        f"UPDATE entry SET delta = delta + 1 WHERE {SECOND}",
+        "UPDATE entry SET effective_date = '2020-01-01' WHERE seq = 1",
+        "UPDATE entry SET recorded_at = recorded_at + 1 WHERE seq = 1",
+        f"UPDATE entry SET account_id = (SELECT id FROM account WHERE path = 'shop:1'), seq = 99 WHERE {SECOND}",
+        "INSERT INTO entry SELECT ledger_id, account_id, seq + 100, txn_id, ordinal, delta, balance_after, "
+        f"effective_date, recorded_at FROM entry WHERE {SECOND}",
+        f"DELETE FROM transfer WHERE txn_id = {KIND.format('gift')}",
+    ],
+)
+def test_an_entry_that_is_not_its_transfers_side_is_found(forger: Engine, change: str) -> None:
+    assert "either side of a transfer is one entry or one queue row" in forge(forger, change)
 
 
 @pytest.mark.parametrize(
