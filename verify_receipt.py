@@ -232,11 +232,13 @@ def describe(raw):
     """Say in Chinese and English what the entry says: who, how much, when."""
     fields = unpack(raw)
     head = 1 + len(FIELDS)
-    if fields[:1] != [b"1"] or len(fields) < head + 2:
+    # Version 2 says of each transfer the last day on which its amount can be used.
+    width = {b"1": 4, b"2": 5}.get(fields[0] if fields else b"")
+    if width is None or len(fields) < head + 2 or fields[1] == b"close":
         return [f"  另一种记录，逐项列出 an entry of another kind, field by field: {fields!r}"]
     named = dict(zip(FIELDS, fields[1:head], strict=True))
     moves = fields[head + 1 : -1]
-    if len(moves) != number_of(fields[head]) * 4 or len(fields[-1] or b"") != 16:
+    if len(moves) != number_of(fields[head]) * width or len(fields[-1] or b"") != 16:
         raise Wrong("the entry's transfers cannot be read")
     micros = number_of(named["recorded"])
     when = datetime.fromtimestamp(micros // 1_000_000, CHINA)
@@ -250,9 +252,10 @@ def describe(raw):
     for name, text in (("reverses", "冲正 reverses"), ("resolves", "了结 resolves"), ("relates", "关联 relates to")):
         if named[name] is not None:
             lines.append(f"  {text}   {bytes(named[name]).hex()}")
-    for at in range(0, len(moves), 4):
-        debit, credit, unit, amount = (word(part) for part in moves[at : at + 4])
-        lines.append(f"  {amount} {unit}: 从 from {debit} → 到 to {credit}")
+    for at in range(0, len(moves), width):
+        debit, credit, unit, amount, *last = (word(part) for part in moves[at : at + width])
+        until = f"，用到 until {last[0]}" if any(last) else ""
+        lines.append(f"  {amount} {unit}: 从 from {debit} → 到 to {credit}{until}")
     return lines
 
 

@@ -8,6 +8,7 @@ import copy
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flask import Flask
 
 import verify_receipt
 from bank.log import keys
+from ledger import canonical
 from ledger.notes import Signer, base64_of, checkpoint_text, promise_text
 from tests.conftest import SetClock
 from tests.log.sealed import CODE, proof_of, seal, write
@@ -256,3 +258,13 @@ def test_a_command_that_cannot_prove_says_why(
 def test_an_entry_of_another_kind_is_shown_field_by_field() -> None:
     raw = b"".join(len(part).to_bytes(4, "big") + part for part in (b"2", b"close", b"2026-11-30"))
     assert "b'close'" in verify_receipt.describe(raw)[0]
+
+
+def test_an_entry_that_ends_on_a_day_says_so() -> None:
+    raw = canonical.transaction(
+        ledger_id=7, txn_id=bytes(16), kind="credit", effective="2026-03-02", recorded_us=5, actor="p", reverses=None,
+        resolves=None, relates=None, expires_us=None, digest=None, nonce=bytes(16),
+        transfers=[("a", "b", "PTS", 3, date(2029, 3, 31)), ("a", "c", "PTS", 4, None)],
+    )  # fmt: skip
+    said = verify_receipt.describe(raw)
+    assert said[-2:] == ["  3 PTS: 从 from a → 到 to b，用到 until 2029-03-31", "  4 PTS: 从 from a → 到 to c"]
