@@ -122,6 +122,8 @@ def perform(book: Any, job: dict[str, Any], key: str) -> None:
         book.capture(uuid.UUID(job["txn_id"]), job["credit"], key=key, actor="p")
     elif verb == "seal":
         book.seal(job["amount"])
+    elif verb == "expire":
+        book.expire(datetime.now(UTC), to="pool", actor="p:job")
     elif verb == "rebuild":
         book.rebuild()
     else:

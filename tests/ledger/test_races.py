@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import Ledger, schema
+from ledger import Ledger, Transfer, Txn, schema
 from ledger.engine import make_engine
-from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, UNIT, available, earn, open_chart
+from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, available, earn, open_chart
 from tests.ledger.racing import Contestants
 
 Run = Callable[..., Counter[str]]
@@ -184,6 +184,35 @@ def test_first_accounts_opened_at_once_share_one_period(run: Run, engine: Engine
     assert run(new, engine, [opening] * 4) == {"posted": 12}
     new.close_period(date(2026, 1, 1), actor="p")
     assert new.verify().ok
+
+
+def with_lots(book: Ledger) -> None:
+    """Give Anna three lots of 10 that ended on days gone by, and 5 that never end."""
+    book.open_account("pool", UNIT, kind="pool", is_shared=True)
+    days = [*(date(2026, month, 28) for month in (1, 2, 3)), None]
+    for amount, day in zip((10, 10, 10, 5), days, strict=True):
+        book.post(Txn("credit", [Transfer(ISSUANCE, ANNA, UNIT, amount, day)], TODAY, "p"), key=f"lot {day}")
+
+
+@pytest.mark.parametrize("broken", ["", "row lock"])
+def test_many_who_expire_take_each_lot_once(run: Run, book: Ledger, engine: Engine, broken: str) -> None:
+    """Guards: the row lock, behind it the key that names the lot, and the CHECKs on lot and balance.dated."""
+    with_lots(book)
+    answers = run(book, engine, [{"verb": "expire", "times": 3, "key": "x"}] * 4, broken=broken)
+    assert set(answers) <= {"posted", "retryable"}
+    assert (available(book, ANNA), available(book, "pool")) == (5, 30)
+    assert [line.kind for line in book.statement(ANNA, UNIT).items].count("expiry") == 3
+    assert book.verify().ok
+
+
+def test_who_spends_while_lots_end_spends_what_is_left(run: Run, book: Ledger, engine: Engine) -> None:
+    with_lots(book)
+    way = {"verb": "post", "debit": ANNA, "credit": BORIS, "amount": 1, "times": 6}
+    jobs = [{**way, "key": f"{who}:{{}}"} for who in "ab"] + [{"verb": "expire", "times": 3, "key": "x"}] * 2
+    answers = run(book, engine, jobs)
+    assert answers == {"posted": 5 + 6, "insufficient_funds": 7}
+    assert (available(book, ANNA), available(book, BORIS), available(book, "pool")) == (0, 5, 30)
+    assert book.verify().ok
 
 
 @pytest.fixture
