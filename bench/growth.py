@@ -121,7 +121,7 @@ def grow(engine: Engine, sizes: tuple[int, ...], members: int = 1_000) -> dict[s
     have = 0
     book = Ledger(engine, 1)
     for size in sizes:
-        big.fill(engine, book, entries=size - have, members=members, days=DAYS, seed=size)
+        big.fill(engine, book, entries=size - have, members=members, transfers=2, days=DAYS, seed=size)
         have = size
         if engine.dialect.name == "postgresql":
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
