@@ -5,7 +5,6 @@ One posting is about ten statements of a few microseconds each; below SQLAlchemy
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -33,39 +32,10 @@ def from_us(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
-FEW = 3
-"""Rows up to which a prepared statement for each is cheaper than one statement for all, parsed anew."""
-_to_prepare: dict[str, str] = {}
-
-
-def _prepared(sql: str) -> str:
-    """Remember a statement with `?` marks that sessions prepare, and return the name that its text gives it."""
-    name = f"ledger_{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
-    numbered = "".join(f"{part}${number}" for number, part in enumerate(sql.split("?")[:-1], 1)) + sql.split("?")[-1]
-    _to_prepare[name] = f"PREPARE {name} AS {numbered}"
-    return name
-
-
-class Update:
-    """An UPDATE of one row, its text written once, which PostgreSQL sessions prepare."""
-
-    __slots__ = ("name", "sql")
-
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self.name = _prepared(sql)
-
-    def texts(self, rows: Sequence[Row], *, is_prepared: bool = False) -> list[str]:
-        """Return one statement for each row, its values written into it."""
-        if is_prepared:
-            return [f"EXECUTE {self.name}{row_text(row)}" for row in rows]
-        return [written(self.sql, row) for row in rows]
-
-
 class Insert:
     """A multi-row INSERT, its texts written once: `row` for one row, `arrays` for many on PostgreSQL."""
 
-    __slots__ = ("arrays", "head", "name", "row", "suffix")
+    __slots__ = ("arrays", "head", "row", "suffix")
 
     def __init__(self, table: str, columns: Sequence[tuple[str, str]], suffix: str = "") -> None:
         """Take (column, PostgreSQL type) pairs and what follows the values."""
@@ -74,13 +44,10 @@ class Insert:
         self.row = f"{into} VALUES ({', '.join('?' * len(columns))}){suffix}"
         self.arrays = f"{into} SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608
         self.head, self.suffix = f"{into} VALUES ", suffix
-        self.name = _prepared(self.row)
 
-    def texts(self, rows: Sequence[Row], *, is_prepared: bool = False) -> list[str]:
-        """Return the statement with its values written into it, or a prepared one for each of a few rows."""
-        if is_prepared and len(rows) <= FEW:
-            return [f"EXECUTE {self.name}{row_text(row)}" for row in rows]
-        return [f"{self.head}{', '.join(row_text(row) for row in rows)}{self.suffix}"]
+    def text(self, rows: Iterable[Row]) -> str:
+        """Return the statement with its values written into it, for PostgreSQL."""
+        return f"{self.head}{', '.join(row_text(row) for row in rows)}{self.suffix}"
 
 
 def row_text(row: Iterable[Any]) -> str:
@@ -124,7 +91,6 @@ def _for_postgres(sql: str) -> str:
     return sql.replace("?", "%s")
 
 
-_PREPARED = "SELECT name FROM pg_prepared_statements WHERE name LIKE 'ledger_%'"
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
@@ -147,29 +113,19 @@ class Wire:
         self._is_begun = not owns
         self._ahead: dict[str, Any] = {}
         self._later: list[str] = []
-        self._is_prepared = False
         self._cursor: Any = connection.connection.cursor()
 
     def ask_ahead(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        """Ask in one message what `rows` will be asked for next; it then answers from what came. Only where quick.
-
-        The server is asked what this session has prepared, too: a rollback may have made the driver drop all of it.
-        """
+        """Ask in one message what `rows` will be asked for next; it then answers from what came. Only where quick."""
         texts = [written(*question) for question in questions]
-        *found, names = self._together([*texts, _PREPARED])
-        self._ahead = dict(zip(texts, found, strict=True))
-        there = {row[0] for row in names}
-        self._later += [sql for name, sql in _to_prepare.items() if name not in there]
-        self._is_prepared = True
+        self._ahead = dict(zip(texts, self._together(texts), strict=True))
 
-    def put(self, statement: Insert | Update, rows: Sequence[Row]) -> None:
-        """Insert or update rows, or keep that for the next message where statements are sent together."""
+    def put(self, insert: Insert, rows: Sequence[Row]) -> None:
+        """Insert rows, or keep them for the next message where statements are sent together."""
         if self.is_quick:
-            self._later += statement.texts(rows, is_prepared=self._is_prepared)
-        elif isinstance(statement, Insert):
-            self.insert(statement, rows)
+            self._later.append(insert.text(rows))
         else:
-            self.run_many(statement.sql, rows)
+            self.insert(insert, rows)
 
     def put_run(self, sql: str, params: Sequence[Any]) -> None:
         """Run a statement, or keep it for the next message where statements are sent together."""
@@ -185,7 +141,7 @@ class Wire:
 
     def drop(self) -> None:
         """Forget what was kept: the work it belonged to was undone."""
-        self._later, self._ahead, self._is_prepared = [], {}, False
+        self._later, self._ahead = [], {}
 
     def _together(self, texts: Sequence[str], *, may_end: bool = False) -> list[Any]:
         """Send what was kept and these statements as one message; return each one's rows, or how many it touched."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.errors import LedgerError
 from ledger.values import Receipt
-from ledger.wire import FEW, Id, Insert, Row, Update, Wire
+from ledger.wire import Id, Insert, Row, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ _QUEUE = Insert(
     ),
 )
 _SET = "dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, held = held + ?, seq = seq + ?, last_recorded_at = "
-_UPDATE = Update(f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?")  # noqa: S608
+_UPDATE = f"UPDATE balance SET {_SET}? WHERE ledger_id = ? AND account_id = ?"  # noqa: S608
 _UPDATE_MANY = """
 UPDATE balance SET dr_posted = dr_posted + n.dr, cr_posted = cr_posted + n.cr, held = balance.held + n.held,
        seq = seq + n.entries, last_recorded_at = n.last
@@ -231,10 +231,12 @@ def _changes(posted: Iterable[Posted]) -> dict[Id, Change]:
 
 def _update(wire: Wire, ledger_id: int, changes: Sequence[Change]) -> None:
     rows = [_update_row(ledger_id, change) for change in changes]
-    if wire.is_postgres and len(rows) > FEW:
+    if wire.is_postgres and len(rows) > 1:
         wire.put_run(_UPDATE_MANY, [list(column) for column in zip(*rows, strict=True)])
+    elif wire.is_postgres and rows:
+        wire.put_run(_UPDATE, rows[0])
     elif rows:
-        wire.put(_UPDATE, rows)
+        wire.run_many(_UPDATE, rows)
 
 
 def _update_row(ledger_id: int, change: Change) -> Row:
