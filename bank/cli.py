@@ -280,7 +280,8 @@ def demo_load(households: int, days: int, seed: int) -> None:
 @click.option("--entries", type=click.IntRange(2, 100_000_000), default=1_000_000, show_default=True)
 @click.option("--ledger", "ledger_id", type=click.IntRange(1_000_000), default=1_000_000, show_default=True)
 @click.option("--transfers", type=click.IntRange(1, 200), default=10, show_default=True, help="In each transaction.")
-def demo_book(entries: int, ledger_id: int, transfers: int) -> None:
+@click.option("--members", type=click.IntRange(2, 1_000_000), default=10_000, show_default=True)
+def demo_book(entries: int, ledger_id: int, transfers: int, members: int) -> None:
     """Fill a book that belongs to no community with that many entries, to measure with: ten million take a while."""
     from bank.demo import book as big
 
@@ -289,7 +290,9 @@ def demo_book(entries: int, ledger_id: int, transfers: int) -> None:
     if own.account(big.SOURCE, big.UNIT) is not None:
         raise click.ClickException(f"ledger {ledger_id} is filled already; choose another --ledger")
     with click.progressbar(length=entries, label="  book", file=sys.stderr) as bar:
-        big.fill(db.db.engine, own, entries=entries, transfers=transfers, seed=ledger_id, step=bar.update)
+        big.fill(
+            db.db.engine, own, entries=entries, transfers=transfers, members=members, seed=ledger_id, step=bar.update
+        )
     click.echo(f"ledger {ledger_id}: verify it with `flask --app app ledger verify --ledger {ledger_id}`")
 
 

@@ -48,10 +48,10 @@ def verbs(book: Ledger, size: int) -> dict[str, Callable[[Session], Any]]:
 
     def post(session: Session) -> Any:
         transfer = Transfer(big.BUSY, "member:1", big.UNIT, 1)
-        txn = Txn("gift", [transfer], big.FIRST_DAY, "p:growth")
+        txn = Txn("gift", [transfer], big.today(), "p:growth")
         return book.post(txn, key=f"growth:{size}:{time.monotonic_ns()}", session=session)
 
-    middle = big.FIRST_DAY + timedelta(days=DAYS // 2)
+    middle = big.today() - timedelta(days=DAYS // 2)
     return {
         "balance": lambda session: book.balance(big.BUSY, big.UNIT, session=session),
         "turnover of 20 days": lambda session: book.turnovers([big.BUSY], middle, session=session),
@@ -121,7 +121,7 @@ def grow(engine: Engine, sizes: tuple[int, ...], members: int = 1_000) -> dict[s
     have = 0
     book = Ledger(engine, 1)
     for size in sizes:
-        big.fill(engine, book, entries=size - have, members=members, days=DAYS, seed=size)
+        big.fill(engine, book, entries=size - have, members=members, transfers=2, days=DAYS, seed=size)
         have = size
         if engine.dialect.name == "postgresql":
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -46,17 +46,19 @@ LEFT JOIN memo m ON m.ledger_id = t.ledger_id AND m.txn_id = t.id
 WHERE t.ledger_id = ? AND t.id = ?"""
 
 
+# CROSS JOIN, because without statistics SQLite would begin with every daily sum of the ledger.
 _MOVED = """
 SELECT path, unit, CAST(SUM(dr) AS BIGINT), CAST(SUM(cr) AS BIGINT) FROM (
     SELECT a.path, a.unit, {known} AND {paths}
     UNION ALL
     SELECT a.path, a.unit, CASE WHEN u.delta < 0 THEN -u.delta ELSE 0 END,
            CASE WHEN u.delta > 0 THEN u.delta ELSE 0 END
-    FROM account a JOIN unprojected u ON u.ledger_id = a.ledger_id AND u.account_id = a.id
-    WHERE a.ledger_id = ? AND u.effective_date >= ? AND {paths}) x
+    FROM account a CROSS JOIN unprojected u
+    WHERE u.ledger_id = a.ledger_id AND u.account_id = a.id
+      AND a.ledger_id = ? AND u.effective_date >= ? AND {paths}) x
 GROUP BY path, unit"""
-_DAILY = """d.dr, d.cr FROM account a JOIN daily d ON d.ledger_id = a.ledger_id AND d.account_id = a.id
-    WHERE a.ledger_id = ? AND d.effective_date >= ?"""
+_DAILY = """d.dr, d.cr FROM account a CROSS JOIN daily d
+    WHERE d.ledger_id = a.ledger_id AND d.account_id = a.id AND a.ledger_id = ? AND d.effective_date >= ?"""
 _EVER = """b.dr_posted AS dr, b.cr_posted AS cr FROM account a
     JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ?"""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -14,7 +14,6 @@ from ledger.engine import begin_write
 
 UNIT = "MIN"
 SOURCE, BUSY = "issuance:rules-1", "member:busy"
-FIRST_DAY = date(2026, 1, 5)
 BUSY_SHARE = 4
 """Every fourth transfer is with the one busy member, who so has an eighth of all entries."""
 TRANSFERS_AT_ONCE = 5_000
@@ -36,14 +35,17 @@ def fill(
     Transactions go in batches of some thousand transfers; `step` is told how many entries each batch was. The issuance
     side is lazy and is folded at the end of every batch.
     """
-    draw = random.Random(seed)
+    draw, first_day = random.Random(seed), today() - timedelta(days=days)
     people = [BUSY, *(f"member:{number}" for number in range(members))]
     _open(engine, book, people)
     size = max(1, min(1_000, TRANSFERS_AT_ONCE // transfers))
     total = max(1, entries // (2 * transfers))
     for first in range(0, total, size):
         numbers = range(first, min(first + size, total))
-        batch = [(f"big:{seed}:{n}", _txn(draw, people, transfers, n * days // total)) for n in numbers]
+        batch = [
+            (f"big:{seed}:{n}", _txn(draw, people, transfers, first_day + timedelta(days=n * days // total)))
+            for n in numbers
+        ]
         refused = [answer for answer in book.post_many(batch) if not isinstance(answer, Receipt)]
         if refused:
             raise RuntimeError(f"the book refused {refused[0]}")
@@ -60,9 +62,14 @@ def _open(engine: Engine, book: Ledger, people: Sequence[str]) -> None:
         session.commit()
 
 
-def _txn(draw: random.Random, people: list[str], transfers: int, day: int) -> Txn:
+def today() -> date:
+    """Return the day on which the filled days end: what is filled lies in the past, as in a real book."""
+    return datetime.now(UTC).date()
+
+
+def _txn(draw: random.Random, people: list[str], transfers: int, day: date) -> Txn:
     moves = [_move(draw, people, number) for number in range(transfers)]
-    return Txn("credit", moves, FIRST_DAY + timedelta(days=day), "p:demo")
+    return Txn("credit", moves, day, "p:demo")
 
 
 def _move(draw: random.Random, people: list[str], number: int) -> Transfer:

@@ -15,7 +15,7 @@ def test_ten_times_the_entries_touch_less_than_one_and_a_half_times_as_much(make
     engine = make_engine(make_url())
     with engine.begin() as connection:
         schema.create(connection)
-    found = growth.grow(engine, (1_000, 10_000), members=20)
+    found = growth.grow(engine, (2_000, 20_000), members=20)
     engine.dispose()
     assert set(found) >= {"balance", "page of 50", "post"}
     for name, (small, large) in found.items():

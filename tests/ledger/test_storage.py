@@ -83,10 +83,12 @@ def test_a_read_only_file_refuses_and_can_be_read(file: Path) -> None:
 @pytest.mark.parametrize("where", ["alone", "session"])
 def test_a_read_only_server_refuses_and_recovers(book: Ledger, engine: Engine, where: str) -> None:
     earn(book, ANNA, 60)
-    read_only = engine.execution_options(postgresql_readonly=True)
+    url = engine.url.render_as_string(hide_password=False)
+    read_only = make_engine(url, connect_args={"options": "-c default_transaction_read_only=on"})
     refused = Ledger(read_only, book._ledger_id, Clock())
     with Session(read_only) as session, pytest.raises(errors.StorageFailed):
         earn(refused, ANNA, 1, key="more", session=session if where == "session" else None)
+    read_only.dispose()
     assert available(book, ANNA) == 60
     assert not earn(book, ANNA, 1, key="more").replayed
 

@@ -243,7 +243,7 @@ def test_the_canonical_bytes_of_version_one_never_change() -> None:
         relates=None,
         expires_us=None,
         digest=None,
-        transfers=[("issuance:hall", "member:anna", "MIN", 90)],
+        transfers=[("issuance:hall", "member:anna", "MIN", 90, None)],
         nonce=bytes(16),
     )
     assert canonical.leaf_hash(written).hex() == "379a0009a56b286a5042e3a2635fbe8e7e56e2b31494fc6db9c54c2881a008bb"

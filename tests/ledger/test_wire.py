@@ -136,7 +136,7 @@ def test_a_portable_posting_is_one_message_a_statement(book: Ledger, engine: Eng
     earn(portable, ANNA, 1, key="warm")
     sent.clear()
     earn(portable, ANNA, 1, key="a")
-    assert len(sent) == 9
+    assert len(sent) == 10
 
 
 @on_postgresql
