@@ -91,7 +91,7 @@ def written(sent: list[tuple[str, Any, int]]) -> int:
 
 
 def test_a_backdated_posting_writes_as_many_rows_as_one_of_today(books: Any, sent: list[Any]) -> None:
-    """One key, transaction, transfer, leaf to seal; two balances, entries, daily sums: no later row is written again."""
+    """One key, transaction, transfer and leaf; two balances, entries, daily sums: no later row is written again."""
     _, made = books
     counts = []
     for book in made:

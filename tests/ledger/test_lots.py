@@ -203,6 +203,7 @@ def test_coins_that_never_end_cost_no_statement_more(
     monkeypatch.setattr(Wire, "_send", send)
     pay(counted, ISSUANCE, BORIS, 3, key="earned")
     pay(counted, BORIS, SHOP, 1, key="warm")
+    pay(counted, ANNA, SHOP, 1, key="warm, too")
     sent.clear()
     pay(counted, BORIS, SHOP, 1, key="1")
     plain_cost = len(sent)
