@@ -1,0 +1,67 @@
+"""While the database is away everybody gets a clear answer, and once it is back everything goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import make_url
+from werkzeug.test import TestResponse
+
+from bank.db import db
+from tests.postgres import Cluster
+from tests.world import World
+
+
+@pytest.fixture
+def served(app: Flask, world: World) -> World:
+    """The world as it is served: the application under test would raise what it logs."""
+    app.testing = False
+    return world
+
+
+def _take_away(app: Flask) -> None:
+    """Make the database unreachable, as a stopped server or a lost disk does."""
+    url = make_url(app.config["DATABASE_URL"])
+    if url.get_backend_name() == "sqlite":
+        with app.app_context():
+            db.engine.dispose()
+        path = Path(url.database or "")
+        path.unlink()
+        path.mkdir()
+    else:
+        server = url.set(database="postgres").render_as_string(hide_password=False)
+        Cluster(server, None, None).drop(app.config["DATABASE_URL"])
+
+
+def _is_told_to_wait(answer: TestResponse, content_type: str) -> bool:
+    said = (answer.status_code, (answer.content_type or "").split(";")[0], answer.headers.get("Retry-After"))
+    return said == (503, content_type, "2") and "请稍等" in answer.text
+
+
+def test_without_a_database_everyone_gets_the_busy_page(served: World) -> None:
+    pages = [served.page(who) for who in (None, "volunteer", "coordinator")]
+    _take_away(served.app)
+    for page in pages[1:]:
+        assert _is_told_to_wait(page.get("/me"), "text/html")
+        assert _is_told_to_wait(page.post("/me/settings", data={"is_elder": "1", "_key": "k-1"}), "text/html")
+        assert _is_told_to_wait(page.get("/nowhere"), "text/html")
+    assert _is_told_to_wait(pages[0].post("/sign-in", data={"login": "volunteer", "password": "x"}), "text/html")
+
+
+def test_without_a_database_a_program_gets_a_problem_that_says_so(served: World) -> None:
+    token = served._token("volunteer", "api")
+    client = served.app.test_client()
+    _take_away(served.app)
+    for headers in ({}, {"Accept-Language": "zh"}):
+        headers = {"Authorization": f"Bearer {token}", **headers}
+        answer = client.get("/api/v1/me/pass", headers=headers)
+        assert _is_told_to_wait(answer, "application/problem+json")
+        assert (answer.json or {})["code"] == "unavailable"
+
+
+def test_without_a_database_the_bank_is_not_healthy(served: World) -> None:
+    assert served.page(None).get("/healthz").status_code == 200
+    _take_away(served.app)
+    assert served.page(None).get("/healthz").status_code == 503
