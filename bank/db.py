@@ -20,8 +20,9 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"exp
 
 def init(app: Flask) -> None:
     """Give the app its engine, prepared as the book needs it."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = book_engine.normalise_url(app.config["DATABASE_URL"])
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, "pool_pre_ping": False}
+    url = book_engine.normalise_url(app.config["DATABASE_URL"])
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, **book_engine.engine_options(url)}
     db.init_app(app)
     with app.app_context():
         book_engine.prepare_engine(db.engine)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url, text
 from werkzeug.test import TestResponse
 
 from bank.db import db
 from tests.postgres import Cluster
 from tests.world import World
+
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+POSTGRESQL_ONLY = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -65,3 +68,16 @@ def test_without_a_database_the_bank_is_not_healthy(served: World) -> None:
     assert served.page(None).get("/healthz").status_code == 200
     _take_away(served.app)
     assert served.page(None).get("/healthz").status_code == 503
+
+
+@POSTGRESQL_ONLY
+def test_a_connection_that_the_server_closed_is_replaced_unnoticed(served: World) -> None:
+    page = served.page("volunteer")
+    server = create_engine(make_url(served.app.config["DATABASE_URL"]).set(database="postgres"))
+    for _ in range(2):
+        assert page.get("/me").status_code == 200
+        assert page.post("/me/settings", data={"is_elder": "1", "_key": "k-1"}).status_code == 303
+        with server.connect() as connection:
+            name = make_url(served.app.config["DATABASE_URL"]).database
+            assert connection.scalars(text(END_ALL), {"name": name}).all()
+    server.dispose()
