@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,6 +33,17 @@ def init(app: Flask) -> None:
 def session() -> Session:
     """Give this request's session."""
     return db.session()
+
+
+def is_there() -> bool:
+    """Tell whether the database answers and was migrated.
+
+    SQLite reads on from a file that was deleted, so there the file itself is looked for.
+    """
+    version = session().scalar(text("SELECT version_num FROM alembic_version"))
+    url = db.engine.url
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return version is not None and (not is_file or Path(str(url.database)).is_file())
 
 
 def begin_write() -> None:

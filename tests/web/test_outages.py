@@ -13,6 +13,7 @@ from bank.db import db
 from tests.postgres import Cluster
 from tests.world import World
 
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
 POSTGRESQL_ONLY = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -67,6 +68,19 @@ def test_without_a_database_a_program_gets_a_problem_that_says_so(served: World)
 def test_without_a_database_the_bank_is_not_healthy(served: World) -> None:
     assert served.page(None).get("/healthz").status_code == 200
     _take_away(served.app)
+    assert served.page(None).get("/healthz").status_code == 503
+
+
+def test_without_its_migrations_the_bank_is_not_healthy(served: World) -> None:
+    with served.write() as session:
+        session.execute(text("DELETE FROM alembic_version"))
+    assert served.page(None).get("/healthz").status_code == 503
+
+
+@SQLITE_ONLY
+def test_a_deleted_file_is_noticed_though_open_connections_still_read_it(served: World) -> None:
+    assert served.page(None).get("/healthz").status_code == 200
+    Path(make_url(served.app.config["DATABASE_URL"]).database or "").unlink()
     assert served.page(None).get("/healthz").status_code == 503
 
 
