@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from bank import checks, clock, db, jobs
@@ -22,6 +24,7 @@ from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
+from ledger.errors import LedgerError
 
 JOB_EVERY_S = 3.0
 SHORTEST_PASSWORD = 8
@@ -189,10 +192,24 @@ jobs_commands = AppGroup("jobs", help="Due work.")
 @click.option("--once", is_flag=True, help="Do what is due now and stop.")
 def run_jobs(once: bool) -> None:
     """Do due work: notices that end, vouchers that lapse, activities that are over."""
-    while True:
-        for name, count in jobs.run_due(clock.utc_now()).items():
-            if count or once:
-                click.echo(f"{name}: {count}")
-        if once:
-            return
+    if once:
+        _tell(jobs.run_due(clock.utc_now()), also_nothing=True)
+    while not once:
+        _tell(_run_due_or_log(), also_nothing=False)
         time.sleep(JOB_EVERY_S)
+
+
+def _run_due_or_log() -> dict[str, int]:
+    """Run what is due; a round that the database ends is logged, and what it left is done in the next."""
+    try:
+        return jobs.run_due(clock.utc_now())
+    except (DBAPIError, LedgerError) as failure:
+        db.drop()
+        current_app.logger.exception("jobs: this round ended with %s", type(failure).__name__)
+        return {}
+
+
+def _tell(done: Mapping[str, int], *, also_nothing: bool) -> None:
+    for name, count in done.items():
+        if count or also_nothing:
+            click.echo(f"{name}: {count}")
