@@ -155,7 +155,7 @@ def _field_errors(data: Any) -> dict[str, list[str]]:
     def walk(name: str, value: Any) -> None:
         if isinstance(value, dict):
             for key, inner in value.items():
-                walk(f"{name}.{key}" if name else str(key), inner)
+                walk(f"{name}.{_writable(key)}" if name else _writable(key), inner)
         else:
             texts = value if isinstance(value, list) else [value]
             found.setdefault(name or "body", []).extend(translate(str(text)) for text in texts)
@@ -163,6 +163,11 @@ def _field_errors(data: Any) -> dict[str, list[str]]:
     for fields in ((data or {}).get("messages") or {}).values():
         walk("", fields)
     return found
+
+
+def _writable(name: object) -> str:
+    """Give a field's name as it came, but for half a letter: JSON may hold one, and no answer can."""
+    return str(name).encode("utf-8", "replace").decode()
 
 
 def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
