@@ -98,6 +98,15 @@ def test_a_change_of_role_ends_every_sign_in_at_once(world: World) -> None:
     assert world.actor("volunteer").may("coordinator")
 
 
+@pytest.mark.parametrize("do", ["", "destroy", "TAKE"])
+def test_an_unknown_change_of_access_changes_nothing(world: World, do: str) -> None:
+    path = f"/people/{world.people['panel'].public_id}/access"
+    assert world.page("admin").post(path, data={"do": do, "role": "panel"}).status_code == 422
+    assert world.actor("panel").may("panel")
+    assert world.page("admin").post(path, data={"do": "take", "role": "panel"}).status_code == 303
+    assert not world.actor("panel").may("panel")
+
+
 def test_a_disabled_person_is_out_at_once_and_cannot_return(with_password: World) -> None:
     page = with_password.page("volunteer")
     path = f"/people/{with_password.people['volunteer'].public_id}/access"
