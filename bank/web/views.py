@@ -68,4 +68,6 @@ def safe_path(onward: str | None) -> str | None:
     # Browsers read a backslash as a slash and skip tabs and line breaks, so that `/<tab>/` would be `//`.
     if "\\" in onward or not onward.isprintable():
         return None
-    return onward
+    # They also walk `.` and `..` before they go, so that `/.//` would be `//`; no page of ours has an empty step.
+    path = onward.partition("?")[0].partition("#")[0]
+    return None if "//" in path else onward

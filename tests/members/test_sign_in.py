@@ -200,7 +200,8 @@ def test_the_demo_password_opens_nothing_in_a_community_that_is_no_demo(app: Fla
 
 
 def test_a_sign_in_page_never_sends_anyone_to_another_site(with_password: World) -> None:
-    odd = ("/\\evil.example", "/\t/evil.example", "/\r/evil.example")
+    odd = ("/\\evil.example", "/\t/evil.example", "/\r/evil.example", "///evil.example", "/./\\evil.example")
+    odd += ("/.//evil.example", "/..//evil.example", "/%2e//evil.example", "/./../\t/evil.example")
     for onward in ("https://evil.example/", "//evil.example/", *odd, "javascript:alert(1)"):
         answer = with_password.page(None).post(
             "/sign-in", data={"login": "volunteer", "password": PASSWORD, "next": onward}
