@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 import app as whole
 from bank.web.api import PageQuery
-from bank.web.fields import MESSAGES, StrictSchema
+from bank.web.fields import MESSAGES, Int, StrictSchema
 
 assert whole  # brings every slice's schemas with it
 
@@ -51,3 +51,10 @@ def test_every_message_of_every_field_is_a_sentence_of_ours(kind: type[Schema]) 
 def test_what_a_form_does_not_know_is_refused_in_our_words(kind: type[Schema]) -> None:
     odd: tuple[Any, ...] = ({"odd": 1}, [], None, "x", 7)
     assert {text for body in odd for text in _sentences(kind().validate(body))} <= OURS
+
+
+@pytest.mark.parametrize("value", [1.0, 1e3, True, "1", None])
+def test_a_number_of_a_program_is_a_whole_number(value: object) -> None:
+    schema = Schema.from_dict({"n": Int()})()
+    assert schema.validate({"n": value})
+    assert schema.load({"n": 7}) == {"n": 7}
