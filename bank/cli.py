@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from bank import checks, clock, db, jobs
@@ -222,7 +223,7 @@ def close(through: datetime, code: str | None) -> None:
     book = db.book(db.session(), community.id, clock.utc_now())
     try:
         done = book.close_period(through.date(), actor=OPERATOR)
-    except errors.LedgerError as refusal:
+    except errors.errors.LedgerError as refusal:
         raise click.ClickException(refusal.message) from refusal
     click.echo(f"{community.code} closed through {done.through}{' before' if done.replayed else ''}")
     click.echo(f"accounts {done.accounts}\ndigest {done.digest.hex()}")
@@ -303,10 +304,24 @@ jobs_commands = AppGroup("jobs", help="Due work.")
 @click.option("--once", is_flag=True, help="Do what is due now and stop.")
 def run_jobs(once: bool) -> None:
     """Do due work: notices that end, vouchers that lapse, activities that are over."""
-    while True:
-        for name, count in jobs.run_due(clock.utc_now()).items():
-            if count or once:
-                click.echo(f"{name}: {count}")
-        if once:
-            return
+    if once:
+        _tell(jobs.run_due(clock.utc_now()), also_nothing=True)
+    while not once:
+        _tell(_run_due_or_log(), also_nothing=False)
         time.sleep(JOB_EVERY_S)
+
+
+def _run_due_or_log() -> dict[str, int]:
+    """Run what is due; a round that the database ends is logged, and what it left is done in the next."""
+    try:
+        return jobs.run_due(clock.utc_now())
+    except (DBAPIError, errors.LedgerError) as failure:
+        db.drop()
+        current_app.logger.exception("jobs: this round ended with %s", type(failure).__name__)
+        return {}
+
+
+def _tell(done: Mapping[str, int], *, also_nothing: bool) -> None:
+    for name, count in done.items():
+        if count or also_nothing:
+            click.echo(f"{name}: {count}")

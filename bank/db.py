@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,8 +26,9 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"exp
 
 def init(app: Flask) -> None:
     """Give the app its engine, prepared as the book needs it."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = book_engine.normalise_url(app.config["DATABASE_URL"])
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, "pool_pre_ping": False}
+    url = book_engine.normalise_url(app.config["DATABASE_URL"])
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, **book_engine.engine_options(url)}
     db.init_app(app)
     with app.app_context():
         book_engine.prepare_engine(db.engine)
@@ -34,6 +37,17 @@ def init(app: Flask) -> None:
 def session() -> Session:
     """Give this request's session."""
     return db.session()
+
+
+def is_there() -> bool:
+    """Tell whether the database answers and was migrated.
+
+    SQLite reads on from a file that was deleted, so there the file itself is looked for.
+    """
+    version = session().scalar(text("SELECT version_num FROM alembic_version"))
+    url = db.engine.url
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return version is not None and (not is_file or Path(str(url.database)).is_file())
 
 
 def begin_write() -> None:

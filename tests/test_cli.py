@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from bank import cli, db
+from bank import cli, db, jobs
 from bank.web.models import Tries
 from ledger import Transfer, Txn
 from ledger.notes import Signer, checkpoint_text
@@ -105,6 +106,26 @@ def test_due_jobs_run_once_and_may_run_again(app: Flask, world: World, now: SetC
         done = app.test_cli_runner().invoke(args=["jobs", "run", "--once"])
         assert done.exit_code == 0
         assert swept in done.stdout
+
+
+def test_the_jobs_outlive_a_round_that_the_database_ends(
+    app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[datetime] = []
+
+    def stumble(session: Session, now: datetime) -> int:
+        tries.append(now)
+        if len(tries) == 1:
+            session.execute(text("SELECT 1 FROM nowhere"))
+        if len(tries) == 4:
+            raise SystemExit
+        return 1 if len(tries) == 2 else 0
+
+    monkeypatch.setitem(jobs.JOBS, "stumble", stumble)
+    monkeypatch.setattr(cli, "JOB_EVERY_S", 0)
+    done = app.test_cli_runner().invoke(args=["jobs", "run"])
+    assert (done.exit_code, len(tries)) == (0, 4)
+    assert "stumble: 1" in done.stdout
 
 
 @SQLITE_ONLY

@@ -74,13 +74,21 @@ def scan_card(
         return checkin.scan_card(db.session(), who, keys, activity, card, seen, now=now)
 
 
-def enter(who: Actor, activity: str, person: str, *, direction: str | None, scan_uuid: str | None = None) -> Outcome:
+def enter(
+    who: Actor,
+    activity: str,
+    person: str,
+    *,
+    direction: str | None,
+    scan_uuid: str | None = None,
+    card_version: int | None = None,
+) -> Outcome:
     """Check a member in or out by hand. Raises NotAllowed, NotFound, `refusals.BY_CODE`, TooMany."""
     who.require("coordinator")
     now = clock.utc_now()
     seen = Sighting(scan_uuid or str(uuid.uuid4()), "manual", now, direction, f"{activity}|{person}")
     with _refusals_kept(Attempt(who, seen, activity, person)):
-        return checkin.enter(db.session(), who, activity, person, seen, now=now)
+        return checkin.enter(db.session(), who, activity, person, seen, now=now, card_version=card_version)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bank.communities.models import Community
+from bank.members import rules
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 
@@ -13,8 +14,8 @@ MOST_CARDS = 200
 
 
 def number(person: Person) -> str:
-    """Write a public id as it is printed: Q7X2 M4K9."""
-    return f"{person.public_id[:4]} {person.public_id[4:]}"
+    """Write the number of a person's card as it is printed."""
+    return rules.card_number(person.public_id, person.card_version)
 
 
 def buildings(session: Session, who: Actor) -> list[Community]:

@@ -70,13 +70,30 @@ def scan_card(
     return record(session, who, seen, scene, prove, now=now)
 
 
-def enter(session: Session, who: Actor, activity: str, person: str, seen: Sighting, *, now: datetime) -> Outcome:
-    """Check a member in or out by hand, as evidence of class C. Raises NotFound, and `refusals.BY_CODE`."""
+def enter(
+    session: Session,
+    who: Actor,
+    activity: str,
+    person: str,
+    seen: Sighting,
+    *,
+    now: datetime,
+    card_version: int | None = None,
+) -> Outcome:
+    """Check a member in or out by hand, as evidence of class C. Raises NotFound, and `refusals.BY_CODE`.
+
+    `card_version` is that of the card whose number was typed, None where they were found by name.
+    """
     who.require("coordinator")
     scene = _at_my_activity(session, who, activity, person, seen)
     if scene is None:
         raise NotFound
-    return record(session, who, seen, scene, lambda found: None, now=now)
+
+    def prove(found: Scene) -> None:
+        if card_version not in (None, found.person.card_version):
+            raise CardRevoked
+
+    return record(session, who, seen, scene, prove, now=now)
 
 
 def void_scan(session: Session, who: Actor, uuid: str, *, reason: str, void_uuid: str, now: datetime) -> Attendance:

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from bank.checkin.review import STATES
 from bank.web.api import PageQuery
-from bank.web.fields import MESSAGES, Choice, Int, Moment, StrictSchema, Words
+from bank.web.fields import MESSAGES, OWN_MESSAGES, Choice, Int, Moment, StrictSchema, Words
 
 DIRECTIONS = ("in", "out")
 MOST_DECISIONS = 500
@@ -167,6 +167,7 @@ class ApprovalSchema(StrictSchema):
         Words(most=16, required=True),
         required=True,
         validate=validate.Length(1, MOST_DECISIONS, error=MESSAGES["out_of_range"]),
+        error_messages=OWN_MESSAGES,
     )
     decision = Choice(("approve", "reject"), required=True)
     minutes = Int(most=24 * 60, load_default=None)
@@ -203,7 +204,7 @@ class OfflineScanSchema(StrictSchema):
     mono_ms = Int(load_default=None, allow_none=True)
     boot_id = Words(most=64, load_default=None, allow_none=True)
     srv_seen_ms = Int(load_default=None, allow_none=True)
-    loc = fields.Raw(load_default=None, allow_none=True)
+    loc = fields.Raw(load_default=None, allow_none=True, error_messages=OWN_MESSAGES)
 
 
 class OutboxSchema(StrictSchema):
@@ -214,9 +215,10 @@ class OutboxSchema(StrictSchema):
     sent_mono_ms = Int(load_default=None, allow_none=True)
     boot_id = Words(most=64, load_default=None, allow_none=True)
     items = fields.List(
-        fields.Nested(OfflineScanSchema),
+        fields.Nested(OfflineScanSchema, error_messages=OWN_MESSAGES),
         required=True,
         validate=validate.Length(1, MOST_SCANS, error=MESSAGES["out_of_range"]),
+        error_messages=OWN_MESSAGES,
     )
 
 

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db, qr
 from bank.activities import operations as activities
 from bank.activities.models import Activity
-from bank.activities.operations import PUBLIC_ID
 from bank.activities.schemas import CancellationSchema
 from bank.activities.views import span
 from bank.checkin import attempts, claims, closing, codes, roster, shown, venue
@@ -23,6 +22,7 @@ from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
+from bank.members.rules import read_card_number
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 from bank.web.pages import clock_time
@@ -161,16 +161,16 @@ def _cancel_page(activity: Activity, errors: dict[str, str]) -> str:
 
 def _take_card(who: Actor, activity: str, given: dict[str, Any]) -> Outcome:
     """A code proves the card; a number typed from it is an entry by hand."""
-    typed = qr.fold(given["card"])
-    if PUBLIC_ID.match(typed):
-        try:
-            return attempts.enter(who, activity, typed, direction=given["direction"], scan_uuid=given["uuid"])
-        except NotFound as unknown:
-            activities.find(db.session(), who, activity)
-            raise CodeInvalid from unknown
-    return attempts.scan_card(
-        who, claims.keys(), activity, given["card"], direction=given["direction"], scan_uuid=given["uuid"]
-    )
+    how = {"direction": given["direction"], "scan_uuid": given["uuid"]}
+    number = read_card_number(given["card"])
+    if number is None:
+        return attempts.scan_card(who, claims.keys(), activity, given["card"], **how)
+    public_id, version = number
+    try:
+        return attempts.enter(who, activity, public_id, card_version=version, **how)
+    except NotFound as unknown:
+        activities.find(db.session(), who, activity)
+        raise CodeInvalid from unknown
 
 
 def _scan_for_script(who: Actor, public_id: str) -> ResponseReturnValue:

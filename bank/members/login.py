@@ -54,7 +54,7 @@ class SignedIn(flask_login.UserMixin):  # type: ignore[misc]
 def init(app: Flask) -> None:
     """Set sign-in up on the app."""
     manager.session_protection = None
-    manager.init_app(app)
+    manager.init_app(app, add_context_processor=False)
     manager.user_loader(_from_cookie)
     manager.request_loader(_from_token)
     app.extensions["viewer"] = _viewer

@@ -22,7 +22,9 @@ from bank.members.models import Household, Person
 from bank.web import limits
 
 SIGN_IN_PERIOD_S = 300
-TRIES_PER_LOGIN = 10
+TRIES_PER_LOGIN_AND_ADDRESS = 10
+TRIES_PER_LOGIN = 100
+"""From everywhere together: whoever knows a login must not be able to shut its owner out from elsewhere."""
 TRIES_PER_ADDRESS = 600
 """A whole market square may share one carrier address, so this only slows a flood."""
 
@@ -39,17 +41,25 @@ def who_signs_in(login: str, password: str, *, address: str) -> int | None:
     """Find whose login and password these are, None for nobody's; slow, and outside any write. Raises TooMany."""
     now = clock.utc_now()
     meant = rules.read_phone(login) or login.strip().lower()
-    name = f"sign-in:{hashlib.sha256(meant.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    anywhere = f"sign-in:{hashlib.sha256(meant.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    here = f"{anywhere}@{address}"
+    most = {
+        here: TRIES_PER_LOGIN_AND_ADDRESS,
+        anywhere: TRIES_PER_LOGIN,
+        f"sign-in-from:{address}": TRIES_PER_ADDRESS,
+    }
     db.drop()
-    limits.spend(
-        {name: TRIES_PER_LOGIN, f"sign-in-from:{address}": TRIES_PER_ADDRESS}, period_s=SIGN_IN_PERIOD_S, now=now
-    )
+    limits.spend(most, period_s=SIGN_IN_PERIOD_S, now=now)
     candidates = members.find_by_login(db.session(), login)
     if password == current_app.config["DEMO_PASSWORD"]:
         candidates = members.only_in_a_demo(db.session(), candidates)
     db.drop()
     person = members.check_password(candidates, password)
-    return person.id if person else None
+    if person is None:
+        return None
+    # What was counted everywhere stays: two may share a phone, and one's password opens no search for the other's.
+    limits.forget([here])
+    return person.id
 
 
 def make_pin_hash(pin: str, again: str) -> str:

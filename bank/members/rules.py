@@ -6,10 +6,15 @@ import re
 
 from pypinyin import Style, lazy_pinyin
 
+from bank.qr import ALPHABET, fold
+
 PHONE = re.compile(r"1[3-9][0-9]{9}\Z")
 LOGIN = re.compile(r"[a-z][a-z0-9_.-]{2,30}\Z")
 PIN = re.compile(r"[0-9]{4}\Z")
 WEAK_PINS = frozenset({"0000", "1111", "1234", "4321", "8888", "6666", "2222", "3333", "4444", "5555", "7777", "9999"})
+
+_CARD_NUMBER = re.compile(rf"([{ALPHABET}]{{8}})([1-9][0-9]{{0,3}})?\Z")
+LONGEST_CARD_NUMBER = 40
 
 
 def read_phone(text: str) -> str | None:
@@ -36,3 +41,15 @@ def initials(name: str) -> str:
 def is_good_pin(pin: str) -> bool:
     """Tell whether a PIN has four digits and is none of the first that a thief tries."""
     return bool(PIN.match(pin)) and pin not in WEAK_PINS
+
+
+def card_number(public_id: str, version: int) -> str:
+    """Write the number of a pass or card as it is printed: `Q7X2 M4K9`, and `Q7X2 M4K9-2` once it was replaced."""
+    first = f"{public_id[:4]} {public_id[4:]}"
+    return first if version == 1 else f"{first}-{version}"
+
+
+def read_card_number(text: str) -> tuple[str, int] | None:
+    """Read a typed card number as a public id and a version; None if it is none. Spaces and dashes change nothing."""
+    found = _CARD_NUMBER.match(fold(text)) if len(text) <= LONGEST_CARD_NUMBER else None
+    return (found[1], int(found[2] or 1)) if found else None

@@ -49,6 +49,12 @@ class RegistrationSchema(StrictSchema):
     is_elder = YesNo(load_default=False)
 
 
+class AccessSchema(StrictSchema):
+    """What an administrator does with somebody's access."""
+
+    do = Choice(("disable", "enable", "give", "take"), required=True)
+
+
 class RoleSchema(StrictSchema):
     """A role to give or to take."""
 

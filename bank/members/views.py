@@ -14,6 +14,7 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.schemas import (
+    AccessSchema,
     CredentialsSchema,
     PasswordSchema,
     PinSchema,
@@ -227,19 +228,14 @@ def change_access(public_id: str) -> ResponseReturnValue:
     found = members.in_community(db.session(), who.community_id, public_id)
     if found.id == who.person_id:
         raise NotAllowed
-    if request.form.get("do") == "disable":
-        members.disable(db.session(), found, now=clock.utc_now())
-    elif request.form.get("do") == "enable":
+    now, wanted = clock.utc_now(), read_form(AccessSchema, request.form)["do"]
+    if wanted == "disable":
+        members.disable(db.session(), found, now=now)
+    elif wanted == "enable":
         members.enable(db.session(), found)
     else:
-        people.change_role(
-            db.session(),
-            who,
-            found,
-            read_form(RoleSchema, request.form)["role"],
-            give=request.form.get("do") == "give",
-            now=clock.utc_now(),
-        )
+        role = read_form(RoleSchema, request.form)["role"]
+        people.change_role(db.session(), who, found, role, give=wanted == "give", now=now)
     flash(gettext("已更改，对方需要重新登录。"), "ok")
     return redirect(url_for(".person", public_id=public_id), code=303)
 

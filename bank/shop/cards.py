@@ -15,6 +15,7 @@ from bank.members import operations as members
 from bank.members import passwords
 from bank.members.actor import Actor
 from bank.members.models import Person
+from bank.members.rules import read_card_number
 from bank.shop import rules
 from bank.web import limits
 
@@ -50,15 +51,24 @@ def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
 
     Raises CardInvalid for a forged or replaced card and for another community's.
     """
+    number = read_card_number(text)
+    if number is not None:
+        return _holder(session, actor, *number)
     token = rules.read_pass_text(text)
-    if token is not None:
-        card = _read_card(token)
-        person = _member(session, actor, card.person_id)
-        if person is None or person.card_version != card.version:
-            raise CardInvalid
-        return person
-    number = rules.read_code(text)
-    return _member(session, actor, number) if number else None
+    if token is None:
+        return None
+    card = _read_card(token)
+    person = _holder(session, actor, card.person_id, card.version)
+    if person is None:
+        raise CardInvalid
+    return person
+
+
+def _holder(session: Session, actor: Actor, public_id: str, version: int) -> Person | None:
+    person = _member(session, actor, public_id)
+    if person is not None and person.card_version != version:
+        raise CardInvalid
+    return person
 
 
 def _read_card(token: str) -> codes.Pass:

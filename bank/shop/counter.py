@@ -105,7 +105,9 @@ def serve(public_id: str) -> ResponseReturnValue:
     except (cards.WrongPin, cards.NoPin, TooMany) as refusal:
         wrong = translate(refusal.sentence, refusal.facts)
         page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong)
-        return page, 429 if isinstance(refusal, TooMany) else 409
+        if isinstance(refusal, TooMany):
+            return page, 429, {"Retry-After": str(refusal.retry_after_s)}
+        return page, 409
     begin_write()
     owner = members.in_community(db.session(), who.community_id, public_id)
     done = operations.serve(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Flask, Request
 from flask_smorest import Api, Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
+from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 
 from bank.errors import Invalid
@@ -44,6 +46,19 @@ class Parser(FlaskParser):
             return super().load_json(req, schema)
         except (RecursionError, ValueError) as unreadable:
             raise Invalid({"body": [MESSAGES["invalid"]]}) from unreadable
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not is_json(req.mimetype):
+            return missing
+        return json.loads(req.get_data(cache=True).decode(), object_pairs_hook=_without_twins)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; one that names a field twice says two things, and we will not choose."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a field is there twice")
+    return made
 
 
 class ApiBlueprint(Blueprint):

@@ -18,7 +18,10 @@ from ledger.errors import LedgerError, Retryable
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_TRIES = 5
-RETRYABLE_STATES = frozenset({"40001", "40P01", "55P03"})
+RETRYABLE_STATES = frozenset({"40001", "40P01", "55P03", "23505"})
+"""A lost race: serialization, deadlock, a lock not had, a unique row that somebody else put in first.
+
+The next try reads what the other wrote and refuses by rule; MOST_TRIES ends one that never does."""
 
 
 F = TypeVar("F")

@@ -22,6 +22,7 @@ from bank.errors import (
 )
 from bank.web.i18n import translate
 from bank.web.replay import KeyReused
+from bank.web.who import ask_no_more
 from ledger import errors as book
 
 STATUS: tuple[tuple[type[BankError], int], ...] = (
@@ -126,6 +127,10 @@ def _on_book_error(error: book.LedgerError) -> ResponseReturnValue:
 
 
 def _on_http_error(error: HTTPException) -> ResponseReturnValue:
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, DBAPIError):
+        # The page of another refusal asked who is looking, and found the database gone.
+        return _on_database_error(cause)
     status = error.code or 500
     if status < 400:
         return error
@@ -150,7 +155,7 @@ def _field_errors(data: Any) -> dict[str, list[str]]:
     def walk(name: str, value: Any) -> None:
         if isinstance(value, dict):
             for key, inner in value.items():
-                walk(f"{name}.{key}" if name else str(key), inner)
+                walk(f"{name}.{_writable(key)}" if name else _writable(key), inner)
         else:
             texts = value if isinstance(value, list) else [value]
             found.setdefault(name or "body", []).extend(translate(str(text)) for text in texts)
@@ -160,7 +165,13 @@ def _field_errors(data: Any) -> dict[str, list[str]]:
     return found
 
 
+def _writable(name: object) -> str:
+    """Give a field's name as it came, but for half a letter: JSON may hold one, and no answer can."""
+    return str(name).encode("utf-8", "replace").decode()
+
+
 def _on_database_error(error: DBAPIError) -> ResponseReturnValue:
+    ask_no_more()
     current_app.logger.error("database refused: %s", type(error.orig).__name__)
     if current_app.testing:
         raise error

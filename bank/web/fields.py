@@ -58,8 +58,6 @@ class Int(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> int:
         if isinstance(value, str) and hasattr(data, "getlist") and _TYPED_INT.match(value.strip()):
             return int(value)
-        if isinstance(value, float) and value.is_integer() and abs(value) <= LONGEST_INT:
-            return int(value)
         if type(value) is not int:
             raise self.make_error("invalid")
         return value

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, redirect, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bank import db
@@ -21,10 +20,10 @@ A_YEAR_S = 365 * 24 * 3600
 @pages.get("/healthz")
 def healthz() -> ResponseReturnValue:
     try:
-        db.session().execute(text("SELECT 1"))
+        is_there = db.is_there()
     except SQLAlchemyError:
-        return jsonify({"status": "unavailable"}), 503
-    return jsonify({"status": "ok"})
+        is_there = False
+    return (jsonify({"status": "ok"}), 200) if is_there else (jsonify({"status": "unavailable"}), 503)
 
 
 @pages.post("/preferences")
@@ -69,4 +68,6 @@ def safe_path(onward: str | None) -> str | None:
     # Browsers read a backslash as a slash and skip tabs and line breaks, so that `/<tab>/` would be `//`.
     if "\\" in onward or not onward.isprintable():
         return None
-    return onward
+    # They also walk `.` and `..` before they go, so that `/.//` would be `//`; no page of ours has an empty step.
+    path = onward.partition("?")[0].partition("#")[0]
+    return None if "//" in path else onward

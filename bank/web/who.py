@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from flask import current_app, has_request_context
+from flask import current_app, g, has_request_context
 
 
 class Viewer(Protocol):
@@ -16,8 +16,13 @@ class Viewer(Protocol):
 
 
 def viewer() -> Viewer | None:
-    """Give the signed-in person of this request, or None."""
-    if not has_request_context():
+    """Give the signed-in person of this request, or None, as it is while nobody can be looked up."""
+    if not has_request_context() or g.get("database_is_away"):
         return None
     found: Viewer | None = current_app.extensions["viewer"]()
     return found
+
+
+def ask_no_more() -> None:
+    """Answer the rest of this request as to a visitor: the database that knows people has just failed."""
+    g.database_is_away = True

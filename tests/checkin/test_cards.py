@@ -139,6 +139,20 @@ def test_without_a_script_a_card_or_its_number_can_be_typed(world: World, now: S
 
 
 @SQLITE
+def test_the_number_of_a_lost_card_is_refused_and_that_of_the_new_one_counts(world: World, now: SetClock) -> None:
+    name = published(world)
+    now.advance(minutes=60)
+    person = world.people["resident"]
+    with world.write() as session:
+        members.reissue_card(session, session.get_one(Person, person.id))
+    printed = world.page("coordinator").get(f"/people/{person.public_id}/card").text
+    number = f"{person.public_id[:4]} {person.public_id[4:]}-2"
+    assert number in printed
+    assert by_script(world, name, person.public_id).get_json()["code"] == "card_revoked"
+    assert by_script(world, name, number, uuid="card-scan-2").get_json()["ok"]
+
+
+@SQLITE
 def test_an_entry_by_hand_is_class_c(world: World, now: SetClock) -> None:
     name = published(world, starts_in=60, lasts=60)
     browser = world.page("coordinator")

@@ -33,12 +33,13 @@ def together(world: World, works: Sequence[Callable[[Session], T]], *, held: str
             if is_postgres:
                 blocker.execute(text(held))
             running = [pool.submit(run, work) for work in works]
-            _wait_until_all_stand(len(works)) if is_postgres else time.sleep(0.2)
+            wait_until_all_stand(len(works)) if is_postgres else time.sleep(0.2)
             blocker.rollback()
         return [future.result(timeout=30) for future in running]
 
 
-def _wait_until_all_stand(count: int) -> None:
+def wait_until_all_stand(count: int) -> None:
+    """Wait until so many stand at a lock of this PostgreSQL database."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )

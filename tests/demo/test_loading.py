@@ -16,7 +16,7 @@ from bank.activities.models import Activity
 from bank.checkin.models import Attendance
 from bank.communities.models import Community
 from bank.credits.models import Credit
-from bank.demo import loading
+from bank.demo import goods, loading
 from bank.log import keys
 from bank.members import operations as members
 from bank.shop.models import Item, Order
@@ -81,6 +81,20 @@ def test_the_demo_leaves_everyone_something_to_do(app: Flask, now: SetClock) -> 
         assert count(Order, Order.state == "held") >= 1
         assert count(Item, Item.stock == 0) == 1
         assert count(Attendance, Attendance.state == "checked_in") > 0
+
+
+def test_an_activity_of_the_demo_is_planned_for_some_35_people_and_three_hours() -> None:
+    places = sum(kind.people for kind in goods.KINDS)
+    assert 30 <= places / len(goods.KINDS) <= 38
+    assert 3.0 <= sum(kind.people * kind.minutes for kind in goods.KINDS) / places / 60 <= 3.4
+
+
+@SQLITE_ONLY
+def test_who_came_in_the_demo_stayed_about_three_hours(app: Flask, now: SetClock) -> None:
+    _load(app)
+    with app.app_context():
+        stayed = select(func.avg(Attendance.minutes)).where(Attendance.state == "checked_out")
+        assert 2.7 <= float(db.session().scalar(stayed) or 0) / 60 <= 3.6
 
 
 @SQLITE_ONLY

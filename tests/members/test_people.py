@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from bank import chart, db
+from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.models import Person
 from tests.conftest import SetClock
+from tests.credits.races import wait_until_all_stand
 from tests.world import World
 
 
@@ -22,6 +26,21 @@ def test_a_coordinator_registers_a_resident_from_paper_with_accounts_opened(worl
         book = db.book(session, world.community_id, now.now)
         assert book.balance(chart.member(person.public_id), chart.MINUTES).available == 0
         assert book.balance(chart.member(person.public_id), chart.POINTS).available == 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_loses_the_race_for_a_login_is_told_that_it_is_taken(world: World, now: SetClock) -> None:
+    page = world.page("coordinator")
+    with ThreadPoolExecutor(1) as pool:
+        with world.write() as session:
+            community = session.get_one(Community, world.community_id)
+            members.register(session, community, name="黄桂英", now=now.now, login="huang")
+            session.flush()
+            loser = pool.submit(page.post, "/people/new", data={"name": "黄桂芳", "login": "huang"})
+            wait_until_all_stand(1)
+        answer = loser.result(timeout=30)
+    assert answer.status_code == 422
+    assert "这个登录名已经有人用了" in answer.text
 
 
 @pytest.mark.parametrize(

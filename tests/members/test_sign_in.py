@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app import create_app
+from bank import db as database
 from bank.communities.models import Community
 from bank.members import operations as members
-from bank.members import passwords
+from bank.members import passwords, people
 from bank.members.models import Person, SignIn
 from bank.web.models import RequestKey
 from tests.conftest import SetClock
@@ -67,11 +69,50 @@ def test_a_token_is_given_for_the_right_password_and_refused_for_a_wrong_one(wit
 def test_tries_on_one_login_are_limited_and_told_when_to_come_back(with_password: World, now: SetClock) -> None:
     answers = [_token(with_password, "volunteer", "wrong")[0] for _ in range(11)]
     assert answers == [401] * 10 + [429]
-    blocked = with_password.api(None, "POST", "/tokens", {"login": "volunteer", "password": PASSWORD})
-    assert blocked.status_code == 429
-    assert int(blocked.headers["Retry-After"]) > 0
+    form = {"login": "volunteer", "password": PASSWORD}
+    on_a_page = with_password.page(None).post("/sign-in", data=form)
+    for blocked in (with_password.api(None, "POST", "/tokens", form), on_a_page):
+        assert blocked.status_code == 429
+        assert int(blocked.headers["Retry-After"]) > 0
     now.advance(minutes=6)
     assert _token(with_password, "volunteer", PASSWORD)[0] == 201
+
+
+def _from(world: World, address: str, password: str) -> int:
+    body = {"login": "volunteer", "password": password}
+    where = {"REMOTE_ADDR": address}
+    return world.app.test_client().post("/api/v1/tokens", json=body, environ_base=where).status_code
+
+
+def test_wrong_tries_from_elsewhere_shut_nobody_out(with_password: World, now: SetClock) -> None:
+    assert [_from(with_password, "203.0.113.7", "wrong") for _ in range(12)] == [401] * 10 + [429] * 2
+    assert _from(with_password, "198.51.100.9", PASSWORD) == 201
+
+
+def test_tries_on_one_login_from_many_addresses_end_too(
+    with_password: World, now: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "TRIES_PER_LOGIN", 4)
+    tried = [_from(with_password, f"203.0.113.{number}", "wrong") for number in range(5)]
+    assert tried == [401] * 4 + [429]
+
+
+def test_right_passwords_use_up_no_tries(with_password: World, now: SetClock) -> None:
+    for password, status in (("wrong", 401), (PASSWORD, 201)) * 7:
+        assert _token(with_password, "volunteer", password)[0] == status
+
+
+def test_a_limit_is_shared_by_all_workers(with_password: World, app: Flask, now: SetClock) -> None:
+    other = create_app({name: app.config[name] for name in ("TESTING", "DATABASE_URL", "DATA_DIR", "SECRET_KEY")})
+    for _ in range(5):
+        assert [_from(World(each, now), "203.0.113.7", "wrong") for each in (app, other)] == [401, 401]
+    assert [_from(World(each, now), "203.0.113.7", "wrong") for each in (app, other)] == [429, 429]
+    with other.app_context():
+        database.db.engine.dispose()
+
+
+def test_a_password_costs_a_thief_nineteen_megabytes_and_two_passes() -> None:
+    assert HASH.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 def test_a_phone_number_written_in_another_way_gives_no_further_tries(with_password: World) -> None:
@@ -96,6 +137,15 @@ def test_a_change_of_role_ends_every_sign_in_at_once(world: World) -> None:
     assert admin.post(path, data={"do": "give", "role": "coordinator"}).status_code == 303
     assert page.get("/me").status_code == 302
     assert world.actor("volunteer").may("coordinator")
+
+
+@pytest.mark.parametrize("do", ["", "destroy", "TAKE"])
+def test_an_unknown_change_of_access_changes_nothing(world: World, do: str) -> None:
+    path = f"/people/{world.people['panel'].public_id}/access"
+    assert world.page("admin").post(path, data={"do": do, "role": "panel"}).status_code == 422
+    assert world.actor("panel").may("panel")
+    assert world.page("admin").post(path, data={"do": "take", "role": "panel"}).status_code == 303
+    assert not world.actor("panel").may("panel")
 
 
 def test_a_disabled_person_is_out_at_once_and_cannot_return(with_password: World) -> None:
@@ -150,7 +200,8 @@ def test_the_demo_password_opens_nothing_in_a_community_that_is_no_demo(app: Fla
 
 
 def test_a_sign_in_page_never_sends_anyone_to_another_site(with_password: World) -> None:
-    odd = ("/\\evil.example", "/\t/evil.example", "/\r/evil.example")
+    odd = ("/\\evil.example", "/\t/evil.example", "/\r/evil.example", "///evil.example", "/./\\evil.example")
+    odd += ("/.//evil.example", "/..//evil.example", "/%2e//evil.example", "/./../\t/evil.example")
     for onward in ("https://evil.example/", "//evil.example/", *odd, "javascript:alert(1)"):
         answer = with_password.page(None).post(
             "/sign-in", data={"login": "volunteer", "password": PASSWORD, "next": onward}

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from bank.checkin.codes import Keys
-from bank.members.models import Message
+from bank.members import operations as members
+from bank.members import rules
+from bank.members.models import Message, Person
 from bank.shop.cards import WRONG_TRIES
 from tests.counting import counted
 from tests.shop.market import PIN, Market
@@ -129,6 +131,21 @@ def test_a_replaced_or_forged_card_opens_nothing(market: Market) -> None:
         answer = page.post("/counter", data={"code": token})
         assert answer.status_code == 422
         assert "这张卡不能用" in _text(answer)
+
+
+def test_the_number_of_a_replaced_card_opens_nothing_and_that_of_the_new_one_does(market: Market) -> None:
+    owner = market.world.people["resident"]
+    page, number = market.world.page("shop"), rules.card_number(owner.public_id, 2)
+    assert number.endswith("-2")
+    assert page.post("/counter", data={"code": number}).status_code == 422
+    with market.world.write() as session:
+        members.reissue_card(session, session.get_one(Person, owner.id))
+    for typed in (owner.public_id, rules.card_number(owner.public_id, 1), f"{owner.public_id}-3"):
+        answer = page.post("/counter", data={"code": typed})
+        assert answer.status_code == 422
+        assert "这张卡不能用" in _text(answer)
+    for typed in (number, number.lower(), number.replace(" ", ""), f"{owner.public_id} 2"):
+        assert page.post("/counter", data={"code": typed}).location == f"/counter/cards/{owner.public_id}"
 
 
 def _type(market: Market, pin: str, who: str = "shop") -> TestResponse:

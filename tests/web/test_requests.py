@@ -127,11 +127,25 @@ def test_a_refusal_speaks_the_language_that_is_asked_for(world: World, language:
         (b'"text"', "application/json"),
         (b'{"login": true, "password": 1e400}', "application/json"),
         (b'{"login": "\\ud800", "password": "x"}', "application/json"),
+        (b'{"\\ud800": 2}', "application/json"),
+        (b'{"login": "a", "login": "b", "password": "x"}', "application/json"),
         (b"\xff\xfe", "application/json"),
         (b"login=a", "text/plain"),
         (b"", "application/json"),
     ],
-    ids=["cut off", "too deep", "null", "text", "huge number", "half a letter", "no text", "wrong type", "empty"],
+    ids=[
+        "cut off",
+        "too deep",
+        "null",
+        "text",
+        "huge number",
+        "half a letter",
+        "half a name",
+        "twice",
+        "no text",
+        "wrong type",
+        "empty",
+    ],
 )
 def test_a_broken_body_is_a_clear_refusal(world: World, body: bytes, content_type: str) -> None:
     answer = world.app.test_client().post("/api/v1/tokens", data=body, content_type=content_type)
