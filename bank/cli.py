@@ -223,7 +223,7 @@ def close(through: datetime, code: str | None) -> None:
     book = db.book(db.session(), community.id, clock.utc_now())
     try:
         done = book.close_period(through.date(), actor=OPERATOR)
-    except errors.errors.LedgerError as refusal:
+    except errors.LedgerError as refusal:
         raise click.ClickException(refusal.message) from refusal
     click.echo(f"{community.code} closed through {done.through}{' before' if done.replayed else ''}")
     click.echo(f"accounts {done.accounts}\ndigest {done.digest.hex()}")
