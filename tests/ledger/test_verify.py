@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import tracemalloc
 from collections.abc import Iterator
@@ -264,14 +265,20 @@ def _duplicate_accounts(connection: Connection) -> None:
     )
 
 
+def _peak_of_verifying(book: Ledger) -> int:
+    gc.collect()
+    tracemalloc.start()
+    assert book.verify().ok
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
 def test_memory_does_not_grow_with_the_book(book: Ledger) -> None:
     """A book five times as long is verified in no more memory, but for a stream's own rows."""
     peaks = []
     for start, number in ((0, 1_000), (1_000, 4_000)):
         post_some(book, number, start=start)
         seal_all(book)
-        tracemalloc.start()
-        assert book.verify().ok
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        peaks.append(min(_peak_of_verifying(book) for _ in range(2)))  # the first may pay for what others left behind
     assert peaks[1] < peaks[0] * 1.5 + 200_000

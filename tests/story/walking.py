@@ -16,7 +16,7 @@ SHOTS = os.environ.get("SHOTS", "")
 """A folder for a picture of every page, for people to look at; none by default."""
 
 ICONS = """() => [...document.querySelectorAll('use')].map((e) => e.getAttribute('href').split('#')[1])"""
-LINKS = """() => [...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href'))
+LINKS = """() => [...document.querySelectorAll('a[href]:not([download])')].map((a) => a.getAttribute('href'))
   .filter((href) => href.startsWith('/') && !href.startsWith('//'))"""
 FAULTS = """() => {
   const wide = document.documentElement.scrollWidth > innerWidth + 1
