@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -178,6 +179,34 @@ def test_language_and_large_type_are_remembered(world: World, now: SetClock) -> 
     page.post("/preferences", data={"lang": "en", "elder": "1", "next": "/sign-in"})
     text = page.get("/sign-in").text
     assert '<html lang="en" class="elder">' in text
+
+
+@SQLITE_ONLY
+def test_the_language_button_leads_to_english_and_back(world: World) -> None:
+    page = world.page(None)
+    for tag in ("en", "zh-CN"):
+        offered = re.search(r'name="lang" value="([^"]+)"', page.get("/sign-in").text)
+        assert offered is not None
+        page.post("/preferences", data={"lang": offered[1]})
+        assert f'<html lang="{tag}"' in page.get("/sign-in").text
+
+
+@SQLITE_ONLY
+def test_what_the_settings_say_holds_after_the_buttons_were_used(world: World) -> None:
+    page = world.page("volunteer")
+    page.post("/preferences", data={"lang": "en", "elder": "1"})
+    page.post("/me/settings", data={"language": "zh"})
+    assert '<html lang="zh-CN">' in page.get("/me").text
+    page.post("/me/settings", data={"language": "en", "is_elder": "1"})
+    assert '<html lang="en" class="elder">' in page.get("/me").text
+
+
+@SQLITE_ONLY
+def test_what_the_buttons_say_holds_on_a_persons_other_devices(world: World) -> None:
+    world.page("volunteer").post("/preferences", data={"lang": "en", "elder": "1"})
+    assert '<html lang="en" class="elder">' in world.page("volunteer").get("/me").text
+    world.page("volunteer").post("/preferences", data={"elder": "0"})
+    assert '<html lang="en">' in world.page("volunteer").get("/me").text
 
 
 def test_a_nul_in_an_address_or_a_form_is_refused_before_the_database_sees_it(world: World) -> None:
