@@ -106,7 +106,7 @@ def change_pin() -> ResponseReturnValue:
         db.drop()
         return _me_page(who, _in_words(refusal)), 422
     begin_write()
-    db.session().get_one(Person, who.person_id).pin_hash = hashed
+    people.change_pin(db.session(), who.person_id, hashed)
     flash(gettext("新的 PIN 已经可以用了。"), "ok")
     return redirect(url_for(".me"), code=303)
 

@@ -104,7 +104,8 @@ def serve(public_id: str) -> ResponseReturnValue:
         cards.check_pin(who, owner, given["pin"], now=clock.utc_now())
     except (cards.WrongPin, cards.NoPin, TooMany) as refusal:
         wrong = translate(refusal.sentence, refusal.facts)
-        page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong)
+        is_over = isinstance(refusal, TooMany)
+        page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong, is_over=is_over)
         if isinstance(refusal, TooMany):
             return page, 429, {"Retry-After": str(refusal.retry_after_s)}
         return page, 409
@@ -160,7 +161,9 @@ def _where_to(who: Actor, text: str) -> str:
     raise VoucherNotFound
 
 
-def _pin_page(who: Actor, public_id: str, item_id: str, quantity: int, *, wrong: str | None = None) -> str:
+def _pin_page(
+    who: Actor, public_id: str, item_id: str, quantity: int, *, wrong: str | None = None, is_over: bool = False
+) -> str:
     owner = members.in_community(db.session(), who.community_id, public_id)
     found = listing.on_shelf(db.session(), who.community_id, item_id)
     return render_template(
@@ -172,4 +175,5 @@ def _pin_page(who: Actor, public_id: str, item_id: str, quantity: int, *, wrong:
         line=rules.bill_line(found.item.title, quantity),
         total=found.item.price * quantity,
         wrong=wrong,
+        is_over=is_over,
     )

@@ -156,8 +156,10 @@ def _type(market: Market, pin: str, who: str = "shop") -> TestResponse:
 
 def test_five_wrong_pins_lock_the_card_for_fifteen_minutes_and_tell_the_owner(market: Market) -> None:
     wrong = [_type(market, "0001") for _ in range(WRONG_TRIES)]
-    assert [answer.status_code for answer in wrong] == [409] * WRONG_TRIES
+    assert [answer.status_code for answer in wrong] == [409] * (WRONG_TRIES - 1) + [429]
     assert "还可以再试 4 次" in _text(wrong[0])
+    assert "卡已锁住，15 分钟后再试" in _text(wrong[-1])
+    assert 'name="pin"' not in wrong[-1].text
     market.world.clock.advance(minutes=14)
     assert _type(market, PIN).status_code == 429
     with market.world.write() as session:
@@ -175,6 +177,15 @@ def test_a_right_pin_begins_the_count_anew(market: Market) -> None:
     assert _type(market, PIN).status_code == 303
     assert _type(market, "0001").status_code == 409
     assert "还可以再试 3 次" in _text(_type(market, "0001"))
+
+
+@pytest.mark.parametrize("who", ["coordinator", "resident"])
+def test_a_new_pin_unlocks_the_card(market: Market, who: str) -> None:
+    for _ in range(WRONG_TRIES):
+        _type(market, "0001")
+    path = "/me/pin" if who == "resident" else f"/people/{market.world.people['resident'].public_id}/pin"
+    assert market.world.page(who).post(path, data={"pin": "7391", "again": "7391"}).status_code == 303
+    assert _type(market, "7391").status_code == 303
 
 
 def test_a_card_without_a_pin_is_sent_to_the_desk(market: Market) -> None:
