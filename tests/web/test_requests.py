@@ -94,6 +94,29 @@ def test_a_form_without_its_token_is_refused(app: Flask, world: World) -> None:
 
 
 @SQLITE_ONLY
+def test_a_form_sent_after_signing_out_leads_through_the_sign_in_back_to_its_page(app: Flask, world: World) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    came = {"Referer": "http://localhost/deeds/new?kind=own"}
+    answer = world.page(None).post("/me/settings", data={"is_elder": "1"}, headers=came)
+    assert answer.status_code == 400
+    assert "请先登录，再返回重新做一次" in answer.text
+    assert 'href="/sign-in?next=/deeds/new?kind%3Down"' in answer.text
+    assert 'href="/deeds/new?kind=own"' in answer.text
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("came", "back"),
+    [("http://localhost/me", "/me"), ("http://localhost/me/pin", None), ("http://elsewhere.cn/me", None), ("", None)],
+)
+def test_a_stale_form_leads_back_only_to_a_page_of_ours(app: Flask, world: World, came: str, back: str | None) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    answer = world.page("volunteer").post("/me/settings", data={"is_elder": "1"}, headers={"Referer": came})
+    assert "请返回重新做一次" in answer.text
+    assert (f'class="btn btn-primary" href="{back or "/"}"') in answer.text
+
+
+@SQLITE_ONLY
 def test_a_cookie_opens_no_api_and_a_token_opens_no_page(world: World) -> None:
     page = world.page("volunteer")
     token = world._token("volunteer", "api")
