@@ -19,7 +19,7 @@ from bank.members.rules import mask_name
 from bank.shop import cards, desk, listing, operations, rules
 from bank.shop.models import Shop
 from bank.shop.refusals import VoucherNotFound
-from bank.shop.schemas import PinForm, ScanForm
+from bank.shop.schemas import ChosenForm, PinForm, ScanForm
 from bank.shop.views import balances_of, pages
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
@@ -77,20 +77,19 @@ def receipt(order_id: str) -> ResponseReturnValue:
 
 @pages.get("/counter/cards/<public_id>")
 def card(public_id: str) -> ResponseReturnValue:
-    who = login.actor()
-    shops = listing.shops_kept(db.session(), who)
-    owner = members.in_community(db.session(), who.community_id, public_id)
-    items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
-    return render_template("shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops)
+    return _card_page(login.actor(), public_id, errors={})
 
 
 @pages.get("/counter/cards/<public_id>/pin")
 def ask_pin(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("shopkeeper")
-    quantity = request.args.get("quantity", "1")
-    count = int(quantity) if quantity.isascii() and quantity.isdigit() and len(quantity) < 3 else 1
-    return _pin_page(who, public_id, request.args.get("item_id", ""), max(1, count))
+    try:
+        given = read_form(ChosenForm, request.args)
+    except Invalid as refusal:
+        errors = {name: translate(texts[0]) for name, texts in refusal.errors.items()}
+        return _card_page(who, public_id, errors=errors), 422
+    return _pin_page(who, public_id, given["item_id"], given["quantity"])
 
 
 @pages.post("/counter/cards/<public_id>/pin")
@@ -159,6 +158,15 @@ def _where_to(who: Actor, text: str) -> str:
     if owner is not None:
         return url_for(".card", public_id=owner.public_id)
     raise VoucherNotFound
+
+
+def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
+    shops = listing.shops_kept(db.session(), who)
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
+    return render_template(
+        "shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops, errors=errors
+    )
 
 
 def _pin_page(
