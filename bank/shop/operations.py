@@ -29,6 +29,7 @@ from bank.shop.refusals import (
     VoucherExpired,
     VoucherNotFound,
     VoucherSpent,
+    VoucherTaken,
     WrongShop,
 )
 from ledger.errors import HoldExpired, InsufficientFunds
@@ -332,7 +333,7 @@ def _why_not_cancelled(session: Session, actor: Actor, order_id: str) -> Excepti
     known, shop_name = found
     if known.person_id != actor.person_id and not keeps(session, actor, known.shop_id):
         return WrongShop(shop=shop_name) if actor.may("shopkeeper") else NotFound()
-    return _why_over(known, None)
+    return VoucherTaken() if known.state == DONE else _why_over(known, None)
 
 
 def _why_over(known: Order, now: datetime | None) -> Exception:

@@ -54,6 +54,12 @@ class VoucherSpent(Conflict):
     sentence = say("这张券已经用过了，不能再用。")
 
 
+class VoucherTaken(VoucherSpent):
+    """It is to be given back after it was handed over."""
+
+    sentence = say("这张券换的东西已经领走，不能退。")
+
+
 class VoucherCancelled(VoucherSpent):
     """It was given back before."""
 
