@@ -45,6 +45,13 @@ class CardRevoked(Conflict):
     sentence = say("这张卡已经挂失，不能再用。请用新卡，或按姓名查找。")
 
 
+class CardUnknown(Conflict):
+    """What a coordinator scanned or typed is no card of a member here."""
+
+    code = "code_invalid"
+    sentence = say("这张卡认不出来。请看看是不是本社区的居民卡，或按姓名查找。")
+
+
 class ScanReused(Conflict):
     """A scan's own number came before with something else in it."""
 

@@ -21,16 +21,21 @@ from bank.web.pages import TIME_ZONE
 
 
 class NotPublished(Conflict):
-    """A code is wanted of a draft or a cancelled activity."""
+    """A code is wanted of a draft."""
 
     code = "not_published"
     sentence = say("活动发布之后才有签到码。请先发布。")
 
 
 def coming_codes(session: Session, who: Actor, keys: Keys, public_id: str, *, count: int, now: datetime) -> list[Shown]:
-    """Mint the venue codes of now and the steps that follow. Raises NotAllowed, NotFound, NotPublished."""
+    """Mint the venue codes of now and the steps that follow.
+
+    Raises NotAllowed, NotFound, NotPublished, ActivityCancelled.
+    """
     who.require("coordinator")
     activity = activities.find(session, who, public_id)
+    if activity.state == "cancelled":
+        raise activities.ActivityCancelled
     if activity.state != "published":
         raise NotPublished
     return keys.venues(activity.public_id, activity.code_epoch, now, count)

@@ -17,6 +17,7 @@ from bank.checkin import attempts, claims, closing, codes, roster, shown, venue
 from bank.checkin import operations as checkin
 from bank.checkin.codes import CodeInvalid, Pass
 from bank.checkin.recording import Outcome
+from bank.checkin.refusals import CardUnknown
 from bank.checkin.schemas import CardScanSchema, EntrySchema, VoidSchema
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login
@@ -163,14 +164,14 @@ def _take_card(who: Actor, activity: str, given: dict[str, Any]) -> Outcome:
     """A code proves the card; a number typed from it is an entry by hand."""
     how = {"direction": given["direction"], "scan_uuid": given["uuid"]}
     number = read_card_number(given["card"])
-    if number is None:
-        return attempts.scan_card(who, claims.keys(), activity, given["card"], **how)
-    public_id, version = number
     try:
+        if number is None:
+            return attempts.scan_card(who, claims.keys(), activity, given["card"], **how)
+        public_id, version = number
         return attempts.enter(who, activity, public_id, card_version=version, **how)
-    except NotFound as unknown:
+    except (CodeInvalid, NotFound) as unknown:
         activities.find(db.session(), who, activity)
-        raise CodeInvalid from unknown
+        raise CardUnknown from unknown
 
 
 def _scan_for_script(who: Actor, public_id: str) -> ResponseReturnValue:

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
-from bank.communities.models import RuleVersion
+from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
 from bank.credits.models import Credit, CreditStep
 from bank.credits.rules import Case
-from bank.members.models import Person
+from bank.members.models import Person, Role
 
 COUNTED = ("second_review", "in_notice", "objected", "posted")
 """States in which somebody has approved, so that the minutes count towards the day."""
@@ -42,6 +42,7 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
         Credit.first_by,
         Credit.posting_round,
         _reopened_by(),
+        has_coordinator(),
     )
     rows = session.execute(chosen.join(Person, Person.id == Credit.person_id).where(Credit.id.in_(credit_ids)))
     return {row.id: Case(*row) for row in rows}
@@ -60,6 +61,30 @@ def _reopened_by() -> ScalarSelect[int | None]:
         CreditStep.credit_id == Credit.id, CreditStep.step == "reopened", overruled
     )
     return reopened.order_by(CreditStep.id.desc()).limit(1).correlate(Credit).scalar_subquery()
+
+
+def has_coordinator() -> ColumnElement[bool]:
+    """Choose credits, joined to their beneficiaries, on which some coordinator of the community may decide."""
+    other, home, place = aliased(Person), aliased(Community), aliased(Community)
+    coordinators = (
+        select(other.id)
+        .join(home, home.id == other.community_id)
+        .join(Role, Role.person_id == other.id)
+        .join(place, place.id == Role.community_id)
+        .where(
+            Role.name == "coordinator",
+            func.substr(home.path, 1, func.length(place.path)) == place.path,
+            other.community_id == Credit.community_id,
+            other.disabled_at.is_(None),
+            other.id != Credit.person_id,
+            or_(
+                other.household_id.is_(None),
+                Person.household_id.is_(None),
+                other.household_id != Person.household_id,
+            ),
+        )
+    )
+    return coordinators.correlate(Credit, Person).exists()
 
 
 def ids_of(session: Session, community_id: int, public_ids: Collection[str]) -> list[int]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from bank import chart
+from bank.credits.cases import has_coordinator
 from bank.credits.deciding import MOST_AT_ONCE
 from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.rules import UNDECIDED, UNDO_S
@@ -104,7 +105,10 @@ def _joined(*columns: Any) -> Any:
 
 
 def _mine(actor: Actor) -> ColumnElement[bool]:
-    """Choose what this person may decide: nobody's own, no household's, nothing they have had a hand in before."""
+    """Choose what this person may decide: nobody's own, no household's, nothing they have had a hand in before.
+
+    What no coordinator may decide lies on the second approver's desk from the beginning.
+    """
     other = and_(
         Credit.community_id == actor.community_id,
         Credit.state.in_(UNDECIDED),
@@ -116,7 +120,8 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
     )
     if actor.may("coordinator"):
         return and_(other, or_(Credit.state == "submitted", second))
-    return and_(other, second) if actor.may("second_approver") else false()
+    alone = and_(Credit.state == "submitted", ~has_coordinator())
+    return and_(other, or_(alone, second)) if actor.may("second_approver") else false()
 
 
 def exceptions(

@@ -90,6 +90,13 @@ def one(session: Session, community: Community, public_id: str, *, now: datetime
     return _notice(*row)
 
 
+def is_listed(session: Session, credit: Credit, *, now: datetime) -> bool:
+    """Tell whether a credit is on the public list, where it can be objected to."""
+    community = session.get_one(Community, credit.community_id)
+    listed = _chosen(session, community, now, None).where(Credit.id == credit.id)
+    return session.execute(listed).first() is not None
+
+
 def _chosen(session: Session, community: Community, now: datetime, is_open: bool | None) -> Select[Credit, str, bool]:
     days = communities.rules_at(session, community, now).object_after_posting_days
     # The community stands in both arms, so that each is found by its index.

@@ -122,6 +122,8 @@ class Case:
     first_by: int | None
     posting_round: int
     reopened_by: int | None = None
+    has_coordinator: bool = True
+    """Some coordinator of the community may decide: they are neither the person nor of the household."""
 
     @property
     def hands(self) -> tuple[int | None, ...]:
@@ -169,9 +171,14 @@ def decider_check(case: Case, actor: Actor) -> type[BankError] | None:
     refusal = person_check(case, actor)
     if refusal is not None:
         return refusal
-    if case.state == "submitted" and not actor.may("coordinator"):
+    if case.state == "submitted" and not _may_begin(case, actor):
         return NotAllowed
     return None if case.state in UNDECIDED else AlreadyDecided
+
+
+def _may_begin(case: Case, actor: Actor) -> bool:
+    """Let a second approver decide first only where it would lie for ever: no coordinator may."""
+    return actor.may("coordinator") or (actor.may("second_approver") and not case.has_coordinator)
 
 
 def judge(case: Case, actor: Actor, rules: Rules, *, lowered: int | None, day_minutes: int, balance: int) -> Verdict:

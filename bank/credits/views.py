@@ -11,9 +11,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
-from bank.credits import cases, desk, flags, history, objections, rules, words
+from bank.credits import cases, desk, flags, history, notices, objections, rules, words
 from bank.credits import operations as credits
 from bank.credits.desk import Filter
+from bank.credits.models import Credit
 from bank.credits.operations import Outcome
 from bank.credits.schemas import AnswerSchema, DecisionSchema, ObjectionReasonSchema
 from bank.errors import Invalid, NotFound
@@ -84,12 +85,18 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
         standing=case.standing,
         may_decide=refusal is None,
         why_not=refusal.sentence if refusal and credit.state in rules.UNDECIDED else None,
+        may_object=_may_object(who, credit),
         may_reopen=credit.state == "refused" and who.may("coordinator") and rules.person_check(case, who) is None,
         doubts=[doubt for doubt in desk.objections(session, who) if doubt.credit.id == credit.id],
         reasons=[(code, translate(sentence)) for code, sentence in rules.REASONS.items()],
         given=given,
         errors=errors,
     )
+
+
+def _may_object(who: Actor, credit: Credit) -> bool:
+    is_decided = credit.state in ("in_notice", "posted") and credit.person_id != who.person_id
+    return is_decided and notices.is_listed(db.session(), credit, now=clock.utc_now())
 
 
 @pages.post("/desk/decisions")
@@ -142,7 +149,10 @@ def undo() -> ResponseReturnValue:
     if undone:
         flash(gettext("已撤销 %(n)s 条，回到待处理。", n=undone), "ok")
     else:
-        flash(gettext("已经过了十秒，不能撤销了。要更正请打开那一条处理。"), "warn")
+        flash(
+            gettext("已经过了十秒，不能撤销了。要更正请在公示里提出异议，由另一位处理。"),
+            "warn",
+        )
     return redirect(url_for(".desk"), code=303)
 
 

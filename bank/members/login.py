@@ -13,6 +13,7 @@ from bank.errors import SignInNeeded
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.actor import Actor
+from bank.members.models import Person
 
 manager = flask_login.LoginManager()
 
@@ -58,6 +59,7 @@ def init(app: Flask) -> None:
     manager.user_loader(_from_cookie)
     manager.request_loader(_from_token)
     app.extensions["viewer"] = _viewer
+    app.extensions["remember"] = _remember
     app.jinja_env.filters["mask_phone"] = rules.mask_phone
 
 
@@ -96,6 +98,12 @@ def sign_out() -> None:
 def _viewer() -> SignedIn | None:
     user = flask_login.current_user
     return user._get_current_object() if user and user.is_authenticated else None
+
+
+def _remember(language: str | None, is_elder: bool | None) -> None:
+    person = db.session().get_one(Person, actor().person_id)
+    person.language = language or person.language
+    person.is_elder = person.is_elder if is_elder is None else is_elder
 
 
 def _from_cookie(token: str) -> SignedIn | None:

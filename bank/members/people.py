@@ -103,11 +103,21 @@ def register_from_paper(
 
 
 def set_pin(session: Session, who: Actor, public_id: str, pin_hash: str, *, now: datetime) -> None:
-    """Give a member a new PIN at the desk; they are told who did it."""
+    """Give a member a new PIN at the desk, which unlocks their card; they are told who did it."""
     person = _other_member(session, who, public_id)
-    person.pin_hash = pin_hash
+    _renew_pin(session, person, pin_hash)
     sentence = say("%(name)s 在社区柜台为您设了新的 PIN。如果不是您要求的，请马上告诉社区。")
     members.tell(session, [person.id], sentence, facts={"name": who.name}, now=now)
+
+
+def change_pin(session: Session, person_id: int, pin_hash: str) -> None:
+    """Change one's own PIN, which unlocks the card."""
+    _renew_pin(session, session.get_one(Person, person_id), pin_hash)
+
+
+def tries_of_pin(person_id: int) -> str:
+    """Name the count of wrong PINs on somebody's card."""
+    return f"pin:{person_id}"
 
 
 def reissue_card(session: Session, who: Actor, public_id: str, *, now: datetime) -> None:
@@ -143,6 +153,11 @@ def home_of(session: Session, person: Person) -> str:
         .where(Household.id == person.household_id)
     ).one()
     return f"{row.name} {row.door}"
+
+
+def _renew_pin(session: Session, person: Person, pin_hash: str) -> None:
+    person.pin_hash = pin_hash
+    limits.forget_within(session, [tries_of_pin(person.id)])
 
 
 def _other_member(session: Session, who: Actor, public_id: str) -> Person:

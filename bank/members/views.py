@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -24,8 +24,8 @@ from bank.members.schemas import (
 from bank.web import limits
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
-from bank.web.i18n import LOCALES, gettext, translate
-from bank.web.views import safe_path
+from bank.web.i18n import gettext, translate
+from bank.web.views import keep_choices, safe_path
 
 pages = Blueprint("members", __name__)
 
@@ -89,11 +89,10 @@ def _in_words(refusal: Invalid) -> dict[str, list[str]]:
 def change_settings() -> ResponseReturnValue:
     person = db.session().get_one(Person, login.actor().person_id)
     person.is_named = request.form.get("is_named") == "1"
-    person.is_elder = request.form.get("is_elder") == "1"
-    if request.form.get("language") in LOCALES:
-        person.language = request.form["language"]
     flash(gettext("已保存。"), "ok")
-    return redirect(url_for(".me"), code=303)
+    answer = make_response(redirect(url_for(".me"), code=303))
+    elder = "1" if request.form.get("is_elder") == "1" else "0"
+    return keep_choices(answer, language=request.form.get("language"), elder=elder)
 
 
 @pages.post("/me/pin")
@@ -107,7 +106,7 @@ def change_pin() -> ResponseReturnValue:
         db.drop()
         return _me_page(who, _in_words(refusal)), 422
     begin_write()
-    db.session().get_one(Person, who.person_id).pin_hash = hashed
+    people.change_pin(db.session(), who.person_id, hashed)
     flash(gettext("新的 PIN 已经可以用了。"), "ok")
     return redirect(url_for(".me"), code=303)
 

@@ -18,8 +18,8 @@ from bank.errors import say
 from bank.passbook.evidence import Behind
 from bank.passbook.lines import Line
 from bank.shop.listing import Placed
-from bank.web.i18n import gettext, translate
-from bank.web.pages import TIME_ZONE, amount, clock_time, day, hours, moment
+from bank.web.i18n import gettext, hours, translate
+from bank.web.pages import TIME_ZONE, amount, clock_time, day, moment
 from ledger import Entry
 
 Step = dict[str, str | None]

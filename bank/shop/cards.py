@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from bank import db
 from bank.checkin import codes
-from bank.errors import Conflict, say
+from bank.errors import Conflict, TooMany, say
 from bank.members import operations as members
-from bank.members import passwords
+from bank.members import passwords, people
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import read_card_number
@@ -37,6 +37,12 @@ class NoPin(Conflict):
 
     code = "code_invalid"
     sentence = say("这张卡还没有设 PIN。请本人到社区服务台设好四位数字，再来兑换。")
+
+
+class CardLocked(TooMany):
+    """The last wrong try allowed, or any try while the card rests."""
+
+    sentence = say("PIN 错了太多次，什么也没有扣。卡已锁住，%(minutes)s 分钟后再试。")
 
 
 class WrongPin(Conflict):
@@ -96,21 +102,29 @@ def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
     """Go on only with the card's PIN; slow, so call it outside a write.
 
     Five wrong tries lock the card for 15 minutes in all workers and shops, and its owner is told.
-    Raises NoPin, WrongPin, TooMany.
+    Raises NoPin, WrongPin, CardLocked, and TooMany where the shopkeeper tries too much.
     """
     owner_id, pin_hash = owner.id, owner.pin_hash
     db.drop()
     if pin_hash is None:
         raise NoPin
     limits.spend({f"pin-by:{actor.person_id}": TRIES_PER_KEEPER}, period_s=LOCK_S, now=now)
-    name = f"pin:{owner_id}"
-    tried = limits.spend_or_rest(name, most=WRONG_TRIES, rest_s=LOCK_S, now=now)
+    name = people.tries_of_pin(owner_id)
+    tried = _count_try(name, now)
     if passwords.matches(pin, pin_hash):
         limits.forget([name])
         return
     if tried >= WRONG_TRIES:
         _warn(owner_id, now)
+        raise CardLocked(LOCK_S)
     raise WrongPin(left=WRONG_TRIES - tried)
+
+
+def _count_try(name: str, now: datetime) -> int:
+    try:
+        return limits.spend_or_rest(name, most=WRONG_TRIES, rest_s=LOCK_S, now=now)
+    except TooMany as resting:
+        raise CardLocked(resting.retry_after_s) from resting
 
 
 def _warn(owner_id: int, now: datetime) -> None:

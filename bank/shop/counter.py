@@ -19,7 +19,7 @@ from bank.members.rules import mask_name
 from bank.shop import cards, desk, listing, operations, rules
 from bank.shop.models import Shop
 from bank.shop.refusals import VoucherNotFound
-from bank.shop.schemas import PinForm, ScanForm
+from bank.shop.schemas import ChosenForm, PinForm, ScanForm
 from bank.shop.views import balances_of, pages
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
@@ -77,20 +77,19 @@ def receipt(order_id: str) -> ResponseReturnValue:
 
 @pages.get("/counter/cards/<public_id>")
 def card(public_id: str) -> ResponseReturnValue:
-    who = login.actor()
-    shops = listing.shops_kept(db.session(), who)
-    owner = members.in_community(db.session(), who.community_id, public_id)
-    items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
-    return render_template("shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops)
+    return _card_page(login.actor(), public_id, errors={})
 
 
 @pages.get("/counter/cards/<public_id>/pin")
 def ask_pin(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("shopkeeper")
-    quantity = request.args.get("quantity", "1")
-    count = int(quantity) if quantity.isascii() and quantity.isdigit() and len(quantity) < 3 else 1
-    return _pin_page(who, public_id, request.args.get("item_id", ""), max(1, count))
+    try:
+        given = read_form(ChosenForm, request.args)
+    except Invalid as refusal:
+        errors = {name: translate(texts[0]) for name, texts in refusal.errors.items()}
+        return _card_page(who, public_id, errors=errors), 422
+    return _pin_page(who, public_id, given["item_id"], given["quantity"])
 
 
 @pages.post("/counter/cards/<public_id>/pin")
@@ -104,7 +103,8 @@ def serve(public_id: str) -> ResponseReturnValue:
         cards.check_pin(who, owner, given["pin"], now=clock.utc_now())
     except (cards.WrongPin, cards.NoPin, TooMany) as refusal:
         wrong = translate(refusal.sentence, refusal.facts)
-        page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong)
+        is_over = isinstance(refusal, TooMany)
+        page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong, is_over=is_over)
         if isinstance(refusal, TooMany):
             return page, 429, {"Retry-After": str(refusal.retry_after_s)}
         return page, 409
@@ -160,7 +160,18 @@ def _where_to(who: Actor, text: str) -> str:
     raise VoucherNotFound
 
 
-def _pin_page(who: Actor, public_id: str, item_id: str, quantity: int, *, wrong: str | None = None) -> str:
+def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
+    shops = listing.shops_kept(db.session(), who)
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
+    return render_template(
+        "shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops, errors=errors
+    )
+
+
+def _pin_page(
+    who: Actor, public_id: str, item_id: str, quantity: int, *, wrong: str | None = None, is_over: bool = False
+) -> str:
     owner = members.in_community(db.session(), who.community_id, public_id)
     found = listing.on_shelf(db.session(), who.community_id, item_id)
     return render_template(
@@ -172,4 +183,5 @@ def _pin_page(who: Actor, public_id: str, item_id: str, quantity: int, *, wrong:
         line=rules.bill_line(found.item.title, quantity),
         total=found.item.price * quantity,
         wrong=wrong,
+        is_over=is_over,
     )

@@ -29,6 +29,7 @@ from bank.shop.refusals import (
     VoucherExpired,
     VoucherNotFound,
     VoucherSpent,
+    VoucherTaken,
     WrongShop,
 )
 from ledger.errors import HoldExpired, InsufficientFunds
@@ -39,7 +40,7 @@ SYSTEM = "system"
 
 _SERVED = {
     chart.MINUTES: say(
-        "%(name)s 在柜台凭您的卡和 PIN 为您换了「%(title)s」，用了 %(total)s 分钟时长。不是您本人，请马上告诉社区。"
+        "%(name)s 在柜台凭您的卡和 PIN 为您换了「%(title)s」，用了 %(paid_minutes)s的时长。不是您本人，请马上告诉社区。"
     ),
     chart.POINTS: say(
         "%(name)s 在柜台凭您的卡和 PIN 为您换了「%(title)s」，用了 %(total)s 积分。不是您本人，请马上告诉社区。"
@@ -67,9 +68,13 @@ def serve(session: Session, actor: Actor, owner: Person, *, item_id: str, quanti
         raise NotFound
     placed = _place(session, actor, owner, item_id=item_id, quantity=quantity, now=now)
     done = hand_over(session, actor, placed.voucher_code, now=now)
-    facts = {"name": actor.name, "title": rules.bill_line(done.title, done.quantity), "total": done.total}
+    facts = {"name": actor.name, "title": rules.bill_line(done.title, done.quantity), _total_of(done.unit): done.total}
     members.tell(session, [owner.id], _SERVED[done.unit], facts=facts, link=f"/v/{done.voucher_code}", now=now)
     return done
+
+
+def _total_of(unit: str) -> str:
+    return "paid_minutes" if unit == chart.MINUTES else "total"
 
 
 def hand_over(session: Session, actor: Actor, code: str, *, now: datetime) -> Order:
@@ -328,7 +333,7 @@ def _why_not_cancelled(session: Session, actor: Actor, order_id: str) -> Excepti
     known, shop_name = found
     if known.person_id != actor.person_id and not keeps(session, actor, known.shop_id):
         return WrongShop(shop=shop_name) if actor.may("shopkeeper") else NotFound()
-    return _why_over(known, None)
+    return VoucherTaken() if known.state == DONE else _why_over(known, None)
 
 
 def _why_over(known: Order, now: datetime | None) -> Exception:

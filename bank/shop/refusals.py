@@ -26,9 +26,9 @@ class NotEnough(Conflict):
     sentence = say("可用的时长或积分不够，什么也没有扣。")
 
     def __init__(self, *, unit: str, missing: int) -> None:
-        super().__init__(missing=missing)
+        super().__init__(**{"missing_minutes" if unit == chart.MINUTES else "missing": missing})
         if unit == chart.MINUTES:
-            self.sentence = say("可用的时长还差 %(missing)s 分钟，什么也没有扣。参加一次活动就能存一些。")  # type: ignore[misc]
+            self.sentence = say("可用的时长还差 %(missing_minutes)s，什么也没有扣。参加一次活动就能存一些。")  # type: ignore[misc]
         else:
             self.sentence = say("积分还差 %(missing)s 分，什么也没有扣。做件好事可以攒积分。")  # type: ignore[misc]
 
@@ -52,6 +52,12 @@ class VoucherSpent(Conflict):
 
     code = "voucher_spent"
     sentence = say("这张券已经用过了，不能再用。")
+
+
+class VoucherTaken(VoucherSpent):
+    """It is to be given back after it was handed over."""
+
+    sentence = say("这张券换的东西已经领走，不能退。")
 
 
 class VoucherCancelled(VoucherSpent):

@@ -36,11 +36,16 @@ class EmptyForm(StrictSchema):
     """Nothing."""
 
 
-class PinForm(StrictSchema):
-    """What the resident at the counter chose, and their PIN."""
+class ChosenForm(StrictSchema):
+    """What the resident at the counter chose."""
 
     item_id = Words(most=40, required=True)
     quantity = Int(least=1, most=99, load_default=1)
+
+
+class PinForm(ChosenForm):
+    """What they chose, and their PIN."""
+
     pin = Words(most=4, least=4, required=True)
 
 

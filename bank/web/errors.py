@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -22,7 +23,8 @@ from bank.errors import (
 )
 from bank.web.i18n import translate
 from bank.web.replay import KeyReused
-from bank.web.who import ask_no_more
+from bank.web.views import safe_path
+from bank.web.who import ask_no_more, viewer
 from ledger import errors as book
 
 STATUS: tuple[tuple[type[BankError], int], ...] = (
@@ -43,6 +45,8 @@ HTTP_PROBLEMS = {
     422: ("invalid", Invalid.sentence),
     429: ("rate_limited", say("请求太多了，请稍后再试。")),
 }
+SIGNED_OUT = say("您还没有登录，或者已经退出，这一步没有做。请先登录，再返回重新做一次。")
+STALE = say("这个页面打开以后重新登录过，这一步没有做。请返回重新做一次。")
 TITLES = {
     0: say("出了点问题"),
     401: say("请先登录"),
@@ -135,7 +139,7 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
     if status < 400:
         return error
     if isinstance(error, CSRFError):
-        return _answer(400, "invalid", translate(say("页面打开得太久了，请刷新后再试一次，填的内容不会丢。")))
+        return _refuse_stale_form()
     if status == 400 and is_for_programs():
         status = 422
     code, sentence = HTTP_PROBLEMS.get(status, ("error", say("出了点问题，请稍后再试。")))
@@ -146,6 +150,23 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
     if status == 405 and getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
     return response
+
+
+def _refuse_stale_form() -> Response:
+    """Lead back to the page the form stood on, through the sign-in where that has ended."""
+    is_out = viewer() is None
+    sentence = translate(SIGNED_OUT if is_out else STALE)
+    if is_for_programs():
+        return problem(400, "invalid", sentence)
+    return _answer(400, "invalid", sentence, came_from=_came_from(), is_out=is_out)
+
+
+def _came_from() -> str | None:
+    """Give the page of ours that the browser came from, None where it names none that can be opened again."""
+    came = urlsplit(request.referrer or "")
+    if came.netloc != request.host or not current_app.url_map.bind("").test(came.path, method="GET"):
+        return None
+    return safe_path(f"{came.path}?{came.query}".rstrip("?"))
 
 
 def _field_errors(data: Any) -> dict[str, list[str]]:

@@ -54,6 +54,29 @@ def ngettext(one: str, many: str, number: int, **facts: Any) -> str:
 
 
 def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:
-    """Put a marked sentence in the person's language and fill in its facts; a fact may be a marked sentence itself."""
-    said = {name: gettext(fact) if fact and isinstance(fact, str) else fact for name, fact in (facts or {}).items()}
+    """Put a marked sentence in the person's language and fill in its facts.
+
+    A fact may be a marked sentence itself; a number whose name ends in `_minutes` is said as hours.
+    """
+    said = {name: _said(name, fact) for name, fact in (facts or {}).items()}
     return gettext(sentence, **said) if sentence else ""
+
+
+def _said(name: str, fact: Any) -> Any:
+    if name.endswith("_minutes") and isinstance(fact, int):
+        return hours(fact)
+    return gettext(fact) if fact and isinstance(fact, str) else fact
+
+
+def hours(minutes: int) -> str:
+    """Say minutes as hours: `3.5 小时`, `半小时`, or `20 分钟` below one hour when they make no half."""
+    whole, rest = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else ""
+    if minutes in (30, -30):
+        return gettext("%(sign)s半小时", sign=sign)
+    if rest in (0, 30):
+        half = ".5" if rest else ""
+        return ngettext("%(n)s 小时", "%(n)s 小时", 2 if rest else whole, n=f"{sign}{whole}{half}")
+    if whole == 0:
+        return ngettext("%(n)s 分钟", "%(n)s 分钟", rest, n=f"{sign}{rest}")
+    return gettext("%(h)s 小时 %(m)s 分", h=f"{sign}{whole}", m=rest)

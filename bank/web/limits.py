@@ -42,7 +42,12 @@ def spend_or_rest(name: str, *, most: int, rest_s: int, now: datetime) -> int:
 def forget(names: list[str]) -> None:
     """Begin counting anew, as after a right password."""
     with db.unit_of_work() as session:
-        session.execute(delete(Tries).where(Tries.name.in_(names)))
+        forget_within(session, names)
+
+
+def forget_within(session: Session, names: list[str]) -> None:
+    """Begin counting anew if what the caller writes is kept."""
+    session.execute(delete(Tries).where(Tries.name.in_(names)))
 
 
 def lock(name: str, *, for_s: int, now: datetime) -> None:

@@ -13,7 +13,7 @@ from flask import Flask, current_app, request, url_for
 from flask_babel import format_date
 
 from bank import chart
-from bank.web.i18n import gettext, language, language_tag, ngettext, translate
+from bank.web.i18n import gettext, hours, language, language_tag, ngettext, translate
 from bank.web.who import viewer
 
 TIME_ZONE = "Asia/Shanghai"
@@ -48,20 +48,6 @@ def static_url(name: str) -> str:
 def _digest(folder: str, name: str) -> str:
     path = Path(folder) / name
     return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else "missing"
-
-
-def hours(minutes: int) -> str:
-    """Say minutes as hours: `3.5 小时`, `半小时`, or `20 分钟` below one hour when they make no half."""
-    whole, rest = divmod(abs(minutes), 60)
-    sign = "-" if minutes < 0 else ""
-    if minutes in (30, -30):
-        return gettext("%(sign)s半小时", sign=sign)
-    if rest in (0, 30):
-        half = ".5" if rest else ""
-        return ngettext("%(n)s 小时", "%(n)s 小时", 2 if rest else whole, n=f"{sign}{whole}{half}")
-    if whole == 0:
-        return ngettext("%(n)s 分钟", "%(n)s 分钟", rest, n=f"{sign}{rest}")
-    return gettext("%(h)s 小时 %(m)s 分", h=f"{sign}{whole}", m=rest)
 
 
 def amount(value: int, unit: str) -> str:

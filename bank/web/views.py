@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bank import db
 from bank.web.i18n import LOCALES, gettext, language_tag, translate
 from bank.web.pages import static_url
+from bank.web.who import remember
 
 pages = Blueprint("web", __name__)
 A_YEAR_S = 365 * 24 * 3600
@@ -29,11 +30,17 @@ def healthz() -> ResponseReturnValue:
 @pages.post("/preferences")
 def preferences() -> ResponseReturnValue:
     answer: Response = make_response(redirect(_safe_next(request.form.get("next")), code=303))
-    lang, elder = request.form.get("lang"), request.form.get("elder")
-    if lang in LOCALES:
-        answer.set_cookie("lang", lang, max_age=A_YEAR_S, samesite="Lax", secure=request.is_secure)
-    if elder in ("0", "1"):
-        answer.set_cookie("elder", elder, max_age=A_YEAR_S, samesite="Lax", secure=request.is_secure)
+    return keep_choices(answer, language=request.form.get("lang"), elder=request.form.get("elder"))
+
+
+def keep_choices(answer: Response, *, language: str | None, elder: str | None) -> Response:
+    """Keep language and type size in this browser and for whoever is signed in; what is neither stays as it was."""
+    language = language if language in LOCALES else None
+    elder = elder if elder in ("0", "1") else None
+    for name, value in (("lang", language), ("elder", elder)):
+        if value is not None:
+            answer.set_cookie(name, value, max_age=A_YEAR_S, samesite="Lax", secure=request.is_secure)
+    remember(language=language, is_elder=None if elder is None else elder == "1")
     return answer
 
 

@@ -23,6 +23,12 @@ def viewer() -> Viewer | None:
     return found
 
 
+def remember(*, language: str | None, is_elder: bool | None) -> None:
+    """Keep what the signed-in person chose for their other devices; None leaves it, and a visitor's is not kept."""
+    if viewer() is not None:
+        current_app.extensions["remember"](language, is_elder)
+
+
 def ask_no_more() -> None:
     """Answer the rest of this request as to a visitor: the database that knows people has just failed."""
     g.database_is_away = True

@@ -92,7 +92,7 @@ ROWS = (
     Row("POST", "/counter", ("shop",), answer=422, prepare=_market),
     Row("GET", "/counter/receipts/<order_id>", ("shop",), prepare=_handed_over),
     Row("GET", "/counter/cards/<public_id>", ("shop",), prepare=_card),
-    Row("GET", "/counter/cards/<public_id>/pin", ("shop",), refuse=403, answer=404, prepare=_card),
+    Row("GET", "/counter/cards/<public_id>/pin", ("shop",), refuse=403, answer=422, prepare=_card),
     Row("POST", "/counter/cards/<public_id>/pin", ("shop",), answer=303, prepare=_card),
     Row("GET", "/counter/handed-over", ("shop",), prepare=_get),
     Row("GET", "/counter/stock", ("shop",), prepare=_get),

@@ -136,6 +136,8 @@ def test_without_a_script_a_card_or_its_number_can_be_typed(world: World, now: S
     assert [flags(item) for item in all_attendances(world)] == [["walk_in"], ["walk_in", "manual"]]
     wrong = browser.post(f"/activities/{name}/card-scans", data={"card": "00000000", "direction": "in"})
     assert wrong.status_code == 409
+    forged = browser.post(f"/activities/{name}/card-scans", data={"card": "no card", "direction": "in"})
+    assert all("这张卡认不出来" in answer.text for answer in (wrong, forged))
 
 
 @SQLITE

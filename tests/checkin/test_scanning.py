@@ -219,6 +219,13 @@ def test_a_draft_shows_no_code_and_takes_no_scans(world: World, now: SetClock) -
     assert refusal(world.api("coordinator", "GET", f"/activities/{draft}/code")) == (409, "not_published")
 
 
+def test_a_cancelled_activity_shows_no_code_and_says_that_it_was_cancelled(world: World, now: SetClock) -> None:
+    activity = published(world)
+    world.api("coordinator", "POST", f"/activities/{activity}/cancellation", {"reason": "下大雨。"})
+    assert refusal(world.api("coordinator", "GET", f"/activities/{activity}/code")) == (409, "activity_cancelled")
+    assert "已经取消了" in world.page("coordinator").get(f"/activities/{activity}/screen").text
+
+
 def test_someone_trying_codes_is_turned_away(world: World, now: SetClock) -> None:
     answers = [world.api("volunteer", "POST", "/check-ins", {"code": f"guess {n}"}).status_code for n in range(32)]
     assert answers == [409] * 30 + [429] * 2

@@ -7,9 +7,12 @@ from datetime import date
 from typing import Any
 
 from bank import chart, db
+from bank.communities.models import Community
 from bank.credits import operations as credits
 from bank.credits.models import Credit, ServiceTotal
 from bank.credits.operations import Decision, Outcome
+from bank.members import operations as members
+from bank.members.models import Person
 from tests.world import World
 
 TODAY = date(2026, 11, 23)
@@ -35,6 +38,16 @@ def propose(world: World, who: str = "volunteer", *, by: str | None = None, **mo
     }
     with world.write() as session:
         return credits.propose(session, **{**given, **more}).id
+
+
+def add_coordinator(world: World) -> Person:
+    """Give the community one more coordinator, `other`, who lives elsewhere."""
+    with world.write() as session:
+        home = session.get_one(Community, world.community_id)
+        person = members.register(session, home, name="赵敏", now=world.clock.now)
+        members.grant_role(session, person, "coordinator", home, now=world.clock.now)
+    world.people["other"] = person
+    return person
 
 
 def decide(world: World, who: str, ids: list[int], decision: Decision = "approve", **more: Any) -> list[Outcome]:

@@ -12,8 +12,9 @@ from bank.communities.models import Community
 from bank.credits import operations as credits
 from bank.credits.models import Credit
 from bank.errors import Invalid, NotAllowed
-from bank.members.models import Message
-from tests.credits.builders import approve, balance, credit, decide, propose, served
+from bank.members import operations as members
+from bank.members.models import Message, Person
+from tests.credits.builders import add_coordinator, approve, balance, credit, decide, propose, served
 from tests.world import World
 
 
@@ -78,6 +79,32 @@ def test_whoever_scanned_the_card_needs_a_second_person(world: World) -> None:
 
 def test_a_second_approver_decides_only_what_somebody_approved_first(world: World) -> None:
     assert approve(world, "second", propose(world)) == ("submitted", "forbidden")
+
+
+def test_a_second_approver_decides_what_the_only_coordinator_may_not(world: World) -> None:
+    own, relatives = propose(world, "coordinator"), propose(world, "relative", by="coordinator")
+    assert approve(world, "second", own) == ("posted", None)
+    assert approve(world, "second", relatives) == ("posted", None)
+    assert (balance(world, "coordinator"), balance(world, "relative")) == (60, 60)
+    (refused,) = decide(world, "second", [propose(world, "coordinator")], "reject", reason="没有参加")
+    assert (refused.state, refused.code) == ("refused", None)
+
+
+def test_another_coordinator_goes_before_the_second_approver_until_they_are_disabled(world: World) -> None:
+    other = add_coordinator(world)
+    credit_id = propose(world, "coordinator")
+    assert approve(world, "second", credit_id) == ("submitted", "forbidden")
+    with world.write() as session:
+        members.disable(session, session.get_one(Person, other.id), now=world.clock.now)
+    assert approve(world, "second", credit_id) == ("posted", None)
+
+
+def test_a_coordinators_long_day_still_needs_two_people(world: World) -> None:
+    credit_id = propose(world, "coordinator", amount=600)
+    assert approve(world, "second", credit_id) == ("second_review", None)
+    assert approve(world, "second", credit_id) == ("second_review", "second_person_required")
+    add_coordinator(world)
+    assert approve(world, "other", credit_id) == ("posted", None)
 
 
 def test_residents_decide_nothing(world: World) -> None:

@@ -10,7 +10,7 @@ from bank.credits import desk
 from bank.credits import operations as credits
 from bank.credits.desk import Filter
 from bank.members.models import Person
-from tests.credits.builders import TODAY, approve, decide, propose
+from tests.credits.builders import TODAY, add_coordinator, approve, decide, propose
 from tests.credits.counting import counted
 from tests.credits.test_objections import object_to, on_notice
 from tests.world import World
@@ -83,6 +83,20 @@ def test_a_second_approver_sees_only_what_another_person_approved_first(world: W
     assert titles_of(world, "coordinator", "exceptions") == []
 
 
+def test_what_no_coordinator_may_decide_lies_on_the_second_approvers_desk(world: World) -> None:
+    for who in ("coordinator", "relative", "resident"):
+        propose(world, who, title=who)
+    propose(world, "coordinator", title="迟到的", flags=LATE)
+    assert titles_of(world, "second") == ["coordinator", "relative"]
+    assert titles_of(world, "second", "exceptions") == ["迟到的"]
+
+
+def test_what_another_coordinator_may_decide_lies_on_theirs_alone(world: World) -> None:
+    add_coordinator(world)
+    propose(world, "coordinator")
+    assert (titles_of(world, "second"), titles_of(world, "other")) == ([], ["楼道清洁"])
+
+
 def test_the_desk_is_filtered_by_kind_title_and_name(world: World) -> None:
     propose(world, title="清洁")
     propose(world, "resident", title="调解", source="deed:7", unit="PTS")
@@ -119,7 +133,7 @@ def test_the_numbers_count_what_waits_for_this_person(world: World) -> None:
     first = seen["coordinator"]
     assert (first.clean, first.flagged, first.second, first.objections, first.verified_percent) == (1, 1, 0, 0, 100)
     second = seen["second"]
-    assert (second.clean, second.flagged, second.second, second.objections, second.overdue) == (1, 0, 0, 1, 1)
+    assert (second.clean, second.flagged, second.second, second.objections, second.overdue) == (2, 0, 0, 1, 1)
     assert (seen["panel"].waiting, seen["panel"].objections) == (1, 1)
     assert first.oldest_at is not None
 

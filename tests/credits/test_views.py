@@ -6,6 +6,7 @@ import re
 
 from bank.credits import flags
 from bank.members.models import Person
+from tests.conftest import SetClock
 from tests.credits.builders import approve, balance, credit, decide, propose
 from tests.credits.test_objections import object_to, on_notice
 from tests.world import World
@@ -44,6 +45,28 @@ def test_the_toast_is_gone_after_ten_seconds(world: World) -> None:
     world.clock.advance(seconds=7)
     assert "data-undo-seconds" not in desk.get("/desk?done=tap").text
     assert "不能撤销了" in desk.post("/desk/undo", data={"batch": "tap"}, follow_redirects=True).text
+
+
+def test_what_was_approved_leads_to_its_notice_for_a_correction(world: World) -> None:
+    page = world.page("coordinator")
+    for kind in ("A", "B"):
+        credit_id = propose(world, evidence_class=kind)
+        path = f"/desk/items/{public_id(world, credit_id)}"
+        undecided = page.get(path).text
+        assert ("核定" in undecided, "要更正" in undecided) == (False, False)
+        approve(world, "coordinator", credit_id)
+        decided = page.get(path).text
+        assert ("核定" in decided, "要更正：提出异议，由另一位处理" in decided) == (True, True)
+        notice = f"/notices/{public_id(world, credit_id)}"
+        assert f'href="{notice}"' in decided
+        assert "觉得不对？" in page.get(notice).text
+
+
+def test_what_was_posted_too_long_ago_for_an_objection_leads_to_none(world: World, now: SetClock) -> None:
+    credit_id = propose(world)
+    approve(world, "coordinator", credit_id)
+    now.advance(days=40)
+    assert "要更正" not in world.page("coordinator").get(f"/desk/items/{public_id(world, credit_id)}").text
 
 
 def test_an_exception_says_why_in_words(world: World) -> None:

@@ -23,6 +23,7 @@ from bank.shop.refusals import (
     VoucherExpired,
     VoucherNotFound,
     VoucherSpent,
+    VoucherTaken,
     WrongShop,
 )
 from ledger import Balance
@@ -90,7 +91,7 @@ def test_nobody_else_may_cancel(market: Market) -> None:
 def test_what_was_handed_over_is_not_cancelled(market: Market) -> None:
     placed = market.order()
     market.hand_over(placed)
-    with pytest.raises(VoucherSpent):
+    with pytest.raises(VoucherTaken):
         market.cancel(placed)
     with pytest.raises(VoucherSpent):
         market.hand_over(placed)

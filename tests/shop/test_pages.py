@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from bank import chart
 from bank.checkin.codes import Keys
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.models import Message, Person
 from bank.shop.cards import WRONG_TRIES
 from tests.counting import counted
-from tests.shop.market import PIN, Market
+from tests.shop.market import PIN, Market, credit
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 KEYS = Keys(bytes(range(32)))
@@ -156,8 +157,10 @@ def _type(market: Market, pin: str, who: str = "shop") -> TestResponse:
 
 def test_five_wrong_pins_lock_the_card_for_fifteen_minutes_and_tell_the_owner(market: Market) -> None:
     wrong = [_type(market, "0001") for _ in range(WRONG_TRIES)]
-    assert [answer.status_code for answer in wrong] == [409] * WRONG_TRIES
+    assert [answer.status_code for answer in wrong] == [409] * (WRONG_TRIES - 1) + [429]
     assert "还可以再试 4 次" in _text(wrong[0])
+    assert "卡已锁住，15 分钟后再试" in _text(wrong[-1])
+    assert 'name="pin"' not in wrong[-1].text
     market.world.clock.advance(minutes=14)
     assert _type(market, PIN).status_code == 429
     with market.world.write() as session:
@@ -175,6 +178,34 @@ def test_a_right_pin_begins_the_count_anew(market: Market) -> None:
     assert _type(market, PIN).status_code == 303
     assert _type(market, "0001").status_code == 409
     assert "还可以再试 3 次" in _text(_type(market, "0001"))
+
+
+@pytest.mark.parametrize("typed", ["-3", "0", "abc", "1.5", "100"])
+def test_an_odd_number_of_pieces_at_the_counter_is_refused(market: Market, typed: str) -> None:
+    path = f"/counter/cards/{market.world.people['resident'].public_id}/pin?item_id={market.soap}&quantity={typed}"
+    answer = market.world.page("shop").get(path)
+    assert (answer.status_code, 'id="e-quantity"' in answer.text) == (422, True)
+
+
+def test_who_has_too_little_at_the_counter_is_told_in_hours_and_led_back_to_the_card(market: Market) -> None:
+    dear = market.add_item("按摩椅", unit=chart.MINUTES, price=240)
+    owner = market.world.people["resident"]
+    credit(market.world, "resident", chart.MINUTES, 180)
+    form = {"item_id": dear, "quantity": "1", "pin": PIN}
+    answer = market.world.page("shop").post(f"/counter/cards/{owner.public_id}/pin", data=form)
+    assert answer.status_code == 409
+    assert "还差 1 小时，什么也没有扣" in answer.text
+    assert f'href="/counter/cards/{owner.public_id}"' in answer.text
+    assert 'href="/counter"' in answer.text
+
+
+@pytest.mark.parametrize("who", ["coordinator", "resident"])
+def test_a_new_pin_unlocks_the_card(market: Market, who: str) -> None:
+    for _ in range(WRONG_TRIES):
+        _type(market, "0001")
+    path = "/me/pin" if who == "resident" else f"/people/{market.world.people['resident'].public_id}/pin"
+    assert market.world.page(who).post(path, data={"pin": "7391", "again": "7391"}).status_code == 303
+    assert _type(market, "7391").status_code == 303
 
 
 def test_a_card_without_a_pin_is_sent_to_the_desk(market: Market) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -93,6 +94,29 @@ def test_a_form_without_its_token_is_refused(app: Flask, world: World) -> None:
 
 
 @SQLITE_ONLY
+def test_a_form_sent_after_signing_out_leads_through_the_sign_in_back_to_its_page(app: Flask, world: World) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    came = {"Referer": "http://localhost/deeds/new?kind=own"}
+    answer = world.page(None).post("/me/settings", data={"is_elder": "1"}, headers=came)
+    assert answer.status_code == 400
+    assert "请先登录，再返回重新做一次" in answer.text
+    assert 'href="/sign-in?next=/deeds/new?kind%3Down"' in answer.text
+    assert 'href="/deeds/new?kind=own"' in answer.text
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("came", "back"),
+    [("http://localhost/me", "/me"), ("http://localhost/me/pin", None), ("http://elsewhere.cn/me", None), ("", None)],
+)
+def test_a_stale_form_leads_back_only_to_a_page_of_ours(app: Flask, world: World, came: str, back: str | None) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    answer = world.page("volunteer").post("/me/settings", data={"is_elder": "1"}, headers={"Referer": came})
+    assert "请返回重新做一次" in answer.text
+    assert (f'class="btn btn-primary" href="{back or "/"}"') in answer.text
+
+
+@SQLITE_ONLY
 def test_a_cookie_opens_no_api_and_a_token_opens_no_page(world: World) -> None:
     page = world.page("volunteer")
     token = world._token("volunteer", "api")
@@ -178,6 +202,34 @@ def test_language_and_large_type_are_remembered(world: World, now: SetClock) -> 
     page.post("/preferences", data={"lang": "en", "elder": "1", "next": "/sign-in"})
     text = page.get("/sign-in").text
     assert '<html lang="en" class="elder">' in text
+
+
+@SQLITE_ONLY
+def test_the_language_button_leads_to_english_and_back(world: World) -> None:
+    page = world.page(None)
+    for tag in ("en", "zh-CN"):
+        offered = re.search(r'name="lang" value="([^"]+)"', page.get("/sign-in").text)
+        assert offered is not None
+        page.post("/preferences", data={"lang": offered[1]})
+        assert f'<html lang="{tag}"' in page.get("/sign-in").text
+
+
+@SQLITE_ONLY
+def test_what_the_settings_say_holds_after_the_buttons_were_used(world: World) -> None:
+    page = world.page("volunteer")
+    page.post("/preferences", data={"lang": "en", "elder": "1"})
+    page.post("/me/settings", data={"language": "zh"})
+    assert '<html lang="zh-CN">' in page.get("/me").text
+    page.post("/me/settings", data={"language": "en", "is_elder": "1"})
+    assert '<html lang="en" class="elder">' in page.get("/me").text
+
+
+@SQLITE_ONLY
+def test_what_the_buttons_say_holds_on_a_persons_other_devices(world: World) -> None:
+    world.page("volunteer").post("/preferences", data={"lang": "en", "elder": "1"})
+    assert '<html lang="en" class="elder">' in world.page("volunteer").get("/me").text
+    world.page("volunteer").post("/preferences", data={"elder": "0"})
+    assert '<html lang="en">' in world.page("volunteer").get("/me").text
 
 
 def test_a_nul_in_an_address_or_a_form_is_refused_before_the_database_sees_it(world: World) -> None:
