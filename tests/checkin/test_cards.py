@@ -11,7 +11,8 @@ from bank.checkin.codes import Keys
 from bank.checkin.models import ScanEvent
 from bank.credits.models import Credit
 from bank.members import operations as members
-from bank.members.models import Person
+from bank.members.models import Household, Person
+from tests.checkin.counting import counted
 from tests.checkin.street import code, published
 from tests.checkin.test_closing import all_attendances, approve, flags
 from tests.checkin.test_scanning import kept, refusal
@@ -229,3 +230,24 @@ def test_cards_are_printed_with_name_number_and_code(world: World) -> None:
     sheet = world.page("coordinator").get("/people/cards?building=wyh-3").text
     assert sheet.count('class="id-card"') == 9
     assert world.page("coordinator").get("/people/cards?building=elsewhere").status_code == 404
+
+
+@SQLITE
+def test_a_buildings_cards_come_twenty_a_page_and_say_how_many_pages(world: World) -> None:
+    with world.write() as session:
+        home = session.get_one(Household, world.people["resident"].household_id)
+    for number in range(33):
+        world.add_person(f"n{number}", f"邻居{number}", household=home)
+    browser = world.page("coordinator")
+    texts, costs = [], []
+    for page in (1, 2, 3):
+        with counted(world) as statements:
+            texts.append(browser.get(f"/people/cards?building=wyh-3&page={page}").text)
+        costs.append(len(statements))
+    assert [text.count('class="id-card"') for text in texts] == [20, 20, 2]
+    assert "共 42 张" in texts[0]
+    assert "第 1 页，共 3 页" in texts[0]
+    assert sum(text.count(f"邻居{number}<") for text in texts for number in range(33)) == 33
+    assert max(costs) <= 6, costs
+    assert browser.get("/people/cards?building=wyh-3&page=4").status_code == 404
+    assert browser.get("/people/cards?building=wyh-3&page=x").status_code == 404
