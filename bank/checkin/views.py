@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -105,6 +107,13 @@ def attendance(public_id: str) -> ResponseReturnValue:
     return render_template(
         "checkin/attendance.html", item=item, activity=row.Activity, span=span(row.Activity), state=row.Attendance.state
     )
+
+
+@pages.app_template_global()
+def own_visit(activity_id: int) -> dict[str, Any] | None:
+    """Give a page of an activity, which knows nothing of scans, what the viewer's came to."""
+    row = review.own_at(db.session(), login.actor(), activity_id)
+    return shown.attendance_row(row) if row else None
 
 
 @pages.get("/me/pass")
