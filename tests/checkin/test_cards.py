@@ -160,8 +160,11 @@ def test_an_entry_by_hand_is_class_c(world: World, now: SetClock) -> None:
     now.advance(minutes=60)
     found = browser.get(f"/activities/{name}/roster?q=lxy").text
     assert "李秀英" in found
+    assert "撤销签到" not in found
     person = world.people["resident"].public_id
     browser.post(f"/activities/{name}/entries", data={"person": person, "direction": "in"})
+    again = browser.get(f"/activities/{name}/roster?q=lxy").text
+    assert again.count("撤销签到") == 2, "where she was found, and on the list below"
     now.advance(minutes=60)
     page = browser.post(
         f"/activities/{name}/entries", data={"person": person, "direction": "out"}, follow_redirects=True
