@@ -130,10 +130,12 @@ def test_without_a_script_a_card_or_its_number_can_be_typed(world: World, now: S
     typed = {"card": card(world, "resident").lower(), "direction": "in"}
     page = browser.post(f"/activities/{name}/card-scans", data=typed, follow_redirects=True)
     assert "李秀英：签到了" in page.text
+    assert page.text.count("手工登记的时长不能兑换") == 1
     number = world.people["relative"].public_id
     typed = {"card": f"{number[:4]} {number[4:].lower()}", "direction": "in"}
     page = browser.post(f"/activities/{name}/card-scans", data=typed, follow_redirects=True)
     assert "陈志强：签到了" in page.text
+    assert page.text.count("手工登记的时长不能兑换") == 2, "once beside the field, once in the answer"
     assert [flags(item) for item in all_attendances(world)] == [["walk_in"], ["walk_in", "manual"]]
     wrong = browser.post(f"/activities/{name}/card-scans", data={"card": "00000000", "direction": "in"})
     assert wrong.status_code == 409
@@ -150,7 +152,10 @@ def test_the_number_of_a_lost_card_is_refused_and_that_of_the_new_one_counts(wor
     number = f"{person.public_id[:4]} {person.public_id[4:]}-2"
     assert number in printed
     assert by_script(world, name, person.public_id).get_json()["code"] == "card_revoked"
-    assert by_script(world, name, number, uuid="card-scan-2").get_json()["ok"]
+    answer = by_script(world, name, number, uuid="card-scan-2").get_json()
+    assert answer["ok"]
+    assert answer["sound"] == "attention"
+    assert "手工登记的时长不能兑换" in answer["detail"]
 
 
 @SQLITE
