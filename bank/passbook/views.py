@@ -44,6 +44,7 @@ def passbook() -> ResponseReturnValue:
         next=found.next,
         balances=lines.balances(db.session(), who, now),
         service=lines.service(db.session(), who),
+        underway=lines.on_the_way(db.session(), who),
         waiting=listing.waiting_for(db.session(), who.person_id),
     )
 
