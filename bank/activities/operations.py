@@ -64,6 +64,13 @@ def plan(session: Session, who: Actor, given: Mapping[str, Any], *, now: datetim
     return activity
 
 
+def twin_of(session: Session, who: Actor, given: Mapping[str, Any]) -> Activity | None:
+    """Find an activity of the same title, start and place that is not cancelled: the form was sent once before."""
+    same = [getattr(Activity, name) == given[name] for name in ("title", "starts_at", "place")]
+    mine = (Activity.community_id == who.community_id) & (Activity.state != "cancelled")
+    return session.scalar(select(Activity).where(mine, *same).order_by(Activity.id.desc()).limit(1))
+
+
 def edit(
     session: Session, who: Actor, public_id: str, given: Mapping[str, Any], *, now: datetime, seen: str | None = None
 ) -> Activity:

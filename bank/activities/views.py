@@ -64,7 +64,11 @@ def plan() -> ResponseReturnValue:
     who, now = login.actor(), clock.utc_now()
     who.require("coordinator")
     try:
-        activity = activities.plan(db.session(), who, read_form(ActivityFormSchema, request.form), now=now)
+        given = read_form(ActivityFormSchema, request.form)
+        twin = activities.twin_of(db.session(), who, given)
+        if twin is not None and request.form.get("again") != "1":
+            return _form(request.form, {}, url_for(".plan"), url_for(".index"), twin=twin), 409
+        activity = activities.plan(db.session(), who, given, now=now)
         if request.form.get("publish") == "1":
             activities.publish(db.session(), who, activity.public_id, now=now)
     except (Invalid, activities.AlreadyBegun) as refusal:
@@ -252,6 +256,7 @@ def _form(
     state: str = "draft",
     *,
     warning: str | None = None,
+    twin: Activity | None = None,
 ) -> str:
     kinds = [(code, translate(name)) for code, name in rules.CATEGORIES.items()]
     if given.get("category") and given["category"] not in rules.CATEGORIES:
@@ -264,6 +269,7 @@ def _form(
         errors=errors,
         summary=summary,
         warning=warning,
+        twin=twin,
         kinds=kinds,
         action=action,
         back_to=back_to,

@@ -140,6 +140,20 @@ def test_publishing_from_the_form_takes_one_press(world: World) -> None:
 
 
 @SQLITE
+def test_going_back_and_publishing_again_asks_before_it_makes_a_twin(world: World) -> None:
+    browser, typed = world.page("coordinator"), {**form(world), "publish": "1"}
+    first = browser.post("/activities/new", data=typed)
+    asked = browser.post("/activities/new", data=typed)
+    assert asked.status_code == 409
+    assert "都一样的活动" in asked.text
+    assert first.headers["Location"] in asked.text
+    assert 'value="湖边读报"' in asked.text
+    assert browser.post("/activities/new", data={**typed, "again": "1"}).status_code == 303
+    assert browser.post("/activities/new", data={**typed, "title": "湖边下棋"}).status_code == 303
+    assert len(world.api("volunteer", "GET", "/activities").json["items"]) == 3
+
+
+@SQLITE
 def test_publishing_in_the_past_from_the_form_saves_nothing(world: World, now: SetClock) -> None:
     typed = form(world)
     now.advance(days=5)
