@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,6 +21,7 @@ from bank.qr import new_public_id
 
 PUBLIC_ID = re.compile(r"[0-9A-Z]{8}\Z")
 TOLD_WHEN_CHANGED = ("starts_at", "ends_at", "place")
+EDITED = ("title", "category", "description", "place", "capacity", "risk_note", "is_open_to_walk_ins")
 
 
 class AlreadyBegun(Conflict):
@@ -42,6 +45,13 @@ class ActivityCancelled(Conflict):
     sentence = say("这场活动已经取消了。请看看其他活动。")
 
 
+class ChangedMeanwhile(Conflict):
+    """Editing what somebody else changed since it was shown."""
+
+    code = "changed_meanwhile"
+    sentence = say("刚才有人改过，请看新的再改。您填的都还在，没有保存。")
+
+
 def plan(session: Session, who: Actor, given: Mapping[str, Any], *, now: datetime) -> Activity:
     """Write the draft of an activity in the coordinator's community. Raises Invalid, NotAllowed."""
     who.require("coordinator")
@@ -54,13 +64,25 @@ def plan(session: Session, who: Actor, given: Mapping[str, Any], *, now: datetim
     return activity
 
 
-def edit(session: Session, who: Actor, public_id: str, given: Mapping[str, Any], *, now: datetime) -> Activity:
+def twin_of(session: Session, who: Actor, given: Mapping[str, Any]) -> Activity | None:
+    """Find an activity of the same title, start and place that is not cancelled: the form was sent once before."""
+    same = [getattr(Activity, name) == given[name] for name in ("title", "starts_at", "place")]
+    mine = (Activity.community_id == who.community_id) & (Activity.state != "cancelled")
+    return session.scalar(select(Activity).where(mine, *same).order_by(Activity.id.desc()).limit(1))
+
+
+def edit(
+    session: Session, who: Actor, public_id: str, given: Mapping[str, Any], *, now: datetime, seen: str | None = None
+) -> Activity:
     """Change an activity that has not begun; whoever signed up is told of another time or place.
 
-    Raises AlreadyBegun, ActivityCancelled, Invalid (a capacity below the places taken), NotFound.
+    `seen` is the `version` the change was made from; None asks for no such check.
+    Raises AlreadyBegun, ActivityCancelled, ChangedMeanwhile, Invalid (a capacity below the places taken), NotFound.
     """
     who.require("coordinator")
     activity = lock(session, who.community_id, public_id)
+    if seen is not None and seen != version(activity):
+        raise ChangedMeanwhile
     if activity.state == "cancelled":
         raise ActivityCancelled
     if activity.state == "published" and min(activity.starts_at, given["starts_at"]) <= now:
@@ -77,6 +99,13 @@ def edit(session: Session, who: Actor, public_id: str, given: Mapping[str, Any],
         if is_moved:
             _tell_everyone(session, activity, say("“%(title)s”改了时间或地点，请看一看。"), now=now)
     return activity
+
+
+def version(activity: Activity) -> str:
+    """Give a digest of all that can be edited: another one means that somebody changed something."""
+    moments = [activity.starts_at.timestamp(), activity.ends_at.timestamp()]
+    shown = json.dumps([*(getattr(activity, name) for name in EDITED), *moments])
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 def publish(session: Session, who: Actor, public_id: str, *, now: datetime) -> Activity:

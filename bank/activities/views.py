@@ -64,7 +64,11 @@ def plan() -> ResponseReturnValue:
     who, now = login.actor(), clock.utc_now()
     who.require("coordinator")
     try:
-        activity = activities.plan(db.session(), who, read_form(ActivityFormSchema, request.form), now=now)
+        given = read_form(ActivityFormSchema, request.form)
+        twin = activities.twin_of(db.session(), who, given)
+        if twin is not None and request.form.get("again") != "1":
+            return _form(request.form, {}, url_for(".plan"), url_for(".index"), twin=twin), 409
+        activity = activities.plan(db.session(), who, given, now=now)
         if request.form.get("publish") == "1":
             activities.publish(db.session(), who, activity.public_id, now=now)
     except (Invalid, activities.AlreadyBegun) as refusal:
@@ -98,7 +102,7 @@ def edit_form(public_id: str) -> ResponseReturnValue:
     who.require("coordinator")
     activity = activities.find(db.session(), who, public_id)
     here = url_for(".show", public_id=public_id)
-    given = _as_form(activity, activity.starts_at, activity.ends_at)
+    given = {**_as_form(activity, activity.starts_at, activity.ends_at), "seen": activities.version(activity)}
     return _form(given, {}, url_for(".edit", public_id=public_id), here, activity.state)
 
 
@@ -107,13 +111,16 @@ def edit(public_id: str) -> ResponseReturnValue:
     who, now = login.actor(), clock.utc_now()
     who.require("coordinator")
     state = activities.find(db.session(), who, public_id).state
-    here = url_for(".show", public_id=public_id)
+    here, seen = url_for(".show", public_id=public_id), request.form.get("seen")
     try:
-        activities.edit(db.session(), who, public_id, read_form(ActivityFormSchema, request.form), now=now)
+        given = read_form(ActivityFormSchema, request.form)
+        activities.edit(db.session(), who, public_id, given, now=now, seen=seen)
         if request.form.get("publish") == "1" and state == "draft":
             activities.publish(db.session(), who, public_id, now=now)
     except (Invalid, activities.AlreadyBegun) as refusal:
         return _form(request.form, _faults(refusal), url_for(".edit", public_id=public_id), here, state), 422
+    except activities.ChangedMeanwhile as refusal:
+        return _changed_meanwhile(activities.find(db.session(), who, public_id), refusal, here), 409
     flash(gettext("已保存。"), "ok")
     return redirect(here, code=303)
 
@@ -226,7 +233,31 @@ def _faults(refusal: Invalid | activities.AlreadyBegun) -> dict[str, str]:
     return {"starts_at": translate(refusal.sentence)}
 
 
-def _form(given: Mapping[str, Any], errors: Mapping[str, str], action: str, back_to: str, state: str = "draft") -> str:
+def _changed_meanwhile(activity: Activity, refusal: activities.ChangedMeanwhile, back_to: str) -> str:
+    """Give the form back as it was typed, beside each field what it holds by now; pressing again then overwrites."""
+    now_held = _as_form(activity, activity.starts_at, activity.ends_at)
+    differing = [name for name in _field_names() if request.form.get(name, "") != str(now_held[name])]
+    errors = {name: gettext("现在是：%(value)s", value=_as_said(name, now_held[name])) for name in differing}
+    typed = {**request.form.to_dict(), "seen": activities.version(activity)}
+    action = url_for(".edit", public_id=activity.public_id)
+    return _form(typed, errors, action, back_to, activity.state, warning=translate(refusal.sentence))
+
+
+def _as_said(name: str, value: Any) -> str:
+    text = category_name(value) if name == "category" else str(value).replace("T", " ") if "_at" in name else str(value)
+    return text or gettext("（空）")
+
+
+def _form(
+    given: Mapping[str, Any],
+    errors: Mapping[str, str],
+    action: str,
+    back_to: str,
+    state: str = "draft",
+    *,
+    warning: str | None = None,
+    twin: Activity | None = None,
+) -> str:
     kinds = [(code, translate(name)) for code, name in rules.CATEGORIES.items()]
     if given.get("category") and given["category"] not in rules.CATEGORIES:
         kinds.append((given["category"], given["category"]))
@@ -237,6 +268,8 @@ def _form(given: Mapping[str, Any], errors: Mapping[str, str], action: str, back
         given=given,
         errors=errors,
         summary=summary,
+        warning=warning,
+        twin=twin,
         kinds=kinds,
         action=action,
         back_to=back_to,

@@ -25,12 +25,13 @@ from bank.web.pages import TIME_ZONE
 class Offer:
     """What the one button would do for a person: in, out, or None where they have just come in.
 
-    `left_at` is set where there is nothing left to do.
+    `left_at` is set where there is nothing left to do; `attendance_id` then says where that can be read.
     """
 
     direction: str | None
     arrived_at: datetime | None = None
     left_at: datetime | None = None
+    attendance_id: str | None = None
 
 
 def activity_of(session: Session, keys: Keys, code: Venue, *, at: datetime) -> Activity:
@@ -50,7 +51,7 @@ def offer(session: Session, who: Actor, activity: Activity, code: Venue, *, at: 
         select(Attendance).where(Attendance.activity_id == activity.id, Attendance.person_id == who.person_id)
     )
     if attendance is not None and attendance.checked_out_at is not None:
-        return Offer(None, attendance.checked_in_at, attendance.checked_out_at)
+        return Offer(None, attendance.checked_in_at, attendance.checked_out_at, attendance.public_id)
     arrived_at = attendance.checked_in_at if attendance else None
     in_force = communities.rules_on(session, activity.community_id, local_day(activity.starts_at, TIME_ZONE))
     return Offer(rules.direction_of(code.direction, arrived_at, at, in_force), arrived_at)

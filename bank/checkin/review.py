@@ -97,6 +97,12 @@ def one(session: Session, who: Actor, public_id: str) -> Row[Any]:
     return row
 
 
+def own_at(session: Session, who: Actor, activity_id: int) -> Row[Any] | None:
+    """Find the actor's own attendance at an activity, None before they came."""
+    mine = (Attendance.activity_id == activity_id) & (Attendance.person_id == who.person_id)
+    return session.execute(_rows().where(mine)).one_or_none()
+
+
 def decide(
     session: Session,
     who: Actor,

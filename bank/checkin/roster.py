@@ -49,7 +49,10 @@ def with_standing(session: Session, activity: Activity, people: Collection[Perso
     by_person = {row.person_id: row.state for row in session.execute(states)}
     there = select(Attendance).where(Attendance.activity_id == activity.id, Attendance.person_id.in_(wanted))
     attendances = {item.person_id: item for item in session.scalars(there)}
-    return [Line(person, by_person.get(person.id), attendances.get(person.id), None) for person in people]
+    last = _last_scans(session, activity.id, wanted)
+    return [
+        Line(person, by_person.get(person.id), attendances.get(person.id), last.get(person.id)) for person in people
+    ]
 
 
 def _last_scans(session: Session, activity_id: int, people: Collection[int]) -> dict[int, str]:

@@ -190,13 +190,16 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
     title = translate(titles[outcome.direction]) if outcome.direction else gettext("已经签到过")
     details = [clock_time(at)] if at else []
     details += [flag["reason"] for flag in item["flags"]]
+    is_by_hand = any(flag["code"] == "manual" for flag in item["flags"])
+    if is_by_hand:
+        details.append(gettext("手工登记的时长不能兑换，只作荣誉记录。请尽量扫卡。").rstrip("。."))
     return {
         "ok": True,
         "status": outcome.direction or "already",
         "name": outcome.person.name,
         "title": title,
         "detail": " · ".join(details),
-        "sound": "ok" if outcome.direction else "attention",
+        "sound": "ok" if outcome.direction and not is_by_hand else "attention",
     }
 
 

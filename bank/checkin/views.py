@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -107,6 +109,13 @@ def attendance(public_id: str) -> ResponseReturnValue:
     )
 
 
+@pages.app_template_global()
+def own_visit(activity_id: int) -> dict[str, Any] | None:
+    """Give a page of an activity, which knows nothing of scans, what the viewer's came to."""
+    row = review.own_at(db.session(), login.actor(), activity_id)
+    return shown.attendance_row(row) if row else None
+
+
 @pages.get("/me/pass")
 def member_pass() -> ResponseReturnValue:
     who = login.actor()
@@ -122,7 +131,7 @@ def card(public_id: str) -> ResponseReturnValue:
         raise NotFound
     person = members.in_community(db.session(), who.community_id, public_id)
     back_to = url_for("members.person", public_id=public_id)
-    return _cards_page([person], back_to)
+    return _cards_page(cards.Page([person], number=1, count=1, total=1), back_to)
 
 
 @pages.get("/people/cards")
@@ -135,7 +144,12 @@ def cards_of_building() -> ResponseReturnValue:
         return render_template("checkin/buildings.html", buildings=buildings)
     if code not in {building.code for building in buildings}:
         raise NotFound
-    return _cards_page(cards.of_building(db.session(), who, code), url_for(".cards_of_building"))
+    page = cards.of_building(db.session(), who, code, page=_page_number(request.args.get("page", "1")))
+    return _cards_page(page, url_for(".cards_of_building"), building=code)
+
+
+def _page_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
 
 
 def _scan_page(error: str | None, status: int = 422) -> ResponseReturnValue:
@@ -174,10 +188,12 @@ def _card_page(card: Pass, token: str) -> ResponseReturnValue:
     )
 
 
-def _cards_page(people: list[Person], back_to: str) -> str:
-    named = [(person.name, cards.number(person), _pass_svg(person)) for person in people]
+def _cards_page(page: cards.Page, back_to: str, *, building: str | None = None) -> str:
+    named = [(person.name, cards.number(person), _pass_svg(person)) for person in page.people]
     place = cards.community_name(db.session(), login.actor())
-    return render_template("checkin/cards.html", people=named, community=place, back_to=back_to)
+    return render_template(
+        "checkin/cards.html", page=page, people=named, community=place, back_to=back_to, building=building
+    )
 
 
 def _pass_svg(person: Person) -> Markup:

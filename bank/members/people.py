@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from bank import clock, db
@@ -100,6 +100,19 @@ def register_from_paper(
         household=household,
         is_elder=given["is_elder"],
     )
+
+
+def twin_of(session: Session, who: Actor, given: Mapping[str, Any]) -> Person | None:
+    """Find a member of the same name with the same phone, or at the same door: perhaps the same person."""
+    phone = rules.read_phone(given.get("phone") or "")
+    household = (
+        select(Household.id)
+        .join(Community, Community.id == Household.building_id)
+        .where(Community.code == given.get("building"), Household.door == given.get("door"))
+    )
+    ways = [Person.household_id.in_(household)] + ([Person.phone == phone] if phone else [])
+    same = select(Person).where(Person.community_id == who.community_id, Person.name == given["name"], or_(*ways))
+    return session.scalar(same.order_by(Person.id).limit(1))
 
 
 def set_pin(session: Session, who: Actor, public_id: str, pin_hash: str, *, now: datetime) -> None:

@@ -167,15 +167,21 @@ def register() -> ResponseReturnValue:
         given = read_form(RegistrationSchema, request.form)
         secrets = people.hash_secrets(given)
         begin_write()
+        twin = people.twin_of(db.session(), who, given)
+        if twin is not None and request.form.get("again") != "1":
+            return _register_page({}, twin), 409
         person = people.register_from_paper(db.session(), who, given, secrets, now=clock.utc_now())
     except Invalid as refusal:
         db.drop()
-        page = render_template(
-            "members/register.html", building_options=_buildings(), given=request.form, errors=_in_words(refusal)
-        )
-        return page, 422
+        return _register_page(_in_words(refusal)), 422
     flash(gettext("登记好了，可以打印居民卡。"), "ok")
     return redirect(url_for(".person", public_id=person.public_id), code=303)
+
+
+def _register_page(errors: dict[str, list[str]], twin: Person | None = None) -> str:
+    return render_template(
+        "members/register.html", building_options=_buildings(), given=request.form, errors=errors, twin=twin
+    )
 
 
 @pages.get("/people/<public_id>")

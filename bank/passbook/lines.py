@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
-from bank.credits.models import ServiceTotal
+from bank.credits.models import Credit, ServiceTotal
 from bank.members.actor import Actor
 from bank.shop import listing
 from bank.shop.listing import Placed
 from bank.web.paging import Listing, decode_ints, encode
 from ledger import Balance, Entry, Lot
 
+UNDERWAY = ("submitted", "second_review", "in_notice", "objected")
 NOTHING = Balance(posted=0, held=0, available=0, seq=0)
 
 
@@ -33,6 +34,15 @@ class Service:
     def total(self) -> int:
         """All of them, in minutes."""
         return self.verified + self.witnessed + self.honour
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """How much waits in one state before it is in the book."""
+
+    state: str
+    unit: str
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,18 @@ def service(session: Session, actor: Actor) -> Service:
     )
     by_class = {evidence_class: minutes for evidence_class, minutes in rows}  # noqa: C416 -- rows are typed this way
     return Service(by_class.get("A", 0), by_class.get("B", 0), by_class.get("C", 0))
+
+
+def on_the_way(session: Session, actor: Actor) -> Sequence[Underway]:
+    """Give what was proposed for the member and is not in the book yet, summed by state and unit."""
+    amount = func.sum(func.coalesce(Credit.approved_amount, Credit.amount))
+    rows = session.execute(
+        select(Credit.state, Credit.unit, amount)
+        .where(Credit.person_id == actor.person_id, Credit.state.in_(UNDERWAY))
+        .group_by(Credit.state, Credit.unit)
+    ).all()
+    found = [Underway(state, unit, int(total)) for state, unit, total in rows if total]
+    return sorted(found, key=lambda one: (UNDERWAY.index(one.state), one.unit))
 
 
 def entries(

@@ -49,6 +49,7 @@ def passbook() -> ResponseReturnValue:
         endings=lines.endings(db.session(), who, now) if balances[chart.POINTS].available > 0 else [],
         ends_soon=telling.ends_soon,
         service=lines.service(db.session(), who),
+        underway=lines.on_the_way(db.session(), who),
         waiting=listing.waiting_for(db.session(), who.person_id),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -18,6 +18,9 @@ from bank.shop.operations import DONE, OPEN, shops_of
 from bank.shop.refusals import NotAKeeper, VoucherNotFound, WrongShop
 from bank.web.paging import Listing, decode_ints, encode
 from ledger.base import EPOCH, MICROSECOND
+
+TWIN_WITHIN = timedelta(minutes=1)
+"""Whoever goes back and presses again does so at once; later they mean it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,13 @@ def waiting_for(session: Session, person_id: int, *, limit: int = 10) -> list[Pl
     """Give a member's vouchers that wait to be used, the first to lapse first."""
     found = _placed().where(Order.person_id == person_id, Order.state == OPEN)
     return [Placed(*row) for row in session.execute(found.order_by(Order.expires_at, Order.id).limit(limit))]
+
+
+def just_ordered(session: Session, person_id: int, item_id: str, *, now: datetime) -> Order | None:
+    """Give the member's voucher for the same item that is not a minute old and waits to be used."""
+    mine = (Order.person_id == person_id) & (Order.state == OPEN) & (Order.created_at > now - TWIN_WITHIN)
+    same = select(Order).join(Item, Item.id == Order.item_id).where(mine, Item.public_id == item_id)
+    return session.scalar(same.order_by(Order.id.desc()).limit(1))
 
 
 def shown(session: Session, order: Order) -> Placed:

@@ -49,10 +49,7 @@ def index() -> ResponseReturnValue:
 
 @pages.get("/shop/items/<item_id>")
 def item(item_id: str) -> ResponseReturnValue:
-    who = login.actor()
-    found = listing.on_shelf(db.session(), who.community_id, item_id)
-    balance = _mine(who)[found.item.unit]
-    return render_template("shop/item.html", item=found.item, shop=found.shop, balance=balance)
+    return _item_page(login.actor(), item_id)
 
 
 @pages.get("/shop/orders")
@@ -64,9 +61,12 @@ def orders() -> ResponseReturnValue:
 
 @pages.post("/shop/orders")
 def order() -> ResponseReturnValue:
-    who = login.actor()
+    who, now = login.actor(), clock.utc_now()
     given = read_form(OrderForm, request.form)
-    placed = operations.order(db.session(), who, now=clock.utc_now(), **given)
+    twin = listing.just_ordered(db.session(), who.person_id, given["item_id"], now=now)
+    if twin is not None and request.form.get("again") != "1":
+        return _item_page(who, given["item_id"], twin, given["quantity"]), 409
+    placed = operations.order(db.session(), who, now=now, **given)
     flash(gettext("换好了。到店里出示这张券就能领。"), "ok")
     return redirect(url_for(".voucher", code=placed.voucher_code), code=303)
 
@@ -94,6 +94,14 @@ def voucher(code: str) -> ResponseReturnValue:
         return render_template("shop/hand_over.html", placed=found, is_over=is_over, **_coded(found))
     svg = Markup(qr.svg(voucher_url(found.order)))  # noqa: S704 -- drawn here from digits and letters
     return render_template("shop/voucher.html", placed=found, is_over=is_over, svg=svg, **_coded(found))
+
+
+def _item_page(who: Actor, item_id: str, twin: Order | None = None, quantity: int = 1) -> str:
+    found = listing.on_shelf(db.session(), who.community_id, item_id)
+    balance = _mine(who)[found.item.unit]
+    return render_template(
+        "shop/item.html", item=found.item, shop=found.shop, balance=balance, twin=twin, quantity=quantity
+    )
 
 
 def balances_of(public_id: str, community_id: int) -> dict[str, Balance]:

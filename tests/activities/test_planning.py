@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -139,6 +140,20 @@ def test_publishing_from_the_form_takes_one_press(world: World) -> None:
 
 
 @SQLITE
+def test_going_back_and_publishing_again_asks_before_it_makes_a_twin(world: World) -> None:
+    browser, typed = world.page("coordinator"), {**form(world), "publish": "1"}
+    first = browser.post("/activities/new", data=typed)
+    asked = browser.post("/activities/new", data=typed)
+    assert asked.status_code == 409
+    assert "都一样的活动" in asked.text
+    assert first.headers["Location"] in asked.text
+    assert 'value="湖边读报"' in asked.text
+    assert browser.post("/activities/new", data={**typed, "again": "1"}).status_code == 303
+    assert browser.post("/activities/new", data={**typed, "title": "湖边下棋"}).status_code == 303
+    assert len(world.api("volunteer", "GET", "/activities").json["items"]) == 3
+
+
+@SQLITE
 def test_publishing_in_the_past_from_the_form_saves_nothing(world: World, now: SetClock) -> None:
     typed = form(world)
     now.advance(days=5)
@@ -172,6 +187,29 @@ def test_a_changed_place_is_told_and_a_capacity_never_falls_below_the_places_tak
     assert browser.post(f"/activities/{name}/edit", data={**moved, "capacity": "1"}).status_code == 422
     assert browser.post(f"/activities/{name}/edit", data=moved).status_code == 303
     assert told(world, "volunteer") == ["“湖边读报”改了时间或地点，请看一看。"]
+
+
+def seen_in(page: str) -> str:
+    found = re.search(r'name="seen" value="(\w+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+def test_the_second_of_two_tabs_is_told_what_the_first_changed_and_keeps_what_was_typed(world: World) -> None:
+    name = published(world, starts_in=60 * 24)
+    browser = world.page("coordinator")
+    tabs = [seen_in(browser.get(f"/activities/{name}/edit").text) for _ in range(2)]
+    first = {**form(world), "place": "西门", "seen": tabs[0]}
+    second = {**form(world), "place": "南门", "description": "带手套", "seen": tabs[1]}
+    assert browser.post(f"/activities/{name}/edit", data=first).status_code == 303
+    refused = browser.post(f"/activities/{name}/edit", data=second)
+    assert refused.status_code == 409
+    for text in ("刚才有人改过，请看新的再改", "现在是：西门", 'value="南门"', "带手套"):
+        assert text in refused.text
+    assert 'value="西门"' in browser.get(f"/activities/{name}/edit").text
+    knowing = {**second, "seen": seen_in(refused.text)}
+    assert browser.post(f"/activities/{name}/edit", data=knowing).status_code == 303
+    assert 'value="南门"' in browser.get(f"/activities/{name}/edit").text
 
 
 @SQLITE

@@ -11,7 +11,8 @@ from bank.checkin.codes import Keys
 from bank.checkin.models import ScanEvent
 from bank.credits.models import Credit
 from bank.members import operations as members
-from bank.members.models import Person
+from bank.members.models import Household, Person
+from tests.checkin.counting import counted
 from tests.checkin.street import code, published
 from tests.checkin.test_closing import all_attendances, approve, flags
 from tests.checkin.test_scanning import kept, refusal
@@ -129,10 +130,12 @@ def test_without_a_script_a_card_or_its_number_can_be_typed(world: World, now: S
     typed = {"card": card(world, "resident").lower(), "direction": "in"}
     page = browser.post(f"/activities/{name}/card-scans", data=typed, follow_redirects=True)
     assert "李秀英：签到了" in page.text
+    assert page.text.count("手工登记的时长不能兑换") == 1
     number = world.people["relative"].public_id
     typed = {"card": f"{number[:4]} {number[4:].lower()}", "direction": "in"}
     page = browser.post(f"/activities/{name}/card-scans", data=typed, follow_redirects=True)
     assert "陈志强：签到了" in page.text
+    assert page.text.count("手工登记的时长不能兑换") == 2, "once beside the field, once in the answer"
     assert [flags(item) for item in all_attendances(world)] == [["walk_in"], ["walk_in", "manual"]]
     wrong = browser.post(f"/activities/{name}/card-scans", data={"card": "00000000", "direction": "in"})
     assert wrong.status_code == 409
@@ -151,7 +154,10 @@ def test_the_number_of_a_lost_card_is_refused_and_that_of_the_new_one_counts(wor
     number = f"{person.public_id[:4]} {person.public_id[4:]}-2"
     assert number in printed
     assert by_script(world, name, person.public_id).get_json()["code"] == "card_revoked"
-    assert by_script(world, name, number, uuid="card-scan-2").get_json()["ok"]
+    answer = by_script(world, name, number, uuid="card-scan-2").get_json()
+    assert answer["ok"]
+    assert answer["sound"] == "attention"
+    assert "手工登记的时长不能兑换" in answer["detail"]
 
 
 @SQLITE
@@ -161,8 +167,11 @@ def test_an_entry_by_hand_is_class_c(world: World, now: SetClock) -> None:
     now.advance(minutes=60)
     found = browser.get(f"/activities/{name}/roster?q=lxy").text
     assert "李秀英" in found
+    assert "撤销签到" not in found
     person = world.people["resident"].public_id
     browser.post(f"/activities/{name}/entries", data={"person": person, "direction": "in"})
+    again = browser.get(f"/activities/{name}/roster?q=lxy").text
+    assert again.count("撤销签到") == 2, "where she was found, and on the list below"
     now.advance(minutes=60)
     page = browser.post(
         f"/activities/{name}/entries", data={"person": person, "direction": "out"}, follow_redirects=True
@@ -231,3 +240,24 @@ def test_cards_are_printed_with_name_number_and_code(world: World) -> None:
     sheet = world.page("coordinator").get("/people/cards?building=wyh-3").text
     assert sheet.count('class="id-card"') == 9
     assert world.page("coordinator").get("/people/cards?building=elsewhere").status_code == 404
+
+
+@SQLITE
+def test_a_buildings_cards_come_twenty_a_page_and_say_how_many_pages(world: World) -> None:
+    with world.write() as session:
+        home = session.get_one(Household, world.people["resident"].household_id)
+    for number in range(33):
+        world.add_person(f"n{number}", f"邻居{number}", household=home)
+    browser = world.page("coordinator")
+    texts, costs = [], []
+    for page in (1, 2, 3):
+        with counted(world) as statements:
+            texts.append(browser.get(f"/people/cards?building=wyh-3&page={page}").text)
+        costs.append(len(statements))
+    assert [text.count('class="id-card"') for text in texts] == [20, 20, 2]
+    assert "共 42 张" in texts[0]
+    assert "第 1 页，共 3 页" in texts[0]
+    assert sum(text.count(f"邻居{number}<") for text in texts for number in range(33)) == 33
+    assert max(costs) <= 6, costs
+    assert browser.get("/people/cards?building=wyh-3&page=4").status_code == 404
+    assert browser.get("/people/cards?building=wyh-3&page=x").status_code == 404

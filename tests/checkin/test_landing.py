@@ -14,6 +14,7 @@ from sqlalchemy import select
 from bank.checkin.models import Attendance, ScanEvent
 from bank.members import passwords
 from bank.members.models import Person
+from tests.checkin.counting import counted
 from tests.checkin.street import code, published, scan
 from tests.checkin.test_scanning import kept
 from tests.conftest import SetClock
@@ -150,7 +151,36 @@ def test_going_early_asks_first_and_going_later_is_one_button(world: World, now:
     assert "data-auto-submit" not in later
     done = browser.post("/s/claim", data={"direction": "out"}, follow_redirects=True)
     assert "已签退 11:00" in done.text
-    assert "您已经签退了" in browser.get(f"/s/{code(world, name)}").text
+    again = browser.get(f"/s/{code(world, name)}").text
+    assert "您已经签退了" in again
+    onward = re.search(r'href="(/attendances/[^"]+)"', again)
+    assert onward is not None
+    assert "已签退 11:00" in browser.get(onward.group(1)).text
+
+
+def test_the_activitys_page_says_how_far_ones_visit_is_and_leads_to_it(world: World, now: SetClock) -> None:
+    name = published(world)
+    browser = world.page("volunteer")
+    world.api("volunteer", "POST", f"/activities/{name}/sign-ups", {})
+    now.advance(minutes=60)
+    here = f"/activities/{name}"
+    assert "到了先扫码签到" in browser.get(here).text
+    scan(world, "volunteer", name)
+    inside = browser.get(here).text
+    assert "您已签到 10:00" in inside
+    assert "扫码签退" in inside
+    now.advance(minutes=60)
+    scan(world, "volunteer", name)
+    with counted(world) as statements:
+        after = browser.get(here).text
+    assert "您已签退，时长等社区核对。" in after
+    assert "到了先扫码签到" not in after
+    assert "扫码签" not in after
+    assert len(statements) <= 6, statements
+    onward = re.search(r'href="(/attendances/[^"]+)"', after)
+    assert onward is not None
+    assert "已签退 11:00" in browser.get(onward.group(1)).text
+    assert "/attendances/" not in world.page("resident").get(here).text
 
 
 @SQLITE

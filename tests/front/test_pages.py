@@ -41,10 +41,16 @@ OVER_THE_EDGE = """() => document.documentElement.scrollWidth > innerWidth + 1
       .map((e) => e.tagName + '.' + (e.className.baseVal || e.className)).slice(0, 5) : []"""
 TOO_SMALL = """(least) => [...document.querySelectorAll(
   'a, button, summary, input:not([type=hidden]), select, textarea')]
-  .filter((e) => e.checkVisibility() && !e.closest('p, li, dd, td, .foot, .hide, .skip'))
+  .filter((e) => e.checkVisibility() && !e.closest('p, li:not(.chain > *), dd, td, .hide, .skip'))
   .map((e) => [e, (e.closest('label') || e).getBoundingClientRect()])
-  .filter(([e, box]) => box.width > 1 && (box.height < least - 0.5 || box.width < 43.5))
+  .filter(([e, box]) => box.width > 1 && (box.height < (e.closest('.chain') ? 44 : least) - 0.5 || box.width < 43.5))
   .map(([e, box]) => e.outerHTML.slice(0, 80) + ' ' + Math.round(box.width) + 'x' + Math.round(box.height))"""
+
+TINY = """() => [...document.querySelectorAll('body *')]
+  .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility())
+  .filter((e) => !e.closest('svg, .id-card, .notice, .hide, .skip, noscript, script'))
+  .filter((e) => parseFloat(getComputedStyle(e).fontSize) < (e.closest('.bar > :not(h1), .thumb') ? 16 : 18))
+  .map((e) => e.outerHTML.slice(0, 80) + ' ' + getComputedStyle(e).fontSize)"""
 
 
 def at(path: str, query: str) -> str:
@@ -59,6 +65,16 @@ def test_pages_fit_and_can_be_touched(open_page: Callable[..., Any], gallery: An
         watched.page.goto(gallery.url + at(path, query))
         assert watched.page.evaluate(OVER_THE_EDGE) == [], path
         assert watched.page.evaluate(TOO_SMALL, 60 if look == "elder" else 44) == [], path
+
+
+@pytest.mark.parametrize("query", ["", "lang=en"])
+def test_no_text_is_smaller_than_eighteen_pixels_or_sixteen_in_a_bar(
+    open_page: Callable[..., Any], gallery: Any, query: str
+) -> None:
+    watched = open_page(at(PAGES[0], query), viewport={"width": 390, "height": 844})
+    for path in PAGES:
+        watched.page.goto(gallery.url + at(path, query))
+        assert watched.page.evaluate(TINY) == [], path
 
 
 def test_axe_finds_nothing(open_page: Callable[..., Any], gallery: Any) -> None:

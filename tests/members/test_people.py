@@ -28,6 +28,22 @@ def test_a_coordinator_registers_a_resident_from_paper_with_accounts_opened(worl
         assert book.balance(chart.member(person.public_id), chart.POINTS).available == 0
 
 
+@pytest.mark.parametrize(
+    "more", [{"phone": "138 0000 0001"}, {"building": "wyh-3", "door": "2单元101"}], ids=["phone", "door"]
+)
+def test_registering_somebody_a_second_time_asks_first(world: World, more: dict[str, str]) -> None:
+    browser, form = world.page("coordinator"), {"name": "黄桂英", **more}
+    first = browser.post("/people/new", data=form)
+    asked = browser.post("/people/new", data=form)
+    assert asked.status_code == 409
+    assert first.headers["Location"] in asked.text
+    assert 'value="黄桂英"' in asked.text
+    assert browser.post("/people/new", data={**form, "name": "黄桂芳"}).status_code == 303
+    assert browser.post("/people/new", data={**form, "again": "1"}).status_code == 303
+    with world.write() as session:
+        assert len(members.search(session, world.community_id, "黄桂英")) == 2
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_who_loses_the_race_for_a_login_is_told_that_it_is_taken(world: World, now: SetClock) -> None:
     page = world.page("coordinator")

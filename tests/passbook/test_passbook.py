@@ -152,14 +152,13 @@ def test_an_orders_line_names_item_shop_voucher_and_hands(market: Market) -> Non
         assert wanted in text
 
 
-def _credited(market: Market, minutes: int = 90) -> str:
-    """Let the coordinator approve an attendance of the volunteer's; give its transaction."""
-    approver = market.world.actor("coordinator")
+def _proposed(market: Market, minutes: int = 90, source: str = "attendance:901") -> int:
+    """Propose an attendance of the volunteer's; give its credit."""
     with market.world.write() as session:
         made = credits_.propose(
             session,
             community_id=market.world.community_id,
-            source="attendance:901",
+            source=source,
             person_id=market.world.people["volunteer"].id,
             proposed_by=market.world.people["volunteer"].id,
             title="楼道清洁",
@@ -179,12 +178,32 @@ def _credited(market: Market, minutes: int = 90) -> str:
             rules_number=1,
             now=market.now,
         )
-        credit_id = made.id
+        return made.id
+
+
+def _credited(market: Market) -> str:
+    """Let the coordinator approve an attendance of the volunteer's; give its transaction."""
+    approver, credit_id = market.world.actor("coordinator"), _proposed(market)
     with market.world.write() as session:
         credits_.decide(session, approver, [credit_id], "approve", now=market.now, batch="tap-1")
     return str(
         next(line["txn_id"] for line in _statement(market) if line["memo"] == "楼道清洁" and line["amount"] == 90)
     )
+
+
+def test_what_waits_for_approval_is_shown_summed_until_it_is_in_the_book(market: Market) -> None:
+    assert "还没记入" not in _text(market.world.page("volunteer").get("/passbook"))
+    first = _proposed(market)
+    _proposed(market, source="attendance:902")
+    with counted(market.world.app) as seen:
+        text = _text(market.world.page("volunteer").get("/passbook"))
+    assert "还没记入：3 小时 等社区核对" in text
+    assert len([statement for statement in seen if "FROM credit " in statement.replace("\n", " ")]) == 1
+    approver = market.world.actor("coordinator")
+    with market.world.write() as session:
+        credits_.decide(session, approver, [first], "approve", now=market.now, batch="tap-1")
+    assert "还没记入：1.5 小时 等社区核对" in _text(market.world.page("volunteer").get("/passbook"))
+    assert "还没记入" not in _text(market.world.page("resident").get("/passbook"))
 
 
 def test_a_credits_line_opens_to_its_scans_people_and_rules(market: Market) -> None:

@@ -49,6 +49,20 @@ def test_a_resident_orders_sees_the_voucher_and_gives_it_back(market: Market) ->
     assert market.has().available == 100
 
 
+def test_going_back_and_ordering_again_asks_before_it_makes_a_second_voucher(market: Market) -> None:
+    page, typed = market.world.page("volunteer"), {"item_id": market.soap, "quantity": "2"}
+    first = page.post("/shop/orders", data=typed)
+    asked = page.post("/shop/orders", data=typed)
+    assert asked.status_code == 409
+    assert "您刚刚换过这一样" in _text(asked)
+    assert first.location in asked.get_data(as_text=True)
+    assert market.has().available == 70
+    assert page.post("/shop/orders", data={**typed, "again": "1"}).status_code == 303
+    market.world.clock.advance(minutes=1)
+    assert page.post("/shop/orders", data={**typed, "quantity": "1"}).status_code == 303
+    assert market.has().available == 25
+
+
 def test_the_keeper_scans_looks_and_hands_over(market: Market) -> None:
     placed = market.order()
     page = market.world.page("shop")

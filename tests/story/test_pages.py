@@ -37,6 +37,7 @@ WALK_ALL = ("visitor", "volunteer", "resident", "coordinator")
 """The others open their first page and what these were not shown; the resident's pages are in large type."""
 EVERYONES = ("/", "/me", "/activities", "/passbook", "/scan", "/shop", "/board", "/notices", "/nowhere")
 NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "venue.count"}
+NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo"}
 """What only a scan opens, where the stories go, or a deed, of which the demo tells none."""
 
