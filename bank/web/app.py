@@ -60,10 +60,7 @@ class BankApp(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.method in SAFE_METHODS:
-            try:
-                return super().dispatch_request()
-            finally:
-                db.drop()
+            return self._read()
         for attempt in range(1, MOST_TRIES + 1):
             try:
                 return self._write_once()
@@ -72,6 +69,18 @@ class BankApp(Flask):
                 if attempt == MOST_TRIES or not _is_worth_another_try(failure):
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    def _read(self) -> ResponseReturnValue:
+        """Read, and once more where the server had closed the connection meanwhile: the pool then makes new ones."""
+        for is_last in (False, True):
+            try:
+                return super().dispatch_request()
+            except DBAPIError as failure:
+                if is_last or not failure.connection_invalidated:
+                    raise
+            finally:
+                db.drop()
         raise AssertionError("unreachable")
 
     def _write_once(self) -> Response:
