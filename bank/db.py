@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -80,7 +80,7 @@ def book(session: Session, community_id: int, now: datetime) -> Ledger:
     return Ledger(engine, ledger_id=community_id, clock=lambda: now, zone=BOOK_ZONE)
 
 
-def insert_on(dialect: str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+def insert_on(dialect: str, table: type[Base] | Table) -> sqlite.Insert | postgresql.Insert:
     """Begin an INSERT that may say ON CONFLICT, for `sqlite` or `postgresql`."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 

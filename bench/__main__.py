@@ -1,12 +1,12 @@
-"""Run every benchmark and print its table: `make bench`, or `python3 dev.py bench ledger|growth|checkin|pages`."""
+"""Run every benchmark and print its table: `make bench`, or `python3 dev.py bench ledger|growth|checkin|desk|pages`."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import checkin, growth, ledger, pages
+from bench import checkin, desk, growth, ledger, pages
 
-ALL = {"ledger": ledger.main, "growth": growth.main, "checkin": checkin.main, "pages": pages.main}
+ALL = {"ledger": ledger.main, "growth": growth.main, "checkin": checkin.main, "desk": desk.main, "pages": pages.main}
 
 
 def main() -> None:

@@ -38,6 +38,8 @@ def settle(session: Session, scene: Scene, marks: Sequence[Mark], *, now: dateti
     """
     standing = rules.project(marks, scene.plan, scene.rules, scene.covered)
     attendance = scene.attendance or _open(session, scene, standing, now)
+    if scene.attendance is None and not standing.is_finished:
+        return attendance
     before = _times(attendance)
     if scene.attendance is not None and not _differs(attendance, standing):
         return attendance

@@ -14,6 +14,8 @@ from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
 from bank.errors import NotFound
 
+_KNOWN = "bank.communities.rules"
+"""Where a session keeps the rules it has read, with the transaction that read them."""
 _IN_FORCE = (
     select(RuleVersion.number, RuleVersion.effective_on, RuleVersion.settings)
     .where(RuleVersion.community_id == bindparam("community_id"), RuleVersion.effective_on <= bindparam("day"))
@@ -56,15 +58,27 @@ def adopt_rules(
     )
     session.add(version)
     session.flush()
+    session.info.pop(_KNOWN, None)
     return rules
 
 
 def rules_on(session: Session, community_id: int, day: date) -> Rules:
-    """Give the rules in force on `day`. Raises NotFound where a community has none yet."""
-    row = session.execute(_IN_FORCE, {"community_id": community_id, "day": day}).one_or_none()
-    if row is None:
-        raise NotFound
-    return read_rules(row.number, row.effective_on, row.settings)
+    """Give the rules in force on `day`, read once in a transaction. Raises NotFound where a community has none yet."""
+    read_in, known = _known(session)
+    if read_in is not session.get_transaction():
+        known = {}
+    if (community_id, day) not in known:
+        row = session.execute(_IN_FORCE, {"community_id": community_id, "day": day}).one_or_none()
+        if row is None:
+            raise NotFound
+        known[community_id, day] = read_rules(row.number, row.effective_on, row.settings)
+        session.info[_KNOWN] = (session.get_transaction(), known)
+    return known[community_id, day]
+
+
+def _known(session: Session) -> tuple[object, dict[tuple[int, date], Rules]]:
+    kept: tuple[object, dict[tuple[int, date], Rules]] = session.info.get(_KNOWN, (None, {}))
+    return kept
 
 
 def rules_numbered(session: Session, community_id: int, number: int) -> Rules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select, tuple_
@@ -48,6 +49,7 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
     return {row.id: Case(*row) for row in rows}
 
 
+@cache  # to build these two costs more than to run them
 def _reopened_by() -> ScalarSelect[int | None]:
     """Choose who last brought the credit back against somebody else's refusal, None for nobody."""
     no = aliased(CreditStep)
@@ -63,6 +65,7 @@ def _reopened_by() -> ScalarSelect[int | None]:
     return reopened.order_by(CreditStep.id.desc()).limit(1).correlate(Credit).scalar_subquery()
 
 
+@cache
 def has_coordinator() -> ColumnElement[bool]:
     """Choose credits, joined to their beneficiaries, on which some coordinator of the community may decide."""
     other, home, place = aliased(Person), aliased(Community), aliased(Community)

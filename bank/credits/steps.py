@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -29,9 +29,10 @@ class Step:
 
 def write(session: Session, steps: Iterable[Step]) -> None:
     """Add rows to the trail, all in one statement."""
-    rows = [asdict(step) for step in steps]
+    rows = [{name: getattr(step, name) for name in _COLUMNS} for step in steps]
     if rows:
         session.connection().execute(_ADD, rows)
 
 
+_COLUMNS = [column.name for column in fields(Step)]
 _ADD = CreditStep.__table__.insert()  # type: ignore[attr-defined]

@@ -61,6 +61,7 @@ class Role(Base):
             "name IN ('coordinator', 'second_approver', 'shopkeeper', 'panel', 'auditor', 'admin')",
             name="name",
         ),
+        Index("ix_role_name", "name", "community_id"),
     )
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"), primary_key=True)

