@@ -1,4 +1,4 @@
-"""What a bigger book costs, counted: statements and rows or pages touched by a balance, a page, a posting.
+"""What a bigger book costs, counted: statements and rows or pages touched by balances, as-of, a page, a posting.
 
 PostgreSQL: buffer pages the server asked for, of every table and index, from its own counters of the transaction.
 SQLite: steps of its virtual machine, about ten to a row. Times stand beside, and are not what is compared.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
@@ -29,6 +29,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 MOST = 1.5
 DAYS = 40
 """So few that the smallest book has entries on each: a daily sum costs by the day, not by the entry."""
+SOME = 20
 _PAGES = """
 SELECT COALESCE(SUM(pg_stat_get_xact_blocks_fetched(oid)), 0) FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"""
@@ -52,8 +53,16 @@ def verbs(book: Ledger, size: int) -> dict[str, Callable[[Session], Any]]:
         return book.post(txn, key=f"growth:{size}:{time.monotonic_ns()}", session=session)
 
     middle = big.today() - timedelta(days=DAYS // 2)
+    some = [f"member:{number}" for number in range(SOME)]
+    newest = [entry.txn_id for entry in book.statement(big.BUSY, big.UNIT, limit=SOME).items]
     return {
         "balance": lambda session: book.balance(big.BUSY, big.UNIT, session=session),
+        f"balances of {SOME}": lambda session: book.balances(some, session=session),
+        f"what came of {SOME}": lambda session: book.followers(newest, session=session),
+        "as of 20 days ago": lambda session: book.balance(big.BUSY, big.UNIT, as_of=middle, session=session),
+        "the same as known now": lambda session: book.balance(
+            big.BUSY, big.UNIT, as_of=middle, known_at=datetime.now(UTC), session=session
+        ),
         "turnover of 20 days": lambda session: book.turnovers([big.BUSY], middle, session=session),
         "page of 50": lambda session: book.statement(big.BUSY, big.UNIT, limit=50, session=session),
         "post": post,

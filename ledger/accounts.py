@@ -95,6 +95,9 @@ _SELECT = (
     "WHERE a.ledger_id = ? AND a.path = ? AND a.unit = ?"
 )
 
+BY_PATH = "a.path = w.one AND a.unit >= ''"
+"""Accounts `a` whose path is listed in `w`; without a word on the unit SQLite would walk through all accounts."""
+
 
 class Terms(NamedTuple):
     """What an account is opened with."""
@@ -174,10 +177,11 @@ def find(
 def _look_up(
     wire: Wire, directory: Directory, ledger_id: int, pairs: list[Pair]
 ) -> dict[Pair, AccountRef | LedgerError]:
-    condition, paths = wire.any_of("path", sorted({path for path, _ in pairs}), "text")
+    listed, paths = wire.listed(sorted({path for path, _ in pairs}), "text")
     rows = wire.rows(
-        f"SELECT id, path, unit, is_shared, mode FROM account WHERE ledger_id = ? AND {condition}",  # noqa: S608
-        [ledger_id, *paths],
+        f"SELECT a.id, a.path, a.unit, a.is_shared, a.mode FROM {listed} CROSS JOIN account a "  # noqa: S608
+        f"WHERE a.ledger_id = ? AND {BY_PATH}",
+        [*paths, ledger_id],
     )
     known = {}
     for account_id, path, unit, is_shared, mode in rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -110,9 +110,9 @@ def check(as_of: date | None, known_at: datetime | None) -> None:
 
 
 _ACCOUNTS = """
-SELECT a.path, a.id, a.is_shared, a.mode, b.seq FROM account a
-JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
-WHERE a.ledger_id = ? AND a.path IN (?, ?) AND a.unit = ?"""
+SELECT a.path, a.id, a.is_shared, a.mode, b.seq FROM {listed} CROSS JOIN account a
+CROSS JOIN balance b WHERE b.ledger_id = a.ledger_id AND b.account_id = a.id
+  AND a.ledger_id = ? AND a.path = w.one AND a.unit = ?"""
 # Halves the account's numbered entries until one is left: some twenty of them are read among a million.
 _LAST_KNOWN = """
 WITH RECURSIVE search (account_id, low, high) AS (
@@ -129,16 +129,21 @@ _KNOWN_AS_OF = """
 SELECT account_id, CAST(SUM(delta) AS BIGINT) FROM (
   SELECT account_id, cr - dr AS delta FROM closing WHERE ledger_id = ? AND closed_through = ? AND {mine}
   UNION ALL
-  SELECT account_id, delta FROM entry
-  WHERE ledger_id = ? AND {mine} AND effective_date > ? AND effective_date <= ? AND recorded_at <= ?) x
+  SELECT e.account_id, e.delta FROM {listed} CROSS JOIN entry e
+  WHERE e.ledger_id = ? AND e.account_id = w.one
+    AND e.effective_date > ? AND e.effective_date <= ? AND e.recorded_at <= ?) x
 GROUP BY account_id"""
+_LEARNT_SINCE = """
+SELECT CAST(COALESCE(SUM(delta), 0) AS BIGINT) FROM entry
+WHERE ledger_id = ? AND account_id = ? AND seq > ? AND effective_date <= ?"""
 
 
 def balance(wire: Wire, ledger_id: int, path: str, unit: str, as_of: date | None, known_at: datetime | None) -> Balance:
     """Return what an account and its `:held` sub-account had; UnknownAccount, UnitMismatch."""
     check(as_of, known_at)
     names = (grammar.path(path), path + grammar.HELD)
-    rows = wire.rows(_ACCOUNTS, (ledger_id, *names, grammar.unit(unit)))
+    listed, own = wire.listed(names, "text")
+    rows = wire.rows(_ACCOUNTS.format(listed=listed), [*own, ledger_id, grammar.unit(unit)])
     found = {name: rest for name, *rest in rows}
     if path not in found:
         raise absence(wire, ledger_id, path, unit)
@@ -152,7 +157,9 @@ def balance(wire: Wire, ledger_id: int, path: str, unit: str, as_of: date | None
     else:
         seqs, amounts = _last_known(wire, ledger_id, ids, known_at)
         seq = seqs[own_id]
-        if as_of is not None:
+        if as_of is not None and found[path][3] - seq < seq:
+            amounts = _less_what_came_later(wire, ledger_id, seqs, as_of)
+        elif as_of is not None:
             amounts = _known_as_of(wire, ledger_id, ids, as_of, known_at)
     held_id = found[names[1]][0] if names[1] in found else None
     available, held = amounts.get(own_id, 0), amounts.get(held_id, 0)
@@ -172,9 +179,21 @@ def _last_known(
 def _known_as_of(wire: Wire, ledger_id: int, ids: Sequence[Id], as_of: date, known_at: datetime) -> dict[Id, int]:
     """Read the entries by both their days, from the last close that was known by then."""
     mine, own = wire.any_of("account_id", ids, "uuid")
+    listed, again = wire.listed(ids, "uuid")
     base = wire.day_in(_base(wire, ledger_id, as_of, known_at))
-    params = [ledger_id, base, *own, ledger_id, *own, base, wire.day_in(as_of), wire.us_in(to_us(known_at))]
-    return dict(wire.rows(_KNOWN_AS_OF.format(mine=mine), params))
+    params = [ledger_id, base, *own, *again, ledger_id, base, wire.day_in(as_of), wire.us_in(to_us(known_at))]
+    return dict(wire.rows(_KNOWN_AS_OF.format(mine=mine, listed=listed), params))
+
+
+def _less_what_came_later(wire: Wire, ledger_id: int, seqs: Mapping[Id, int], as_of: date) -> dict[Id, int]:
+    """Take from what is known now the entries after these numbers: fewer than all the others where most is known."""
+    day = wire.day_in(as_of)
+    amounts = {}
+    now = sums(wire, ledger_id, as_of, None, list(seqs))
+    for account_id, seq in seqs.items():
+        known = now[account_id].credits - now[account_id].debits if account_id in now else 0
+        amounts[account_id] = known - wire.rows(_LEARNT_SINCE, (ledger_id, account_id, seq, day))[0][0]
+    return amounts
 
 
 _LATE = """

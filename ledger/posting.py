@@ -202,7 +202,7 @@ def _links(wire: Wire, ledger_id: int, plans: Iterable[Plan]) -> tuple[set[Id], 
     found = []
     for column in ("resolves", "reverses"):
         wanted = [link for plan in plans if (link := getattr(plan, column)) is not None]
-        condition, ids = wire.any_of(f"{column}_id", wanted, "uuid")
-        sql = f"SELECT {column}_id FROM txn WHERE ledger_id = ? AND {condition}"  # noqa: S608
-        found.append({row[0] for row in wire.rows(sql, [ledger_id, *ids])} if wanted else set())
+        listed, ids = wire.listed(wanted, "uuid")
+        sql = f"SELECT w.one FROM {listed} CROSS JOIN txn t WHERE t.ledger_id = ? AND t.{column}_id = w.one"  # noqa: S608
+        found.append({row[0] for row in wire.rows(sql, [*ids, ledger_id])} if wanted else set())
     return found[0], found[1]

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from ledger import answers, grammar
-from ledger.accounts import Pair
+from ledger.accounts import BY_PATH, Pair
 from ledger.errors import InvalidTxn, UnitMismatch, UnknownAccount, UnknownTxn
 from ledger.values import Balance, Entry, Page, Transaction
 from ledger.wire import Wire, day_out, maybe, moment_out, uuid_out
@@ -22,8 +22,8 @@ SELECT a.path, a.unit,
        b.cr_posted - b.dr_posted
            + CASE a.mode WHEN 'lazy' THEN CAST((SELECT COALESCE(SUM(u.delta), 0) {_WAITING}) AS BIGINT) ELSE 0 END,
        b.held, b.seq + CASE a.mode WHEN 'lazy' THEN (SELECT COUNT(*) {_WAITING}) ELSE 0 END
-FROM account a JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id
-WHERE a.ledger_id = ? AND """  # noqa: S608
+FROM {{listed}}account a CROSS JOIN balance b
+WHERE b.ledger_id = a.ledger_id AND b.account_id = a.id AND a.ledger_id = ? AND """  # noqa: S608
 # The page's rows are taken first: a join before LIMIT may read the whole account (performance.md 8).
 _STATEMENT = """
 SELECT e.txn_id, e.seq, t.kind, e.delta, e.balance_after, e.effective_date, e.recorded_at, t.actor, m.text,
@@ -49,18 +49,20 @@ WHERE t.ledger_id = ? AND t.id = ?"""
 # CROSS JOIN, because without statistics SQLite would begin with every daily sum of the ledger.
 _MOVED = """
 SELECT path, unit, CAST(SUM(dr) AS BIGINT), CAST(SUM(cr) AS BIGINT) FROM (
-    SELECT a.path, a.unit, {known} AND {paths}
+    SELECT a.path, a.unit, {known}
     UNION ALL
     SELECT a.path, a.unit, CASE WHEN u.delta < 0 THEN -u.delta ELSE 0 END,
            CASE WHEN u.delta > 0 THEN u.delta ELSE 0 END
-    FROM account a CROSS JOIN unprojected u
+    FROM {listed} CROSS JOIN account a CROSS JOIN unprojected u
     WHERE u.ledger_id = a.ledger_id AND u.account_id = a.id
-      AND a.ledger_id = ? AND u.effective_date >= ? AND {paths}) x
+      AND a.ledger_id = ? AND u.effective_date >= ? AND {BY_PATH}) x
 GROUP BY path, unit"""
-_DAILY = """d.dr, d.cr FROM account a CROSS JOIN daily d
-    WHERE d.ledger_id = a.ledger_id AND d.account_id = a.id AND a.ledger_id = ? AND d.effective_date >= ?"""
-_EVER = """b.dr_posted AS dr, b.cr_posted AS cr FROM account a
-    JOIN balance b ON b.ledger_id = a.ledger_id AND b.account_id = a.id WHERE a.ledger_id = ?"""
+_DAILY = """d.dr, d.cr FROM {listed} CROSS JOIN account a CROSS JOIN daily d
+    WHERE d.ledger_id = a.ledger_id AND d.account_id = a.id AND a.ledger_id = ? AND d.effective_date >= ?
+      AND {BY_PATH}"""
+_EVER = """b.dr_posted AS dr, b.cr_posted AS cr FROM {listed} CROSS JOIN account a
+    CROSS JOIN balance b
+    WHERE b.ledger_id = a.ledger_id AND b.account_id = a.id AND a.ledger_id = ? AND {BY_PATH}"""
 
 
 def turnovers(wire: Wire, ledger_id: int, paths: Sequence[str], since: date | None) -> dict[Pair, tuple[int, int]]:
@@ -68,10 +70,11 @@ def turnovers(wire: Wire, ledger_id: int, paths: Sequence[str], since: date | No
     wanted = sorted({grammar.path(path) for path in paths})
     if not wanted:
         return {}
-    condition, params = wire.any_of("a.path", wanted, "text")
+    listed, params = wire.listed(wanted, "text")
     day = wire.day_in(date.min if since is None else grammar.day(since))
-    known, given = (_EVER, [ledger_id]) if since is None else (_DAILY, [ledger_id, day])
-    rows = wire.rows(_MOVED.format(known=known, paths=condition), [*given, *params, ledger_id, day, *params])
+    known, given = (_EVER, []) if since is None else (_DAILY, [day])
+    sql = _MOVED.replace("{known}", known).format(listed=listed, BY_PATH=BY_PATH)
+    rows = wire.rows(sql, [*params, ledger_id, *given, *params, ledger_id, day])
     return {(path, unit): (debits, credits) for path, unit, debits, credits in rows}
 
 
@@ -82,18 +85,18 @@ def followers(wire: Wire, ledger_id: int, txn_ids: Sequence[uuid.UUID]) -> dict[
     ids = [wire.uuid_in(txn_id) for txn_id in txn_ids]
     found: dict[uuid.UUID, tuple[uuid.UUID, str]] = {}
     for column in ("reverses_id", "resolves_id"):
-        condition, params = wire.any_of(column, ids, "uuid")
-        rows = wire.rows(
-            f"SELECT {column}, id, kind FROM txn WHERE ledger_id = ? AND {condition}",  # noqa: S608 -- two fixed names
-            [ledger_id, *params],
-        )
+        listed, params = wire.listed(ids, "uuid")
+        found_by = f"SELECT w.one, t.id, t.kind FROM {listed} CROSS JOIN txn t"  # noqa: S608 -- two fixed names
+        rows = wire.rows(f"{found_by} WHERE t.ledger_id = ? AND t.{column} = w.one", [*params, ledger_id])
         found |= {uuid_out(first): (uuid_out(second), kind) for first, second, kind in rows}
     return found
 
 
 def balance(wire: Wire, ledger_id: int, path: str, unit: str) -> Balance:
     """Return one account's balance; UnknownAccount, UnitMismatch."""
-    rows = wire.rows(_BALANCE + "a.path = ? AND a.unit = ?", (ledger_id, grammar.path(path), grammar.unit(unit)))
+    rows = wire.rows(
+        _BALANCE.format(listed="") + "a.path = ? AND a.unit = ?", (ledger_id, grammar.path(path), grammar.unit(unit))
+    )
     if not rows:
         raise absence(wire, ledger_id, path, unit)
     return _balance(*rows[0][2:])
@@ -104,8 +107,8 @@ def balances(wire: Wire, ledger_id: int, paths: Sequence[str]) -> dict[Pair, Bal
     wanted = sorted({grammar.path(path) for path in paths})
     if not wanted:
         return {}
-    condition, params = wire.any_of("a.path", wanted, "text")
-    rows = wire.rows(_BALANCE + condition, [ledger_id, *params])
+    listed, params = wire.listed(wanted, "text")
+    rows = wire.rows(_BALANCE.format(listed=f"{listed} CROSS JOIN ") + BY_PATH, [*params, ledger_id])
     return {(path, unit): _balance(*rest) for path, unit, *rest in rows}
 
 
@@ -115,7 +118,7 @@ def _balance(available: int, held: int, seq: int) -> Balance:
 
 def absence(wire: Wire, ledger_id: int, path: str, unit: str) -> UnitMismatch | UnknownAccount:
     """Return what asking for an account that is not there is answered with."""
-    if wire.rows("SELECT 1 FROM account WHERE ledger_id = ? AND path = ? LIMIT 1", (ledger_id, path)):
+    if wire.rows("SELECT 1 FROM account WHERE ledger_id = ? AND path = ? AND unit >= '' LIMIT 1", (ledger_id, path)):
         return UnitMismatch(f"{path} is not kept in {unit}")
     return UnknownAccount(f"there is no account {path}")
 

@@ -225,6 +225,16 @@ class Wire:
             return f"{column} = ANY(?::{kind}[])", [wanted]
         return f"{column} IN ({', '.join('?' * len(wanted))})", wanted
 
+    def listed(self, values: Iterable[Any], kind: str) -> tuple[str, list[Any]]:
+        """Return the values as a table `w` of one column `one`, to be joined by CROSS JOIN and an equation.
+
+        For what is not the table's key: SQLite without statistics would read the whole ledger for an IN.
+        """
+        wanted = list(values)
+        if self.is_postgres:
+            return f"unnest(?::{kind}[]) AS w (one)", [wanted]
+        return f"(SELECT column1 AS one FROM (VALUES {', '.join(['(?)'] * len(wanted))})) w", wanted  # noqa: S608
+
     def id_in(self, raw: bytes) -> Id:
         """Return 16 bytes as the id this engine stores."""
         return uuid.UUID(bytes=raw) if self.is_postgres else raw
