@@ -13,16 +13,20 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, make_url, text
 
 from app import create_app
 from bank import clock
 from bank.db import db
+from bank.web.app import BankApp
 from tests.postgres import Cluster, postgres_cluster
 from tests.world import World, build_world
 
 __all__ = ["postgres_cluster"]
 
+BankApp.jinja_options = {**BankApp.jinja_options, "bytecode_cache": FileSystemBytecodeCache()}
+"""Every test has an app of its own, and to compile its templates would be half of the test."""
 MONDAY_NINE = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday, 23 November 2026, nine in the morning in Changsha."""
 _numbers = itertools.count()
