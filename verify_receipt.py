@@ -20,8 +20,10 @@ import hashlib
 import json
 import struct
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,9 +33,24 @@ INCLUSION, CONSISTENCY = "moral-bank-proof/1", "moral-bank-consistency/1"
 HASH_BYTES = 32
 LARGEST_FILE = 1_000_000
 ABSENT = 0xFFFFFFFF
+Field = bytes | None
+"""One field of an entry; None where the entry says nothing."""
+Proof = dict[str, Any]
+"""The proof file as JSON: what is not as it should be ends in UNREADABLE."""
 CHINA = timezone(timedelta(hours=8))
-FIELDS = ("ledger", "id", "kind", "effective", "recorded", "actor", "reverses", "resolves", "relates", "expires")
-FIELDS += ("memo digest",)
+FIELDS = (
+    "ledger",
+    "id",
+    "kind",
+    "effective",
+    "recorded",
+    "actor",
+    "reverses",
+    "resolves",
+    "relates",
+    "expires",
+    "memo digest",
+)
 
 
 class Wrong(Exception):
@@ -44,21 +61,21 @@ class Unreadable(Exception):
     """This is no proof that we know how to read."""
 
 
-def sha256(raw):
+def sha256(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def leaf_hash(entry):
+def leaf_hash(entry: bytes) -> bytes:
     """RFC 6962 section 2.1: a leaf is hashed behind a zero byte."""
     return sha256(b"\x00" + entry)
 
 
-def node_hash(left, right):
+def node_hash(left: bytes, right: bytes) -> bytes:
     """RFC 6962 section 2.1: two subtrees are hashed behind a one byte."""
     return sha256(b"\x01" + left + right)
 
 
-def root_of_inclusion(leaf, index, size, proof):
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
     """Walk from a leaf to the root that its path leads to: the subtree sizes decide where the leaf is left or right."""
     if not 0 <= index < size:
         raise Wrong(f"leaf {index} is not in a log of {size}")
@@ -74,18 +91,18 @@ def root_of_inclusion(leaf, index, size, proof):
     return node_hash(proof[-1], root_of_inclusion(leaf, index - left, size - left, proof[:-1]))
 
 
-def largest_power_below(size):
+def largest_power_below(size: int) -> int:
     power = 1
     while power * 2 < size:
         power *= 2
     return power
 
 
-def roots_of_consistency(first, second, proof, first_root):
+def roots_of_consistency(first: int, second: int, proof: Sequence[bytes], first_root: bytes) -> tuple[bytes, bytes]:
     """Give the (old, new) roots that a consistency proof leads to (RFC 6962 section 2.1.2, read backwards)."""
     path = list(proof)
 
-    def walk(old, new, is_whole):
+    def walk(old: int, new: int, is_whole: bool) -> tuple[bytes, bytes]:
         if old == new:
             if is_whole:
                 return first_root, first_root
@@ -105,13 +122,13 @@ def roots_of_consistency(first, second, proof, first_root):
     return found
 
 
-def take(path):
+def take(path: list[bytes]) -> bytes:
     if not path:
         raise Wrong("the proof is too short")
     return path.pop()
 
 
-def check_inclusion(leaf, index, size, proof, root):
+def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Raise Wrong unless the proof leads from the leaf to the root."""
     need_hashes(leaf, root, *proof)
     if len(proof) > 64:
@@ -120,7 +137,7 @@ def check_inclusion(leaf, index, size, proof, root):
         raise Wrong("the path leads to another root than the checkpoint's")
 
 
-def check_consistency(first, second, proof, first_root, second_root):
+def check_consistency(first: int, second: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes) -> None:
     """Raise Wrong unless the log of `second` begins with that of `first`; from an empty log nothing follows."""
     if not 1 <= first <= second:
         raise Wrong(f"a log of {second} does not begin with one of {first}, or it says nothing")
@@ -135,7 +152,7 @@ def check_consistency(first, second, proof, first_root, second_root):
         raise Wrong("the newer log does not begin with the older one: history was changed")
 
 
-def need_hashes(*values):
+def need_hashes(*values: bytes) -> None:
     if any(len(value) != HASH_BYTES for value in values):
         raise Wrong("a hash has not 32 bytes")
 
@@ -143,7 +160,7 @@ def need_hashes(*values):
 class Key:
     """A public key as the log publishes it: name+hash+base64."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         try:
             self.name, digest, encoded = text.strip().split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
@@ -156,7 +173,7 @@ class Key:
             raise Unreadable("the key's name and its hash do not fit together")
         self._public = Ed25519PublicKey.from_public_bytes(raw[1:])
 
-    def signed(self, note):
+    def signed(self, note: str) -> str | None:
         """Give the text of the note if this key signed it; None if it did not; Wrong if the signature is false."""
         text, found, signatures = note.rpartition("\n\n")
         if not found:
@@ -180,7 +197,7 @@ class Key:
         return None
 
 
-def signed_text(note, keys):
+def signed_text(note: str, keys: Sequence[Key]) -> tuple[str, Key]:
     for key in keys:
         text = key.signed(note)
         if text is not None:
@@ -188,7 +205,7 @@ def signed_text(note, keys):
     raise Wrong("none of the known keys signed this note")
 
 
-def read_checkpoint(note, keys):
+def read_checkpoint(note: str, keys: Sequence[Key]) -> tuple[str, int, bytes]:
     """Give (origin, size, root) of a checkpoint that one of the keys signed."""
     text, key = signed_text(note, keys)
     lines = text.split("\n")
@@ -203,16 +220,17 @@ def read_checkpoint(note, keys):
     return lines[0], int(lines[1]), root
 
 
-def from_base64(text):
+def from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (ValueError, TypeError, binascii.Error) as bad:
         raise Unreadable("not base64") from bad
 
 
-def unpack(raw):
+def unpack(raw: bytes) -> list[Field]:
     """Take the entry's bytes apart: four bytes of length before each field, the length 2**32 - 1 alone for none."""
-    fields, at = [], 0
+    fields: list[Field] = []
+    at = 0
     while at < len(raw):
         if at + 4 > len(raw):
             raise Wrong("the entry's bytes end within a field")
@@ -228,12 +246,12 @@ def unpack(raw):
     return fields
 
 
-def describe(raw):
+def describe(raw: bytes) -> list[str]:
     """Say in Chinese and English what the entry says: who, how much, when."""
     fields = unpack(raw)
     head = 1 + len(FIELDS)
     # Version 2 says of each transfer the last day on which its amount can be used.
-    width = {b"1": 4, b"2": 5}.get(fields[0] if fields else b"")
+    width = {b"1": 4, b"2": 5}.get((fields[0] if fields else None) or b"")
     if width is None or len(fields) < head + 2 or fields[1] == b"close":
         return [f"  另一种记录，逐项列出 an entry of another kind, field by field: {fields!r}"]
     named = dict(zip(FIELDS, fields[1:head], strict=True))
@@ -243,7 +261,7 @@ def describe(raw):
     micros = number_of(named["recorded"])
     when = datetime.fromtimestamp(micros // 1_000_000, CHINA)
     lines = [
-        f"  编号 id         {bytes(named['id']).hex()}",
+        f"  编号 id         {(named['id'] or b'').hex()}",
         f"  种类 kind       {word(named['kind'])}",
         f"  算在哪天 day    {word(named['effective'])}",
         f"  记账时刻 booked {when:%Y-%m-%d %H:%M:%S} (+08:00)",
@@ -251,7 +269,7 @@ def describe(raw):
     ]
     for name, text in (("reverses", "冲正 reverses"), ("resolves", "了结 resolves"), ("relates", "关联 relates to")):
         if named[name] is not None:
-            lines.append(f"  {text}   {bytes(named[name]).hex()}")
+            lines.append(f"  {text}   {(named[name] or b'').hex()}")
     for at in range(0, len(moves), width):
         debit, credit, unit, amount, *last = (word(part) for part in moves[at : at + width])
         until = f"，用到 until {last[0]}" if any(last) else ""
@@ -259,17 +277,17 @@ def describe(raw):
     return lines
 
 
-def word(raw):
+def word(raw: Field) -> str:
     return "" if raw is None else raw.decode("utf-8", "replace")
 
 
-def number_of(raw):
+def number_of(raw: Field) -> int:
     if raw is None or not raw.isdigit():
         raise Wrong("the entry has no number where one belongs")
     return int(raw)
 
 
-def check_proof(proof, notes, keys):
+def check_proof(proof: Proof, notes: Sequence[str], keys: Sequence[Key]) -> int:
     """Check a proof of one entry and say what it says."""
     entry = from_base64(proof["canonical"])
     leaf = leaf_hash(entry)
@@ -297,7 +315,7 @@ def check_proof(proof, notes, keys):
     return PROVEN
 
 
-def check_promise(note, leaf, keys):
+def check_promise(note: str, leaf: bytes, keys: Sequence[Key]) -> None:
     text, key = signed_text(note, keys)
     lines = text.split("\n")
     if len(lines) != 5 or lines[0] != key.name or lines[1] != "promise" or from_base64(lines[2]) != leaf:
@@ -305,7 +323,7 @@ def check_promise(note, leaf, keys):
     say(f"  银行签字承诺在此之前写进日志 promised to be in the log by {lines[3]}")
 
 
-def check_follows(proof, notes, keys):
+def check_follows(proof: Proof, notes: Sequence[str], keys: Sequence[Key]) -> int:
     """Check that the newer of two checkpoints follows the older."""
     if len(notes) == 1:
         raise Unreadable("give both checkpoints, the older first, or none")
@@ -323,11 +341,11 @@ def check_follows(proof, notes, keys):
     return PROVEN
 
 
-def say(*lines):
+def say(*lines: str) -> None:
     print(*lines, sep="\n")
 
 
-def load(path):
+def load(path: str) -> Proof:
     try:
         raw = Path(path).read_bytes()
         if len(raw) > LARGEST_FILE:
@@ -340,7 +358,7 @@ def load(path):
     return proof
 
 
-def known_keys(proof, given):
+def known_keys(proof: Proof, given: Sequence[str]) -> list[Key]:
     if given:
         return [Key(text) for text in given]
     say("! 用的是文件里自带的公钥，请与公示的核对 the key is the file's own, compare it with the published one:")
@@ -348,7 +366,7 @@ def known_keys(proof, given):
     return [Key(text) for text in proof["keys"]]
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("proof", help="the JSON file")
     parser.add_argument("--checkpoint", action="append", default=[], help="a file with a checkpoint that you kept")
