@@ -40,6 +40,7 @@ BEGIN
   INSERT INTO txn (ledger_id, id, kind, effective_date, recorded_at, actor, nonce, canonical, leaf_hash)
     VALUES (own, txns[1], 'credit', day, at, 'p:bench', substr(noise, 1, 16), leaf, noise);
   INSERT INTO transfer VALUES (own, txns[1], 1, 'MIN', debits[1], credits[1], 5);
+  INSERT INTO unsealed VALUES (own, txns[1], noise);
   UPDATE balance SET cr_posted = cr_posted + 5, seq = seq + 1, last_recorded_at = at
     WHERE ledger_id = own AND account_id = credits[1]
     RETURNING seq, cr_posted - dr_posted INTO credit_seq, credit_balance;
@@ -62,6 +63,7 @@ BEGIN
   INSERT INTO txn (ledger_id, id, kind, effective_date, recorded_at, actor, nonce, canonical, leaf_hash)
     SELECT own, t, 'credit', day, at, 'p:bench', substr(noise, 1, 16), leaf, noise FROM unnest(txns) AS x (t);
   INSERT INTO transfer SELECT own, t, 1, 'MIN', d, c, 5 FROM unnest(txns, debits, credits) AS x (t, d, c);
+  INSERT INTO unsealed SELECT own, t, noise FROM unnest(txns) AS x (t);
   WITH moves AS (
     SELECT account, t, delta, row_number() OVER w AS place, sum(delta) OVER w AS so_far
     FROM (SELECT d AS account, t, -5 AS delta, n FROM unnest(txns, debits) WITH ORDINALITY AS x (t, d, n)
@@ -137,7 +139,8 @@ _TXN = (
     "INSERT INTO txn (ledger_id, id, kind, effective_date, recorded_at, actor, nonce, canonical, leaf_hash) "
     "VALUES (1, ?, 'credit', ?, ?, 'p:bench', ?, ?, ?)"
 )
-_TRANSFER = f"INSERT INTO transfer VALUES (1, ?, 1, '{UNIT}', ?, ?, 5)"
+_TRANSFER = f"INSERT INTO transfer VALUES (1, ?, 1, '{UNIT}', ?, ?, 5, NULL)"
+_UNSEALED = "INSERT INTO unsealed VALUES (1, ?, ?)"
 _MOVE = (
     "UPDATE balance SET dr_posted = dr_posted + ?, cr_posted = cr_posted + ?, seq = seq + 1, last_recorded_at = ? "
     "WHERE ledger_id = 1 AND account_id = ? RETURNING seq, cr_posted - dr_posted"
@@ -170,6 +173,7 @@ def on_sqlite(url: str, kind: str) -> Callable[[], int]:
             connection.execute(_KEY, (str(txn), noise, txn.bytes, now))
             connection.execute(_TXN, (txn.bytes, day, now, noise[:16], leaf, noise))
             connection.execute(_TRANSFER, (txn.bytes, debit, credit))
+            connection.execute(_UNSEALED, (txn.bytes, noise))
             for account, dr, cr in ((debit, 5, 0), (credit, 0, 5)):
                 seq, balance = connection.execute(_MOVE, (dr, cr, now, account)).fetchone()
                 connection.execute(_ENTRY, (account, seq, txn.bytes, cr - dr, balance, day, now))

@@ -178,7 +178,7 @@ def _look_up(
     wire: Wire, directory: Directory, ledger_id: int, pairs: list[Pair]
 ) -> dict[Pair, AccountRef | LedgerError]:
     listed, paths = wire.listed(sorted({path for path, _ in pairs}), "text")
-    rows = wire.rows(
+    rows = wire.look(
         f"SELECT a.id, a.path, a.unit, a.is_shared, a.mode FROM {listed} CROSS JOIN account a "  # noqa: S608
         f"WHERE a.ledger_id = ? AND {BY_PATH}",
         [*paths, ledger_id],

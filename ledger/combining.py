@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import groupby
@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
 
+from ledger import plain
 from ledger.accounts import directory_of
 from ledger.deciding import Plan
 from ledger.engine import refuse_second_writer
@@ -80,21 +81,27 @@ def _post(
 ) -> list[list[Outcome]]:
     """Post the plans of calls to one ledger in order; errors among them are outcomes already."""
     first = calls[0]
-    ready = [plan for plans in planned for plan in plans if isinstance(plan, Plan)]
-    outcomes: Iterator[Outcome] = iter(())
-    if ready:
-        outcomes = iter(
-            post_plans(
-                wire,
-                first.ledger_id,
-                ready,
-                clock_us=first.now_us,
-                zone=first.zone,
-                locks_all=locks_all,
-                is_atomic=first.is_atomic,
-            )
+    ready = _ready(planned)
+    done: Sequence[Outcome] | None = None if ready else ()
+    if ready and not locks_all and plain.is_plain(wire, ready, first.now_us(), first.zone):
+        is_alone = len(calls) == 1
+        done = plain.post(wire, first.ledger_id, ready, now_us=first.now_us(), zone=first.zone, waits=is_alone)
+    if done is None:
+        done = post_plans(
+            wire,
+            first.ledger_id,
+            ready,
+            clock_us=first.now_us,
+            zone=first.zone,
+            locks_all=locks_all,
+            is_atomic=first.is_atomic,
         )
+    outcomes = iter(done)
     return [[plan if isinstance(plan, LedgerError) else next(outcomes) for plan in plans] for plans in planned]
+
+
+def _ready(planned: Iterable[Iterable[Plan | LedgerError]]) -> list[Plan]:
+    return [plan for plans in planned for plan in plans if isinstance(plan, Plan)]
 
 
 @dataclass(slots=True, eq=False)
@@ -266,7 +273,11 @@ def _together(
                 planned[place] = calls[place].plans(engine, wire)
             except LedgerError as error:
                 answers[place] = error
-        busy = _busy(wire, ledger_id, planned.values())
+        first = calls[next(iter(planned))] if planned else None
+        is_plain = (
+            first and not locks_all and plain.is_plain(wire, _ready(planned.values()), first.now_us(), first.zone)
+        )
+        busy = set() if is_plain else _busy(wire, ledger_id, planned.values())
         for place in [place for place, plans in planned.items() if busy and not busy.isdisjoint(_locked_by(plans))]:
             del planned[place]  # who holds that account may take seconds: nobody else is made to wait
         if planned:
@@ -282,7 +293,7 @@ def _ledger_of(calls: Sequence[Call]) -> Callable[[int], int]:
 
 def _locked_by(plans: Iterable[Plan | LedgerError]) -> set[Id]:
     """Return the accounts that these plans lock before anything is decided."""
-    ready = [plan for plan in plans if isinstance(plan, Plan)]
+    ready = _ready([plans])
     refs = [ref for plan in ready for leg in plan.legs for ref in (leg.debit, leg.credit)]
     refs += [plan.holder for plan in ready if plan.holder is not None]
     return {ref.id for ref in refs if not (ref.is_shared or ref.is_lazy)}

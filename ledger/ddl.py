@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, PrimaryKeyConstraint, Table, UniqueConstraint
 
+from ledger import plain_functions
 from ledger.models import FACTS, TABLES
 
 ERASABLE = ("memo",)
@@ -28,6 +29,7 @@ def triggers(dialect: str) -> Iterable[str]:
     protected = [table for table in TABLES if table.name in FACTS + ERASABLE]
     if dialect == "postgresql":
         yield _PG_FUNCTION
+        yield from plain_functions.ALL
     for table in protected:
         yield from _on_postgresql(table) if dialect == "postgresql" else _on_sqlite(table)
 

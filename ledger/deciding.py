@@ -130,7 +130,7 @@ def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:
         books.slots[plan.holder.id].held += plan.held_change
     books.resolved.add(plan.resolves)
     books.reversed.add(plan.reverses)
-    return _posted(wire, books, plan, legs, recorded_us, moves)
+    return as_posted(wire, books, plan, legs, recorded_us, moves)
 
 
 def _payable(books: Books, plan: Plan) -> Sequence[Leg]:
@@ -230,9 +230,10 @@ def _out_of_bounds(slot: Slot, debits: int, credits_: int, held: int) -> LedgerE
     return None
 
 
-def _posted(
+def as_posted(
     wire: Wire, books: Books, plan: Plan, legs: Sequence[Leg], recorded_us: int, moves: Sequence[Move]
 ) -> Posted:
+    """Write a decided plan as it is kept: with its id, its moment, its bytes and their hash."""
     recorded_at = from_us(recorded_us)
     effective = plan.effective or books.day(recorded_us)
     noise = os.urandom(32)

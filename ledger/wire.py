@@ -163,6 +163,17 @@ class Wire:
             found.append(self._result())
         return found[first : first + len(texts)]
 
+    @property
+    def is_open(self) -> bool:
+        """True inside a transaction, which an error would spoil."""
+        return self._is_begun
+
+    def call(self, sql: str, params: Sequence[Any]) -> None:
+        """Run one prepared statement; it is the whole transaction where that is ours and nothing is around it."""
+        if self._later or not (self._is_begun or self.may_end):
+            self._together([])
+        self._cursor.execute(sql, params, prepare=True)
+
     def _result(self) -> list[Row] | int:
         return self._cursor.fetchall() if self._cursor.description else int(self._cursor.rowcount)
 
@@ -182,6 +193,13 @@ class Wire:
         self._send(sql, params)
         found: list[Row] = self._cursor.fetchall()
         return found
+
+    def look(self, sql: str, params: Sequence[Any]) -> list[Row]:
+        """Read rows that never change; this begins no transaction where one is ours to begin."""
+        if self._is_begun:
+            return self.rows(sql, params)
+        self._cursor.execute(_for_postgres(sql), params)
+        return list(self._cursor.fetchall())
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[Row]:
         """Run one statement on a cursor of its own and yield its rows without holding them all."""

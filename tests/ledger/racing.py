@@ -157,7 +157,7 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
 
     Two contestants meet where the missing guard would have kept them apart: what each has read still holds.
     """
-    from ledger import lease, posting, running, tiles, wire
+    from ledger import lease, plain, posting, running, tiles, wire
 
     plain_size = tiles.size
     plain_rows, plain_lock, plain_write = wire.Wire.rows, posting.lock, posting.write
@@ -186,14 +186,17 @@ def remove_guards(patch: Any, broken: str, meeting: Meeting) -> None:
         meeting.attend()
         return found
 
+    # The functions of PostgreSQL have guards of their own, which a patch does not reach.
+    nothing_is_plain = (plain, "is_plain", lambda *_args: False)
     without: dict[str, list[tuple[Any, str, Any]]] = {
-        "unique key": [(posting, "lock", meet_then_lock)],
+        "unique key": [nothing_is_plain, (posting, "lock", meet_then_lock)],
         "row lock": [
+            nothing_is_plain,
             (wire.Wire, "ask_ahead", lambda _self, _questions: None),
             (wire.Wire, "rows", rows),
             (posting, "write", meet_then_write),
         ],
-        "lock order": [(posting, "_lock_rows", unordered_lock_rows)],
+        "lock order": [nothing_is_plain, (posting, "_lock_rows", unordered_lock_rows)],
         "immediate": [(running, "writer", lambda engine: engine), (posting, "write", meet_then_write)],
         "lease": [(lease, "hold", lambda *args: None), (tiles, "size", size_then_meet)],
         "retry": [(running, "MAX_TRIES", 1)],

@@ -350,7 +350,7 @@ def test_an_account_that_a_stranger_holds_delays_nobody_else(
         return receipt
 
     assert outcomes(crowd.ask(touch_anna, be_served)) == ["posted", "posted"]
-    assert shared == [2]
+    assert set(shared) == {2}
     assert book.verify().ok
 
 

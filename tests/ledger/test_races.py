@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import Ledger, Transfer, Txn, schema
+from ledger import Ledger, Transfer, Txn, plain_functions, schema
 from ledger.engine import make_engine
 from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, available, earn, open_chart
 from tests.ledger.racing import Contestants
@@ -235,6 +235,12 @@ NO_CHECK = [
     "ALTER TABLE entry DROP CONSTRAINT pk_entry",
 ]
 NO_KEY = ["ALTER TABLE idempotency DROP CONSTRAINT pk_idempotency"]
+_BETWEEN = plain_functions.ONE.index("UPDATE balance b SET cr_posted")
+NO_ORDER = [
+    f"{plain_functions.ONE[:_BETWEEN]}PERFORM pg_sleep(0.1); {plain_functions.ONE[_BETWEEN:]}".replace(
+        "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"
+    ).replace("ORDER BY b.account_id FOR", "AND false FOR")
+]
 NO_LINK = [
     "ALTER TABLE txn DROP CONSTRAINT uq_txn_ledger_id_reverses_id",
     "ALTER TABLE txn DROP CONSTRAINT uq_txn_ledger_id_resolves_id",
@@ -264,6 +270,17 @@ def test_without_lock_order_opposite_transfers_deadlock(run: Run, book: Ledger, 
     earn(book, ANNA, 1_000, key="a")
     earn(book, BORIS, 1_000, key="b")
     assert run(book, engine, opposite(3), broken="retry, lock order")["retryable"] > 0
+
+
+@postgresql_only
+@pytest.mark.parametrize("unguarded", [NO_ORDER], indirect=True)
+def test_without_lock_order_in_the_function_opposite_transfers_deadlock(
+    run: Run, unguarded: tuple[Ledger, Engine]
+) -> None:
+    book, engine = unguarded
+    earn(book, ANNA, 1_000, key="a")
+    earn(book, BORIS, 1_000, key="b")
+    assert run(book, engine, opposite(2), broken="retry")["retryable"] > 0
 
 
 @postgresql_only

@@ -20,7 +20,7 @@ from ledger.wire import Wire
 from tests.ledger.conftest import MakeUrl
 
 VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
-MIGRATIONS = ("0001_ledger", "0003_time_expiry_proof")
+MIGRATIONS = ("0001_ledger", "0003_time_expiry_proof", "0005_plain_posting")
 CATALOGUE = {
     "sqlite": "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
     "postgresql": """

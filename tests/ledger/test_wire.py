@@ -18,7 +18,7 @@ from ledger.engine import make_engine
 from ledger.running import run
 from ledger.wire import Wire, literal, written
 from ledger.writing import _KEYS_OR_ERROR
-from tests.ledger.builders import ANNA, ISSUANCE, UNIT, Clock, earn, live_a_little, open_chart, txn
+from tests.ledger.builders import ANNA, BORIS, ISSUANCE, UNIT, Clock, earn, live_a_little, open_chart, txn
 
 VALUES: list[Any] = [
     0,
@@ -110,12 +110,24 @@ on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 
 @on_postgresql
-def test_a_posting_is_two_messages(book: Ledger, sent: list[str]) -> None:
-    """One that begins, asks for an earlier answer and locks; one that writes everything and commits."""
+def test_a_plain_posting_is_one_message(book: Ledger, clock: Clock, sent: list[str]) -> None:
     book.open_account("mint", UNIT, kind="issuance", mode="lazy", min_balance=None)
-    book.post(txn("mint", ANNA, 1), key="warm")
+    book.post_many([("warm", txn("mint", ANNA, 1)), ("too", txn("mint", BORIS, 1))])
+    clock.move(seconds=1)
     sent.clear()
     book.post(txn("mint", ANNA, 1), key="a")
+    clock.move(seconds=1)
+    book.post_many([("b", txn("mint", ANNA, 1)), ("c", txn("mint", BORIS, 1))])
+    assert [message.partition("(")[0] for message in sent] == ["SELECT ledger_post_one", "SELECT ledger_post_many"]
+
+
+@on_postgresql
+def test_a_hold_is_two_messages(book: Ledger, sent: list[str]) -> None:
+    """One that begins, asks for an earlier answer and locks; one that writes everything and commits."""
+    earn(book, ANNA, 10)
+    book.hold(ANNA, UNIT, 1, key="warm", actor="p:a", expires_at=None)
+    sent.clear()
+    book.hold(ANNA, UNIT, 1, key="a", actor="p:a", expires_at=None)
     assert len(sent) == 2
     assert sent[0].startswith("BEGIN")
     assert sent[1].endswith("COMMIT")
