@@ -207,15 +207,24 @@ def _refused_by_accounts(books: Books, plan: Plan, net: dict[Id, list[int]], rec
 def _lots_over(books: Books, plan: Plan, key: Id, change: int, recorded_us: int) -> LedgerError | None:
     """Refuse to spend what ended, though no expiry has taken it yet; and to expire more than the lot has."""
     slot = books.slots[key]
-    if not slot.dated:
+    today = books.day(recorded_us)
+    ended = _ended_on_arrival(plan, key, today) if plan.spends else 0
+    if not slot.dated and not ended:
         return None if plan.lot is None or change > 0 else InsufficientFunds(f"{slot.account.path} has no such lot")
     if plan.lot is not None and change < 0 and slot.lots.get(plan.lot, 0) < -change:
         return InsufficientFunds(f"{slot.account.path} has less than {-change} in the lot of {plan.lot}")
-    gone = over(slot.lots, books.day(recorded_us)) if plan.spends else 0
+    gone = over(slot.lots, today) + ended if plan.spends else 0
     lacking = gone - (slot.credits - slot.debits + change)
     if gone and lacking > 0:
         return InsufficientFunds(f"{slot.account.path} lacks {lacking} {slot.account.unit}: {gone} ended before today")
     return None
+
+
+def _ended_on_arrival(plan: Plan, key: Id, today: date) -> int:
+    """Return what an account that pays in this transaction gets in it when its day is over already."""
+    if not any(leg.debit.id == key for leg in plan.legs):
+        return 0
+    return sum(leg.amount for leg in plan.legs if leg.credit.id == key and leg.expires_on and leg.expires_on < today)
 
 
 def _out_of_bounds(slot: Slot, debits: int, credits_: int, held: int) -> LedgerError | None:

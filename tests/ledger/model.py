@@ -429,6 +429,14 @@ class Model:
                 continue
             after = account.balance + change
             over = sum(amount for day, amount in account.lots.items() if day < self.today)
+            if any(
+                (debit, unit) == pair for debit, _, unit, *_ in legs
+            ):  # nor can it pay with what is over as it comes
+                over += sum(
+                    n
+                    for _, credit, unit, n, ends in legs
+                    if (credit, unit) == pair and ends is not None and ends < self.today
+                )
             if wish.resolves is None and wish.reverses is None and wish.lot is None and over > max(0, after):
                 return "insufficient_funds"
             held = account.held + (wish.held_change if pair == wish.owner else 0)

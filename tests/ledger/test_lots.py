@@ -74,6 +74,20 @@ def test_a_lot_can_be_used_through_its_last_day_and_not_after(pooled: Ledger, cl
     assert lots(pooled) == [(APRIL, 9)]
 
 
+@pytest.mark.parametrize(("amount", "is_refused"), [(5, False), (6, True)])
+def test_nobody_pays_with_what_is_over_as_it_comes(pooled: Ledger, clock: Clock, amount: int, is_refused: bool) -> None:
+    later(clock, JUNE)
+    late = [Transfer(ISSUANCE, BORIS, UNIT, 10, MAY), Transfer(ISSUANCE, BORIS, UNIT, 5)]
+    request = Txn("gift", [*late, Transfer(BORIS, SHOP, UNIT, amount)], JUNE, "p:x")
+    if is_refused:
+        with pytest.raises(errors.InsufficientFunds):
+            pooled.post(request, key="1")
+    else:
+        pooled.post(request, key="1")
+        assert lots(pooled, BORIS) == [(MAY, 10)]
+    assert pooled.verify().ok
+
+
 def test_what_ended_goes_to_the_pool_once(pooled: Ledger, clock: Clock) -> None:
     later(clock, APRIL)
     assert expire(pooled, clock) == 0
