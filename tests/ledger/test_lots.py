@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, text
@@ -17,13 +19,14 @@ POOL = "pool"
 
 
 @pytest.fixture
-def pooled(book: Ledger) -> Ledger:
-    """A book with a pool, and 10 of April, 20 of May and 5 without a day on Anna's account."""
+def pooled(book: Ledger) -> Iterator[Ledger]:
+    """A book with a pool, and 10 of April, 20 of May and 5 without a day on Anna's account; clean in the end."""
     book.open_account(POOL, UNIT, kind="pool", is_shared=True)
     earn_until(book, ANNA, 20, MAY, key="may")
     earn_until(book, ANNA, 5, None, key="never")
     earn_until(book, ANNA, 10, APRIL, key="april")
-    return book
+    yield book
+    assert book.verify().ok
 
 
 def earn_until(book: Ledger, path: str, amount: int, last: date | None, *, key: str) -> Any:
@@ -74,6 +77,28 @@ def test_a_lot_can_be_used_through_its_last_day_and_not_after(pooled: Ledger, cl
     assert lots(pooled) == [(APRIL, 9)]
 
 
+def test_on_its_last_day_all_of_a_lot_can_be_spent(pooled: Ledger, clock: Clock) -> None:
+    later(clock, APRIL)
+    pay(pooled, ANNA, SHOP, 35, key="1")
+    assert lots(pooled) == []
+
+
+def test_what_a_gift_is_said_to_last_holds_for_what_has_no_day_yet(pooled: Ledger) -> None:
+    pooled.post(Txn("gift", [Transfer(ANNA, BORIS, UNIT, 33, JUNE)], TODAY, "p"), key="1")
+    assert lots(pooled, BORIS) == [(APRIL, 10), (MAY, 20), (JUNE, 3)]
+
+
+def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(
+    pooled: Ledger, engine: Engine, clock: Clock
+) -> None:
+    east = Ledger(engine, pooled._ledger_id, clock, zone=ZoneInfo("Asia/Shanghai"))
+    clock.now = datetime(2026, 4, 30, 15, 59, tzinfo=UTC)
+    assert expire(east, clock) == 0
+    clock.move(minutes=1)
+    assert expire(pooled, clock) == 0
+    assert expire(east, clock) == 1
+
+
 def test_what_ended_goes_to_the_pool_once(pooled: Ledger, clock: Clock) -> None:
     later(clock, APRIL)
     assert expire(pooled, clock) == 0
@@ -113,8 +138,35 @@ def test_two_holds_pay_each_with_its_own_lots(pooled: Ledger) -> None:
     assert lots(pooled) == [(APRIL, 10), (None, 5)]
 
 
+def test_what_a_capture_leaves_goes_back_to_the_lots_its_own_hold_took(pooled: Ledger) -> None:
+    first = pooled.hold(ANNA, UNIT, 6, expires_at=None, key="h1", actor="p")
+    second = pooled.hold(ANNA, UNIT, 10, expires_at=None, key="h2", actor="p")
+    pooled.capture(second.txn_id, BORIS, 5, key="c2", actor="p")
+    assert lots(pooled, BORIS) == [(APRIL, 4), (MAY, 1)]
+    assert lots(pooled) == [(MAY, 19), (None, 5)]
+    pooled.release(first.txn_id, key="r1", actor="p")
+    assert lots(pooled) == [(APRIL, 6), (MAY, 19), (None, 5)]
+
+
+def test_a_credit_whose_lot_was_spent_is_taken_back_from_what_is_there(book: Ledger) -> None:
+    credit = earn_until(book, ANNA, 4, MAY, key="4")
+    pay(book, ANNA, SHOP, 4, key="spent")
+    earn_until(book, ANNA, 3, APRIL, key="3")
+    earn_until(book, ANNA, 4, None, key="never")
+    book.reverse(credit.txn_id, key="r", actor="p")
+    assert lots(book) == [(None, 3)]
+    assert book.verify().ok
+
+
 def test_a_reversal_gives_the_same_lots_back(pooled: Ledger) -> None:
     spent = pay(pooled, ANNA, SHOP, 32, key="1")
+    pooled.reverse(spent.txn_id, key="r", actor="p")
+    assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
+
+
+def test_what_comes_back_on_its_last_day_ends_with_it(pooled: Ledger, clock: Clock) -> None:
+    spent = pay(pooled, ANNA, SHOP, 32, key="1")
+    later(clock, APRIL)
     pooled.reverse(spent.txn_id, key="r", actor="p")
     assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
 

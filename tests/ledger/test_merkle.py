@@ -77,6 +77,7 @@ def test_every_smaller_tree_is_proved_to_be_the_beginning(second: int) -> None:
         assert merkle.check_consistency(first, second, proof, part, whole)
         assert not merkle.check_consistency(first, second, proof, LEAVES[69], whole)
         assert not merkle.check_consistency(first, second, [*proof, part], part, whole)
+        assert first == second or not merkle.check_consistency(first, second, [], part, whole)
 
 
 @pytest.mark.parametrize("case", cases("inclusion"))
