@@ -107,7 +107,7 @@ def _settings(modules: Sequence[str]) -> str:
         "only_mutate": [f"ledger/{module}.py" for module in modules],
         "also_copy": ["verify_receipt.py", "migrations"],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-n0", "--timeout=20", "-p", "no:cacheprovider", "-k", "not postgres",
+        "pytest_add_cli_args": ["-n0", "--timeout=10", "-p", "no:cacheprovider", "-k", "not postgres",
                                 *(f"--deselect={test}" for test in SLOW)],
         # What mutmut puts around a function has no types; that must not count against the change inside.
         "type_check_command": ["mypy", "--output=json", "--ignore-missing-imports", "--allow-untyped-decorators",

@@ -71,8 +71,11 @@ def test_a_lot_can_be_used_through_its_last_day_and_not_after(pooled: Ledger, cl
     pay(pooled, ANNA, SHOP, 1, key="1")
     assert lots(pooled)[0] == (APRIL, 9)
     later(clock, date(2026, 5, 1))
-    with pytest.raises(errors.InsufficientFunds):  # though no job has taken the nine yet
+    with pytest.raises(errors.InsufficientFunds, match="lacks 1 MIN: 9 ended") as first:  # though no job took the nine
         pay(pooled, ANNA, SHOP, 26, key="2")
+    with pytest.raises(errors.InsufficientFunds) as again:
+        pay(pooled, ANNA, SHOP, 26, key="2")
+    assert (again.value.message, again.value.replayed) == (first.value.message, True)
     pay(pooled, ANNA, SHOP, 25, key="3")
     assert lots(pooled) == [(APRIL, 9)]
 

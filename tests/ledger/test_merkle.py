@@ -62,9 +62,9 @@ def test_every_leaf_is_proved_and_only_at_its_place(size: int) -> None:
     root = defined_root(LEAVES[:size])
     for index in range(size):
         proof = merkle.inclusion(hash_at, index, size)
-        assert [place for place in range(size) if merkle.check_inclusion(LEAVES[index], place, size, proof, root)] == [
-            index
-        ]
+        places = range(-1, size + 1)
+        found = [place for place in places if merkle.check_inclusion(LEAVES[index], place, size, proof, root)]
+        assert found == [index]
         assert not merkle.check_inclusion(LEAVES[index], index, size, [*proof, root], root)
 
 

@@ -153,7 +153,7 @@ def test_until_it_is_in_the_log_there_is_the_promise(book: Ledger, clock: Clock)
     assert (waiting.index, waiting.checkpoint, waiting.hashes) == (None, None, ())
     assert waiting.promise == receipt.promise
     assert receipt.promise is not None
-    assert "\npromise\n" in receipt.promise
+    assert receipt.promise.startswith(f"{SIGNER.origin}\npromise\n")
     assert "\n2026-03-03T09:00:00Z\n" in receipt.promise
     assert notes.is_signed_by(receipt.promise, SIGNER.origin, SIGNER.public)
     seal_all(book)
