@@ -181,8 +181,9 @@ def test_what_a_reversal_gives_back_too_late_has_a_month_of_grace(pooled: Ledger
     assert lots(pooled) == [(MAY, 20), (JUNE, 10), (None, 5)]
 
 
-def test_a_credit_taken_back_takes_its_own_lot_first(pooled: Ledger) -> None:
-    credit = earn_until(pooled, ANNA, 4, MAY, key="more")
+@pytest.mark.parametrize("amount", [1, 4])
+def test_a_credit_taken_back_takes_its_own_lot_first(pooled: Ledger, amount: int) -> None:
+    credit = earn_until(pooled, ANNA, amount, MAY, key="more")
     pooled.reverse(credit.txn_id, key="r", actor="p")
     assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
 

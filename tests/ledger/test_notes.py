@@ -51,8 +51,9 @@ def test_a_checkpoint_is_read_back() -> None:
     assert notes.is_signed_by(NOTE, SIGNER.origin, SIGNER.public)
 
 
-def test_a_signature_of_another_key_is_passed_over() -> None:
-    other = Signer(SIGNER.origin, bytes(32))
+@pytest.mark.parametrize("name", [SIGNER.origin, "elsewhere"])
+def test_a_signature_of_another_key_is_passed_over(name: str) -> None:
+    other = Signer(name, bytes(32))
     both = NOTE.replace("\n\n", "\n\n" + other.sign("x\n").split("\n\n")[1])
     assert notes.is_signed_by(both, SIGNER.origin, SIGNER.public)
     assert not notes.is_signed_by(NOTE, other.origin, other.public)
@@ -79,9 +80,18 @@ def test_what_is_no_checkpoint_is_refused(broken: str) -> None:
         notes.read_checkpoint(broken)
 
 
-def test_a_signature_that_is_no_base64_is_none() -> None:
+@pytest.mark.parametrize("mark", ["???", NOTE.split(" ")[-1].replace("=", "!=", 1)])
+def test_a_signature_that_is_no_base64_is_none(mark: str) -> None:
     text = NOTE.split("\n\n")[0]
-    assert not notes.is_signed_by(f"{text}\n\n\u2014 {SIGNER.origin} ???\n", SIGNER.origin, SIGNER.public)
+    assert not notes.is_signed_by(f"{text}\n\n\u2014 {SIGNER.origin} {mark}\n", SIGNER.origin, SIGNER.public)
+
+
+def test_only_the_last_empty_line_parts_a_text_from_its_signatures() -> None:
+    note = SIGNER.sign("one\n\ntwo\n")
+    assert notes.is_signed_by(note, SIGNER.origin, SIGNER.public)
+    assert not notes.is_signed_by(note.replace("two", "three"), SIGNER.origin, SIGNER.public)
+    bare = SIGNER.sign("\n").removeprefix("\n\n")
+    assert not notes.is_signed_by(bare, SIGNER.origin, SIGNER.public)
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its zone while it runs")
