@@ -91,9 +91,7 @@ def test_what_a_gift_is_said_to_last_holds_for_what_has_no_day_yet(pooled: Ledge
     assert lots(pooled, BORIS) == [(APRIL, 10), (MAY, 20), (JUNE, 3)]
 
 
-def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(
-    pooled: Ledger, engine: Engine, clock: Clock
-) -> None:
+def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(pooled: Ledger, engine: Engine, clock: Clock) -> None:
     east = Ledger(engine, pooled._ledger_id, clock, zone=ZoneInfo("Asia/Shanghai"))
     clock.now = datetime(2026, 4, 30, 15, 59, tzinfo=UTC)
     assert expire(east, clock) == 0

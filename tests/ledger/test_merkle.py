@@ -57,6 +57,12 @@ def test_a_root_is_the_defined_one_however_it_is_made(size: int) -> None:
     assert tree.root() == merkle.range_root(hash_at, 0, size) == defined_root(LEAVES[:size])
 
 
+@pytest.mark.parametrize("number", [3, 6])
+def test_a_subtree_over_no_power_of_two_has_no_hash(number: int) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        merkle.whole(LEAVES[:number])
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 31, 33, 64, 70])
 def test_every_leaf_is_proved_and_only_at_its_place(size: int) -> None:
     root = defined_root(LEAVES[:size])

@@ -58,6 +58,9 @@ def test_every_verb_works_inside_a_session(book: Ledger, session: Any) -> None:
     assert len(book.balances(["member:carla", SHOP], session=session)) == 2
     assert sum(lot.amount for lot in book.lots("member:carla", UNIT, session=session)) == 7
     assert "member:carla" in {row.path for row in book.trial_balance(session=session).rows}
+    assert book.expire(earned.recorded_at, to=SHOP, actor="p", session=session) == 0
+    closed = book.close_period(TODAY - timedelta(days=3), actor="p", session=session)
+    assert book.closes(session=session) == [closed]
     assert book.late(TODAY, earned.recorded_at - timedelta(days=1), session=session).items
     session.commit()
     assert available(book, "member:carla") == 7
