@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,8 @@ SLOW = (
     "tests/ledger/test_storage.py",
 )
 FOUND_BY = ("killed", "caught by type check", "timeout", "segfault", "suspicious")
+MOST_MEMORY = 4 << 30
+"""Bytes for mutmut and each fork: a loop that never ends may fill a list."""
 NOT_RUN = ("not checked", "check was interrupted by user")
 
 
@@ -66,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         names = [name for some in chosen.values() for name in some[0]]
         mutmut = Path(sys.executable).with_name("mutmut")
         print(f"{len(names)} changes are tried in {folder}; mutmut.log there tells how far it is.", flush=True)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         os.environ.setdefault("SHARED_VECTORS", str(vectors.folder() or ""))
         with Path("mutmut.log").open("w") as log:
             subprocess.run([mutmut, "run", "--max-children", "1", *names], check=True, stdout=log, stderr=log)

@@ -53,6 +53,12 @@ def test_lots_add_up_to_the_balance_and_are_listed_by_their_day(pooled: Ledger) 
     assert available(pooled, ANNA) == 35
 
 
+def test_what_arrives_twice_in_one_transaction_is_one_lot(pooled: Ledger) -> None:
+    twice = [Transfer(ISSUANCE, ANNA, UNIT, amount, MAY) for amount in (3, 4)]
+    pooled.post(Txn("credit", twice, TODAY, "p"), key="twice")
+    assert lots(pooled) == [(APRIL, 10), (MAY, 27), (None, 5)]
+
+
 def test_who_pays_pays_what_ends_first_and_last_what_never_ends(pooled: Ledger) -> None:
     pay(pooled, ANNA, SHOP, 12, key="1")
     assert lots(pooled) == [(MAY, 18), (None, 5)]
