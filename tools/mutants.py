@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -123,12 +124,31 @@ def _settings(modules: Sequence[str]) -> str:
 
 
 def choose(module: str, sample: int | None, seed: int) -> tuple[list[str], int]:
-    """Name the changes to try, and say how many there are."""
+    """Name the changes to try, without those of words alone, and say how many there are."""
     path = Path("ledger") / f"{module}.py"
-    names = [get_mutant_name(path, name) for name in mutate_file_contents(str(path), path.read_text()).mutant_names]
-    if sample is None or sample >= len(names):
-        return names, len(names)
-    return sorted(random.Random(f"{seed} {module}").sample(names, sample)), len(names)
+    mutated = mutate_file_contents(str(path), path.read_text())
+    lines = mutated.code.splitlines()
+
+    def source(name: str) -> list[str]:
+        span = mutated.line_span_by_function_name[name]
+        return [line.replace(name, "") for line in lines[span.start - 1 : span.end]]
+
+    names = []
+    for name in mutated.mutant_names:
+        before, after = source(f"{name.rpartition('__mutmut_')[0]}__mutmut_orig"), source(name)
+        if not _is_wording(before, after):
+            names.append(get_mutant_name(path, name))
+    if sample is not None and sample < len(names):
+        names = sorted(random.Random(f"{seed} {module}").sample(names, sample))
+    return names, len(mutated.mutant_names)
+
+
+def _is_wording(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Tell whether a change is one of letter case, which the XX of the same string covers, or of a refusal's words."""
+    if [line.lower() for line in before] == [line.lower() for line in after]:
+        return True
+    changed = [line for line in after if line not in before]
+    return all(re.search(r"(raise|return|yield) [A-Z]\w+\((None|.*XX)", line) for line in changed)
 
 
 def report(chosen: dict[str, tuple[set[str], int]]) -> int:
