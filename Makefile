@@ -16,6 +16,9 @@ check: ## formatting, lint, types, import rules
 bench: ## measure, and print ratios taken in the same run
 	@$(PYTHON) dev.py bench
 
+mutants: ## change the book line by line and print what no test notices (MUTANTS="lots --sample 40")
+	@$(PYTHON) dev.py mutants $(MUTANTS)
+
 format: ## put the code in the house's format
 	@$(PYTHON) dev.py format
 
@@ -28,4 +31,4 @@ lock: ## renew the lock files from pyproject.toml
 clean: ## remove the environment and caches (your data in ./data stays)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help run test check bench format words lock clean
+.PHONY: help run test check bench mutants format words lock clean

@@ -1,4 +1,4 @@
-"""Set up and run the project with nothing but Python: `python3 dev.py run|test|check|bench|format|lock`."""
+"""Set up and run the project with nothing but Python: `python3 dev.py run|test|check|bench|mutants|format|lock`."""
 
 from __future__ import annotations
 
@@ -117,6 +117,15 @@ def bench(arguments: Sequence[str]) -> None:
     sh(PYTHON, "-m", "bench", *arguments)
 
 
+def mutants(arguments: Sequence[str]) -> None:
+    """Change the book line by line in a copy outside the tree, and print the changes that no test notices."""
+    ensure("mutants")
+    memory = Path("/dev/shm")  # noqa: S108 - a copy that is thrown away needs no disk
+    fast = {"TMPDIR": str(memory)} if memory.is_dir() and os.access(memory, os.W_OK) else {}
+    found = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
+    sh(PYTHON, "-m", "tools.mutants", *arguments, PATH=found, **fast)
+
+
 def words(_arguments: Sequence[str]) -> None:
     """Gather the sentences of the source, put them into the English catalogue, and compile it."""
     ensure("test")
@@ -136,6 +145,7 @@ def lock(_arguments: Sequence[str]) -> None:
         ("run", []),
         ("test", ["--group", "test"]),
         ("bench", ["--group", "test", "--group", "bench"]),
+        ("mutants", ["--group", "test", "--group", "mutants"]),
     ):
         target = f"requirements/{name}.lock"
         sh("uv", "pip", "compile", *options.split(), "pyproject.toml", *extra, "-o", target)
@@ -147,6 +157,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "check": check,
     "format": format_code,
     "bench": bench,
+    "mutants": mutants,
     "words": words,
     "lock": lock,
 }

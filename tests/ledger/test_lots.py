@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, text
@@ -17,13 +19,14 @@ POOL = "pool"
 
 
 @pytest.fixture
-def pooled(book: Ledger) -> Ledger:
-    """A book with a pool, and 10 of April, 20 of May and 5 without a day on Anna's account."""
+def pooled(book: Ledger) -> Iterator[Ledger]:
+    """A book with a pool, and 10 of April, 20 of May and 5 without a day on Anna's account; clean in the end."""
     book.open_account(POOL, UNIT, kind="pool", is_shared=True)
     earn_until(book, ANNA, 20, MAY, key="may")
     earn_until(book, ANNA, 5, None, key="never")
     earn_until(book, ANNA, 10, APRIL, key="april")
-    return book
+    yield book
+    assert book.verify().ok
 
 
 def earn_until(book: Ledger, path: str, amount: int, last: date | None, *, key: str) -> Any:
@@ -50,6 +53,12 @@ def test_lots_add_up_to_the_balance_and_are_listed_by_their_day(pooled: Ledger) 
     assert available(pooled, ANNA) == 35
 
 
+def test_what_arrives_twice_in_one_transaction_is_one_lot(pooled: Ledger) -> None:
+    twice = [Transfer(ISSUANCE, ANNA, UNIT, amount, MAY) for amount in (3, 4)]
+    pooled.post(Txn("credit", twice, TODAY, "p"), key="twice")
+    assert lots(pooled) == [(APRIL, 10), (MAY, 27), (None, 5)]
+
+
 def test_who_pays_pays_what_ends_first_and_last_what_never_ends(pooled: Ledger) -> None:
     pay(pooled, ANNA, SHOP, 12, key="1")
     assert lots(pooled) == [(MAY, 18), (None, 5)]
@@ -68,8 +77,11 @@ def test_a_lot_can_be_used_through_its_last_day_and_not_after(pooled: Ledger, cl
     pay(pooled, ANNA, SHOP, 1, key="1")
     assert lots(pooled)[0] == (APRIL, 9)
     later(clock, date(2026, 5, 1))
-    with pytest.raises(errors.InsufficientFunds):  # though no job has taken the nine yet
+    with pytest.raises(errors.InsufficientFunds, match="lacks 1 MIN: 9 ended") as first:  # though no job took the nine
         pay(pooled, ANNA, SHOP, 26, key="2")
+    with pytest.raises(errors.InsufficientFunds) as again:
+        pay(pooled, ANNA, SHOP, 26, key="2")
+    assert (again.value.message, again.value.replayed) == (first.value.message, True)
     pay(pooled, ANNA, SHOP, 25, key="3")
     assert lots(pooled) == [(APRIL, 9)]
 
@@ -86,6 +98,26 @@ def test_nobody_pays_with_what_is_over_as_it_comes(pooled: Ledger, clock: Clock,
         pooled.post(request, key="1")
         assert lots(pooled, BORIS) == [(MAY, 10)]
     assert pooled.verify().ok
+
+
+def test_on_its_last_day_all_of_a_lot_can_be_spent(pooled: Ledger, clock: Clock) -> None:
+    later(clock, APRIL)
+    pay(pooled, ANNA, SHOP, 35, key="1")
+    assert lots(pooled) == []
+
+
+def test_what_a_gift_is_said_to_last_holds_for_what_has_no_day_yet(pooled: Ledger) -> None:
+    pooled.post(Txn("gift", [Transfer(ANNA, BORIS, UNIT, 33, JUNE)], TODAY, "p"), key="1")
+    assert lots(pooled, BORIS) == [(APRIL, 10), (MAY, 20), (JUNE, 3)]
+
+
+def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(pooled: Ledger, engine: Engine, clock: Clock) -> None:
+    east = Ledger(engine, pooled._ledger_id, clock, zone=ZoneInfo("Asia/Shanghai"))
+    clock.now = datetime(2026, 4, 30, 15, 59, tzinfo=UTC)
+    assert expire(east, clock) == 0
+    clock.move(minutes=1)
+    assert expire(pooled, clock) == 0
+    assert expire(east, clock) == 1
 
 
 def test_what_ended_goes_to_the_pool_once(pooled: Ledger, clock: Clock) -> None:
@@ -127,8 +159,35 @@ def test_two_holds_pay_each_with_its_own_lots(pooled: Ledger) -> None:
     assert lots(pooled) == [(APRIL, 10), (None, 5)]
 
 
+def test_what_a_capture_leaves_goes_back_to_the_lots_its_own_hold_took(pooled: Ledger) -> None:
+    first = pooled.hold(ANNA, UNIT, 6, expires_at=None, key="h1", actor="p")
+    second = pooled.hold(ANNA, UNIT, 10, expires_at=None, key="h2", actor="p")
+    pooled.capture(second.txn_id, BORIS, 5, key="c2", actor="p")
+    assert lots(pooled, BORIS) == [(APRIL, 4), (MAY, 1)]
+    assert lots(pooled) == [(MAY, 19), (None, 5)]
+    pooled.release(first.txn_id, key="r1", actor="p")
+    assert lots(pooled) == [(APRIL, 6), (MAY, 19), (None, 5)]
+
+
+def test_a_credit_whose_lot_was_spent_is_taken_back_from_what_is_there(book: Ledger) -> None:
+    credit = earn_until(book, ANNA, 4, MAY, key="4")
+    pay(book, ANNA, SHOP, 4, key="spent")
+    earn_until(book, ANNA, 3, APRIL, key="3")
+    earn_until(book, ANNA, 4, None, key="never")
+    book.reverse(credit.txn_id, key="r", actor="p")
+    assert lots(book) == [(None, 3)]
+    assert book.verify().ok
+
+
 def test_a_reversal_gives_the_same_lots_back(pooled: Ledger) -> None:
     spent = pay(pooled, ANNA, SHOP, 32, key="1")
+    pooled.reverse(spent.txn_id, key="r", actor="p")
+    assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
+
+
+def test_what_comes_back_on_its_last_day_ends_with_it(pooled: Ledger, clock: Clock) -> None:
+    spent = pay(pooled, ANNA, SHOP, 32, key="1")
+    later(clock, APRIL)
     pooled.reverse(spent.txn_id, key="r", actor="p")
     assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
 
@@ -140,8 +199,9 @@ def test_what_a_reversal_gives_back_too_late_has_a_month_of_grace(pooled: Ledger
     assert lots(pooled) == [(MAY, 20), (JUNE, 10), (None, 5)]
 
 
-def test_a_credit_taken_back_takes_its_own_lot_first(pooled: Ledger) -> None:
-    credit = earn_until(pooled, ANNA, 4, MAY, key="more")
+@pytest.mark.parametrize("amount", [1, 4])
+def test_a_credit_taken_back_takes_its_own_lot_first(pooled: Ledger, amount: int) -> None:
+    credit = earn_until(pooled, ANNA, amount, MAY, key="more")
     pooled.reverse(credit.txn_id, key="r", actor="p")
     assert lots(pooled) == [(APRIL, 10), (MAY, 20), (None, 5)]
 

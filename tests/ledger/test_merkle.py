@@ -57,14 +57,20 @@ def test_a_root_is_the_defined_one_however_it_is_made(size: int) -> None:
     assert tree.root() == merkle.range_root(hash_at, 0, size) == defined_root(LEAVES[:size])
 
 
+@pytest.mark.parametrize("number", [3, 6])
+def test_a_subtree_over_no_power_of_two_has_no_hash(number: int) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        merkle.whole(LEAVES[:number])
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 31, 33, 64, 70])
 def test_every_leaf_is_proved_and_only_at_its_place(size: int) -> None:
     root = defined_root(LEAVES[:size])
     for index in range(size):
         proof = merkle.inclusion(hash_at, index, size)
-        assert [place for place in range(size) if merkle.check_inclusion(LEAVES[index], place, size, proof, root)] == [
-            index
-        ]
+        places = range(-1, size + 1)
+        found = [place for place in places if merkle.check_inclusion(LEAVES[index], place, size, proof, root)]
+        assert found == [index]
         assert not merkle.check_inclusion(LEAVES[index], index, size, [*proof, root], root)
 
 
@@ -77,6 +83,7 @@ def test_every_smaller_tree_is_proved_to_be_the_beginning(second: int) -> None:
         assert merkle.check_consistency(first, second, proof, part, whole)
         assert not merkle.check_consistency(first, second, proof, LEAVES[69], whole)
         assert not merkle.check_consistency(first, second, [*proof, part], part, whole)
+        assert first == second or not merkle.check_consistency(first, second, [], part, whole)
 
 
 @pytest.mark.parametrize("case", cases("inclusion"))

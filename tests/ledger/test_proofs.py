@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 
 from ledger import Ledger, errors, merkle, notes
 from ledger.notes import Signer
+from ledger.running import read
+from ledger.tiles import Tree
 from ledger.wire import Wire
 from tests.ledger.builders import ANNA, ISSUANCE, Clock, earn, open_chart, txn
 from tests.ledger.logs import SIGNER, count, leaves, post_some, seal_all
@@ -153,7 +155,7 @@ def test_until_it_is_in_the_log_there_is_the_promise(book: Ledger, clock: Clock)
     assert (waiting.index, waiting.checkpoint, waiting.hashes) == (None, None, ())
     assert waiting.promise == receipt.promise
     assert receipt.promise is not None
-    assert "\npromise\n" in receipt.promise
+    assert receipt.promise.startswith(f"{SIGNER.origin}\npromise\n")
     assert "\n2026-03-03T09:00:00Z\n" in receipt.promise
     assert notes.is_signed_by(receipt.promise, SIGNER.origin, SIGNER.public)
     seal_all(book)
@@ -194,6 +196,16 @@ def test_erasing_a_memo_leaves_every_proof_valid(book: Ledger, engine: Engine, l
     assert is_included(before)
     assert b"mother" not in before.canonical
     assert book.verify().ok
+
+
+@pytest.mark.parametrize("place", [(0, 3), (1, 1), (2, 0)])
+def test_a_subtree_that_is_not_complete_has_no_hash(
+    book: Ledger, engine: Engine, ledger_id: int, place: merkle.Place
+) -> None:
+    post_some(book, 3)
+    seal_all(book)
+    with pytest.raises(LookupError, match="no subtree"):
+        read(engine, lambda wire: Tree(wire, ledger_id).hash_at(place), None)
 
 
 def test_a_tile_is_served_as_wide_as_the_log_reaches(book: Ledger, engine: Engine, ledger_id: int) -> None:

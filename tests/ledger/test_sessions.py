@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ledger import Ledger, Rejection, errors
 from ledger.engine import begin_write
-from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, UNIT, available, earn, pay, txn
+from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, available, earn, pay, txn
 
 
 @pytest.fixture(params=["fresh", "begun", "reading", "scoped"])
@@ -55,6 +56,12 @@ def test_every_verb_works_inside_a_session(book: Ledger, session: Any) -> None:
     assert len(book.statement("member:carla", UNIT, session=session).items) == 8
     assert book.transaction(earned.txn_id, session=session).reversed_by is not None
     assert len(book.balances(["member:carla", SHOP], session=session)) == 2
+    assert sum(lot.amount for lot in book.lots("member:carla", UNIT, session=session)) == 7
+    assert "member:carla" in {row.path for row in book.trial_balance(session=session).rows}
+    assert book.expire(earned.recorded_at, to=SHOP, actor="p", session=session) == 0
+    closed = book.close_period(TODAY - timedelta(days=3), actor="p", session=session)
+    assert book.closes(session=session) == [closed]
+    assert book.late(TODAY, earned.recorded_at - timedelta(days=1), session=session).items
     session.commit()
     assert available(book, "member:carla") == 7
     assert book.verify().ok
