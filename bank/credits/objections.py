@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -144,10 +145,11 @@ def answer(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, w
     """Answer an open objection in writing. Upheld, the item is refused, or reversed where it was posted; dismissed,
     it goes on, and is posted at once where its notice is over.
 
-    Not by who approved it, who objected, the beneficiary or their household: SecondPersonRequired, SelfApproval,
-    SameHousehold. Raises NotAllowed, NotFound, AlreadyAnswered and Invalid.
+    Not by who had a hand in it, who objected, the beneficiary, nor their households: SecondPersonRequired,
+    SelfApproval, SameHousehold. Raises NotAllowed, AdminCannotCredit, NotFound, AlreadyAnswered and Invalid.
     """
     actor.require(*rules.ANSWERERS)
+    rules.check_no_admin(actor)
     if not words.strip():
         raise Invalid({"answer": [say("请写明核实的结果，双方都会看到。")]})
     objection, credit = _open(session, actor, public_id)
@@ -184,8 +186,19 @@ def _check_stranger(session: Session, actor: Actor, objection: Objection, credit
     household_id = session.get_one(Person, credit.person_id).household_id
     if household_id is not None and household_id == actor.household_id:
         raise SameHousehold
-    if actor.person_id in (credit.first_by, credit.second_by, objection.by_person_id):
+    hands = {credit.first_by, credit.second_by, credit.proposed_by, credit.leader_id, objection.by_person_id}
+    if actor.person_id in hands or is_home_of_any(session, actor.household_id, hands):
         raise SecondPersonRequired
+
+
+def is_home_of_any(session: Session, household_id: int | None, person_ids: Collection[int | None]) -> bool:
+    """Tell whether somebody of these lives in a household; False for no household."""
+    if household_id is None:
+        return False
+    lives = select(Person.id).where(
+        Person.id.in_([id_ for id_ in person_ids if id_]), Person.household_id == household_id
+    )
+    return session.scalar(lives.limit(1)) is not None
 
 
 def _close(
