@@ -24,7 +24,7 @@ from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.communities.models import Community
-from bank.credits import flags
+from bank.credits import flags, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.deeds import rules as deed_rules
@@ -91,7 +91,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
-    for rules in (checkin_rules, deed_rules):
+    for rules in (checkin_rules, deed_rules, signals):
         flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
     return app

@@ -65,8 +65,7 @@ class Credit(Base):
         CheckConstraint("txn_id IS NULL OR evidence_class <> 'C' OR unit = 'PTS'", name="honour_is_never_spendable"),
         CheckConstraint("surplus IS NULL OR surplus BETWEEN 1 AND amount", name="surplus"),
         CheckConstraint(
-            "(surplus IS NULL) = (surplus_to IS NULL) "
-            "AND (surplus_to IS NULL OR surplus_to IN ('honour', 'pool'))",
+            "(surplus IS NULL) = (surplus_to IS NULL) AND (surplus_to IS NULL OR surplus_to IN ('honour', 'pool'))",
             name="surplus_to",
         ),
         Index("ix_credit_desk", "community_id", "state", "created_at"),
