@@ -37,6 +37,7 @@ from bank.passbook import views as passbook
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
+from bank.spotchecks import views as spotchecks
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -61,6 +62,7 @@ PAGES = (
     audit,
     deeds,
     log,
+    spotchecks,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 

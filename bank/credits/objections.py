@@ -79,6 +79,35 @@ def object_to(session: Session, actor: Actor, public_id: str, *, reason: str, no
     return objection
 
 
+def object_after_check(session: Session, actor: Actor, credit_id: int, *, reason: str, now: datetime) -> None:
+    """Turn what a random check found into an objection, however long ago the item was posted.
+
+    Where it is no longer posted, or an objection to it is open or was theirs before, nothing more is needed.
+    """
+    credit = session.get_one(Credit, credit_id, with_for_update=True, execution_options={"populate_existing": True})
+    if credit.state != "posted":
+        return
+    home = session.get_one(Community, credit.community_id)
+    days = communities.rules_at(session, home, now).answer_objection_days
+    objection = Objection(
+        public_id=new_public_id(),
+        credit_id=credit.id,
+        by_person_id=actor.person_id,
+        reason=reason,
+        state="open",
+        created_at=now,
+        answer_due_at=rules.end_of_working_day(now, days, home.time_zone),
+    )
+    try:
+        with session.begin_nested():
+            session.add(objection)
+    except IntegrityError:
+        return
+    steps.write(session, [Step(credit.id, "objected", now)])
+    sentence = say("抽查时对“%(title)s”有疑问，工作人员核实后会答复，您也可以到服务台说明情况。")
+    members.tell(session, [credit.person_id], sentence, facts={"title": credit.title}, now=now)
+
+
 def _public_credit(session: Session, actor: Actor, public_id: str, now: datetime) -> Credit:
     home = session.get_one(Community, actor.community_id)
     days = communities.rules_at(session, home, now).object_after_posting_days

@@ -138,7 +138,9 @@ def test_the_form_keeps_what_was_typed_and_says_what_to_mend(world: World) -> No
 @SQLITE
 def test_publishing_from_the_form_takes_one_press(world: World) -> None:
     browser = world.page("coordinator")
-    answer = browser.post("/activities/new", data={**form(world), "publish": "1", "none_of_these": "1"}, follow_redirects=True)
+    answer = browser.post(
+        "/activities/new", data={**form(world), "publish": "1", "none_of_these": "1"}, follow_redirects=True
+    )
     assert answer.status_code == 200
     assert "已发布" in answer.text
     assert len(world.api("volunteer", "GET", "/activities").json["items"]) == 1
