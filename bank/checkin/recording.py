@@ -146,7 +146,7 @@ def _judge(scene: Scene, seen: Sighting) -> str | None:
     is_known = scene.attendance is not None and scene.attendance.state in ("checked_in", "checked_out", "auto_closed")
     if not (scene.is_signed_up or scene.activity.is_open_to_walk_ins or is_known or seen.via in ("card", "manual")):
         raise NotSignedUp
-    if direction is not None and len(scene.scans_on(seen.happened_at)) >= 2 * scene.rules.scan_pairs_per_day:
+    if direction == "out" and scene.times_out_on(seen.happened_at) >= scene.rules.scan_pairs_per_day:
         raise TooManyPairs(most=scene.rules.scan_pairs_per_day)
     left_at = scene.attendance.checked_out_at if scene.attendance else None
     if left_at is not None and (seen.is_live or (direction != "out" and seen.happened_at >= left_at)):

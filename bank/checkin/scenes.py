@@ -83,17 +83,12 @@ class Scene:
         voided = {event.voids_id for event in self.events}
         return [mark_of(event) for event in self.events if event.verdict in ACCEPTED and _stands(event, voided)]
 
-    def scans_on(self, moment: datetime) -> list[Mark]:
-        """The scans in and out that stand of the local day of a moment; what only repeated is none."""
+    def times_out_on(self, moment: datetime) -> int:
+        """Count the scans out that stand of the local day of a moment: each ends a pair."""
         voided = {event.voids_id for event in self.events}
-        day = local_day(moment, self.plan.time_zone)
-        return [
-            mark_of(event)
-            for event in self.events
-            if event.verdict == "ok"
-            and _stands(event, voided)
-            and local_day(event.happened_at, self.plan.time_zone) == day
-        ]
+        zone, day = self.plan.time_zone, local_day(moment, self.plan.time_zone)
+        outs = (event for event in self.events if event.verdict == "ok" and event.answer.get("direction") == "out")
+        return sum(_stands(event, voided) and local_day(event.happened_at, zone) == day for event in outs)
 
     @property
     def covered(self) -> list[Span]:
