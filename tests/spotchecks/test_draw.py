@@ -1,4 +1,4 @@
-"""The monthly draw: anybody can repeat it, nobody involved checks, every outcome leads somewhere, and it is drawn once."""
+"""The monthly draw: anybody can repeat it, nobody involved checks, and every outcome leads somewhere."""
 
 from __future__ import annotations
 
