@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from sqlalchemy import select
+
 from bank.spotchecks.models import SpotCheck, SpotDraw
 from tests.access.rows import EVERYONE, Call, Row
 from tests.credits.builders import propose
@@ -17,7 +19,7 @@ def check_of(world: World, who: str) -> Call:
     credit_id = propose(world)
     mine = world.people[who if who in CHECKERS else "panel"].id
     with world.write() as session:
-        draw = SpotDraw(
+        draw = session.scalar(select(SpotDraw).limit(1)) or SpotDraw(
             community_id=world.community_id,
             month=date(2026, 10, 1),
             percent=5,

@@ -186,6 +186,7 @@ def publish_activity(coordinator: Phone) -> None:
     page.get_by_label("开始").fill("2026-11-23T09:00")
     page.get_by_label("结束").fill("2026-11-23T11:00")
     page.get_by_label("安全提示").fill("路滑，远离水边。")
+    page.get_by_label("以上都不是").check()
     coordinator.press("发布")
     coordinator.sees("已发布，大家可以报名了。")
 
