@@ -21,7 +21,7 @@ from bank.credits.models import Credit, Objection
 from bank.credits.rules import AdminCannotCredit, SecondPersonRequired
 from bank.members import operations as members
 from bank.members.models import Household, Person
-from tests.credits.builders import add_coordinator, approve, credit, decide, propose
+from tests.credits.builders import add_coordinator, approve, balance, credit, decide, propose
 from tests.credits.races import together
 from tests.world import World
 
@@ -266,3 +266,16 @@ def test_two_taps_of_one_coordinator_at_once_do_not_spend_the_budget_twice(world
     held = f"SELECT id FROM person WHERE id = {actor.person_id} FOR UPDATE"
     found = together(world, works, held=held)
     assert sorted(outcome.state for (outcome,) in found) == ["posted", "second_review"]
+
+
+def test_two_postings_of_one_person_at_once_do_not_fill_one_room_twice(world: World) -> None:
+    spend_at_most(world, balance_cap_minutes=90)
+    add_coordinator(world)
+    pairs = [(world.actor(who), propose(world, rules_number=2)) for who in ("coordinator", "other")]
+    works = [
+        lambda s, who=who, id_=id_: credits.decide(s, who, [id_], "approve", now=world.clock.now) for who, id_ in pairs
+    ]
+    held = f"SELECT id FROM person WHERE id = {world.people['volunteer'].id} FOR UPDATE"
+    together(world, works, held=held)
+    surplus = [credit(world, id_).surplus or 0 for _, id_ in pairs]
+    assert (balance(world, "volunteer"), sorted(surplus)) == (90, [0, 30])
