@@ -78,3 +78,28 @@ def test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words(world: World, now:
     with pytest.raises(TooManyPairs) as refused:
         come_or_go(7)
     assert refused.value.facts == {"most": 3}
+
+
+@pytest.mark.parametrize(("people", "is_seen"), [(3, False), (4, True)])
+def test_the_fourth_person_of_one_phone_is_seen_at_whatever_activity(
+    world: World, now: SetClock, people: int, is_seen: bool
+) -> None:
+    for who in PEOPLE[:people]:
+        name = published(world, starts_in=1, lasts=30)
+        now.advance(minutes=1)
+        scan(world, who, name, device_id="one-phone")
+        now.advance(minutes=30)
+        scan(world, who, name, device_id="one-phone")
+    assert ["many_accounts" in found for found in flags(world)] == [False] * (people - 1) + [is_seen]
+
+
+def test_a_phone_is_forgotten_after_thirty_days(world: World, now: SetClock) -> None:
+    for number, who in enumerate(PEOPLE[:4]):
+        now.advance(days=31 if number == 3 else 0)
+        world._tokens.clear()  # they have ended by then
+        name = published(world, starts_in=1, lasts=30)
+        now.advance(minutes=1)
+        scan(world, who, name, device_id="one-phone")
+        now.advance(minutes=30)
+        scan(world, who, name, device_id="one-phone")
+    assert not any("many_accounts" in found for found in flags(world))
