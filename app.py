@@ -24,7 +24,7 @@ from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.communities.models import Community
-from bank.credits import flags
+from bank.credits import flags, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.deeds import rules as deed_rules
@@ -37,6 +37,7 @@ from bank.passbook import views as passbook
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
+from bank.spotchecks import views as spotchecks
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -61,6 +62,7 @@ PAGES = (
     audit,
     deeds,
     log,
+    spotchecks,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -91,7 +93,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
-    for rules in (checkin_rules, deed_rules):
+    for rules in (checkin_rules, deed_rules, signals):
         flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
     return app

@@ -93,6 +93,7 @@ def found(code: str, name: str, district: str, street: str, person: str, login: 
         for role in ("admin", "coordinator"):
             members.grant_role(session, first, role, home, now=now)
     click.echo(f"{name} ({code}): {login} may sign in")
+    click.echo("Whoever is admin decides on nobody's hours: name a coordinator and a second approver before the first.")
 
 
 def _place(session: Session, kind: str, code: str, name: str, parent: Community | None) -> Community:

@@ -18,6 +18,7 @@ from bank.deeds import operations as deeds
 from bank.log import keys
 from bank.log import operations as log
 from bank.shop import operations as shop
+from bank.spotchecks import operations as spotchecks
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
@@ -59,6 +60,11 @@ def forget_photos(session: Session, now: datetime) -> int:
     return deeds.forget_photos(session, now=now)
 
 
+def draw_checks(session: Session, now: datetime) -> int:
+    """Draw last month's random checks, once for each community."""
+    return spotchecks.draw_due(session, now=now)
+
+
 def project(session: Session, now: datetime) -> int:
     """Fold what waits on the issuance accounts of every book; readers count it before that as well."""
     books = session.scalars(select(Community.id).where(Community.kind == "community").order_by(Community.id))
@@ -76,6 +82,7 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
+    "draw_checks": draw_checks,
     "project": project,
     "seal": seal,
     "sweep_tries": sweep_tries,

@@ -71,7 +71,7 @@ def prepare(settings: dict[str, str], people: int = sum(CHECKINS.values()) + 20)
             }  # fmt: skip
             before = now - timedelta(days=1)
             activity = activities.plan(session, who, plan, now=before)
-            activities.publish(session, who, activity.public_id, now=before)
+            activities.publish(session, who, activity.public_id, is_clear=True, now=before)
             tokens = []
             for _ in range(people):
                 person = members.register(session, home, name="p", now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from flask import Flask
@@ -128,6 +128,7 @@ def build_world(app: Flask, clock: Clock) -> World:
     """Make the community, its rules and its people. `relative` lives with `coordinator`; `stranger` elsewhere."""
     world = World(app, clock)
     phones = itertools.count(13800000001)
+    born_at = clock.now - timedelta(days=90)
     with world.write() as session:
         district = communities.add(session, kind="district", code="430104", name="岳麓区")
         street = communities.add(session, kind="street", code="430104001", name="望月湖街道", parent=district)
@@ -143,12 +144,12 @@ def build_world(app: Flask, clock: Clock) -> World:
         doors["relative"] = doors["coordinator"]
         for who, roles in ROLES.items():
             person = members.register(
-                session, home, name=NAMES[who], now=clock.now, login=who, phone=str(next(phones)), household=doors[who]
+                session, home, name=NAMES[who], now=born_at, login=who, phone=str(next(phones)), household=doors[who]
             )
             for role in roles:
                 members.grant_role(session, person, role, home, now=clock.now)
             world.people[who] = person
         for who in ("stranger", "stranger_coordinator"):
-            world.people[who] = members.register(session, other, name=NAMES[who], now=clock.now, login=who)
+            world.people[who] = members.register(session, other, name=NAMES[who], now=born_at, login=who)
         members.grant_role(session, world.people["stranger_coordinator"], "coordinator", other, now=clock.now)
     return world

@@ -13,6 +13,7 @@ from bank.activities.schemas import (
     ActivitiesQuery,
     ActivityPlanSchema,
     ActivitySchema,
+    DeclarationSchema,
     NothingSchema,
     PlaceSchema,
 )
@@ -64,12 +65,15 @@ def show(activity_id: str) -> dict[str, Any]:
 
 
 @api.route("/activities/<activity_id>/publication", methods=["POST"])
-@api.arguments(NothingSchema)
+@api.arguments(DeclarationSchema)
 @api.response(201, ActivitySchema)
-def publish(_: dict[str, Any], activity_id: str) -> dict[str, Any]:
-    """Open a draft for sign-up, before it starts."""
-    now = clock.utc_now()
-    return _shown(activities.publish(db.session(), login.actor(), activity_id, now=now), now)
+def publish(said: dict[str, Any], activity_id: str) -> dict[str, Any]:
+    """Open a draft for sign-up, before it starts, saying that it is nothing that does not count."""
+    who, now = login.actor(), clock.utc_now()
+    opened = activities.publish(
+        db.session(), who, activity_id, is_clear=said["none_of_these"], applies=said["applies"], now=now
+    )
+    return _shown(opened, now)
 
 
 @api.route("/activities/<activity_id>/sign-ups", methods=["POST"])

@@ -22,6 +22,7 @@ class Activity(Base):
         CheckConstraint("state <> 'published' OR length(risk_note) > 0", name="risk_is_told"),
         CheckConstraint("capacity BETWEEN 1 AND 10000", name="capacity"),
         CheckConstraint("taken BETWEEN 0 AND capacity", name="taken_within_capacity"),
+        CheckConstraint("headcount IS NULL OR headcount >= 0", name="headcount"),
         Index("ix_activity_calendar", "community_id", "state", "starts_at"),
     )
 
@@ -49,6 +50,15 @@ class Activity(Base):
     cancel_reason: Mapped[str | None]
     closed_at: Mapped[datetime | None] = mapped_column(index=True)
     """When the job closed forgotten attendances and no-shows."""
+    leader_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who runs it on the day; None of activities from before this was asked."""
+    declared_at: Mapped[datetime | None]
+    """When it was said at publication that nothing on the list of what does not count applies."""
+    declared_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    headcount: Mapped[int | None]
+    """How many people the leader saw there, said once, afterwards."""
+    headcount_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    headcount_at: Mapped[datetime | None]
 
 
 class SignUp(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +14,18 @@ from sqlalchemy.orm import Session
 
 from bank.activities import places, rules
 from bank.activities.models import Activity, SignUp
+from bank.clock import local_day
+from bank.communities import operations as communities
+from bank.communities.models import Community
 from bank.errors import Conflict, Invalid, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
+from bank.members.models import Person
 from bank.qr import new_public_id
 
 PUBLIC_ID = re.compile(r"[0-9A-Z]{8}\Z")
 TOLD_WHEN_CHANGED = ("starts_at", "ends_at", "place")
-EDITED = ("title", "category", "description", "place", "capacity", "risk_note", "is_open_to_walk_ins")
+EDITED = ("title", "category", "description", "place", "capacity", "risk_note", "is_open_to_walk_ins", "leader_id")
 
 
 class AlreadyBegun(Conflict):
@@ -53,11 +57,19 @@ class ChangedMeanwhile(Conflict):
 
 
 def plan(session: Session, who: Actor, given: Mapping[str, Any], *, now: datetime) -> Activity:
-    """Write the draft of an activity in the coordinator's community. Raises Invalid, NotAllowed."""
+    """Write the draft of an activity in the coordinator's community. Raises Invalid, NotAllowed.
+
+    Whoever is named as `leader`, by card number, runs it on the day; else the planner does.
+    """
     who.require("coordinator")
-    _check(given)
+    given = _with_leader(session, who, given)
+    _check(session, who, given)
     activity = Activity(
-        public_id=new_public_id(), community_id=who.community_id, created_by=who.person_id, created_at=now, **given
+        public_id=new_public_id(),
+        community_id=who.community_id,
+        created_by=who.person_id,
+        created_at=now,
+        **{"leader_id": who.person_id, **given},
     )
     session.add(activity)
     session.flush()
@@ -87,7 +99,8 @@ def edit(
         raise ActivityCancelled
     if activity.state == "published" and min(activity.starts_at, given["starts_at"]) <= now:
         raise AlreadyBegun
-    _check(given)
+    given = _with_leader(session, who, given)
+    _check(session, who, given)
     if given["capacity"] < activity.taken:
         raise Invalid({"capacity": [say("已经有更多人报了名，名额不能比报名的人少。")]})
     is_moved = any(getattr(activity, name) != given[name] for name in TOLD_WHEN_CHANGED)
@@ -108,14 +121,29 @@ def version(activity: Activity) -> str:
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
-def publish(session: Session, who: Actor, public_id: str, *, now: datetime) -> Activity:
-    """Open a draft for sign-up, before it starts. Raises AlreadyBegun, NotADraft, NotFound."""
+def publish(
+    session: Session,
+    who: Actor,
+    public_id: str,
+    *,
+    is_clear: bool,
+    applies: Collection[str] = (),
+    now: datetime,
+) -> Activity:
+    """Open a draft for sign-up, before it starts.
+
+    `applies` names what of `rules.EXCLUSIONS` it is; `is_clear` says that it is none of them, which is kept with the
+    name of who said so. Raises Invalid where it does not count, AlreadyBegun, NotADraft, NotFound.
+    """
     who.require("coordinator")
     activity = find(session, who, public_id)
+    fault = rules.declaration_fault(applies, is_clear=is_clear)
+    if activity.state == "draft" and fault is not None:
+        raise Invalid({"declaration": [fault]})
     published = session.scalar(
         update(Activity)
         .where(Activity.id == activity.id, Activity.state == "draft", Activity.starts_at > now)
-        .values(state="published", published_at=now)
+        .values(state="published", published_at=now, declared_at=now, declared_by=who.person_id)
         .returning(Activity)
         .execution_options(populate_existing=True)
     )
@@ -191,8 +219,26 @@ def _named(session: Session, community_id: int, public_id: str, *, is_locked: bo
     return session.scalar(found)
 
 
-def _check(given: Mapping[str, Any]) -> None:
-    found = rules.faults(given)
+def _with_leader(session: Session, who: Actor, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the named leader's id in place of their card number; nothing where nobody was named."""
+    found = dict(given)
+    named = (found.pop("leader", None) or "").replace(" ", "").upper()
+    if named:
+        try:
+            found["leader_id"] = members.in_community(session, who.community_id, named).id
+        except NotFound:
+            raise Invalid({"leader": [say("没有找到这张卡，请核对负责人的卡号。")]}) from None
+    return found
+
+
+def leader_of(session: Session, activity: Activity) -> Person | None:
+    """Give who runs an activity, None where nobody was noted."""
+    return session.get(Person, activity.leader_id) if activity.leader_id else None
+
+
+def _check(session: Session, who: Actor, given: Mapping[str, Any]) -> None:
+    zone = session.get_one(Community, who.community_id).time_zone
+    found = rules.faults(given, communities.rules_on(session, who.community_id, local_day(given["starts_at"], zone)))
     if found:
         raise Invalid(found)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from bank.activities.listing import WHENS
+from bank.activities.rules import EXCLUSIONS
 from bank.web.api import PageQuery
-from bank.web.fields import Choice, Int, Moment, StrictSchema, Words, YesNo
+from bank.web.fields import MESSAGES, OWN_MESSAGES, Choice, Int, Moment, StrictSchema, Words, YesNo
 from bank.web.pages import TIME_ZONE
 
 
@@ -22,6 +23,8 @@ class ActivityPlanSchema(StrictSchema):
     capacity = Int(least=1, most=10_000, required=True)
     risk_note = Words(most=1000, lines=True, required=True)
     is_open_to_walk_ins = YesNo(load_default=True)
+    leader = Words(most=20)
+    """The card number of who runs it on the day; the planner, where it is left out."""
 
 
 class ActivityFormSchema(ActivityPlanSchema):
@@ -34,6 +37,18 @@ class ActivityFormSchema(ActivityPlanSchema):
 
 class NothingSchema(StrictSchema):
     """An empty body."""
+
+
+class DeclarationSchema(StrictSchema):
+    """What is said at publication: which of the things that do not count it is, or that it is none of them."""
+
+    none_of_these = YesNo(load_default=False)
+    applies = fields.List(
+        Choice(tuple(EXCLUSIONS), required=True),
+        load_default=list,
+        validate=validate.Length(max=len(EXCLUSIONS), error=MESSAGES["out_of_range"]),
+        error_messages=OWN_MESSAGES,
+    )
 
 
 class CancellationSchema(StrictSchema):

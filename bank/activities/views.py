@@ -70,7 +70,7 @@ def plan() -> ResponseReturnValue:
             return _form(request.form, {}, url_for(".plan"), url_for(".index"), twin=twin), 409
         activity = activities.plan(db.session(), who, given, now=now)
         if request.form.get("publish") == "1":
-            activities.publish(db.session(), who, activity.public_id, now=now)
+            _publish(who, activity.public_id, now)
     except (Invalid, activities.AlreadyBegun) as refusal:
         return _form(request.form, _faults(refusal), url_for(".plan"), url_for(".index")), 422
     flash(gettext("已发布，大家可以报名了。") if request.form.get("publish") == "1" else gettext("草稿已保存。"), "ok")
@@ -79,8 +79,13 @@ def plan() -> ResponseReturnValue:
 
 @pages.get("/activities/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
-    who, now = login.actor(), clock.utc_now()
+    return _show_page(login.actor(), public_id, {})
+
+
+def _show_page(who: Actor, public_id: str, errors: Mapping[str, str]) -> str:
+    now = clock.utc_now()
     activity = activities.find(db.session(), who, public_id)
+    leader = activities.leader_of(db.session(), activity)
     place = places.of(db.session(), activity.id, who.person_id)
     stage = rules.phase(activity.state, activity.starts_at, activity.ends_at, now)
     return render_template(
@@ -93,6 +98,11 @@ def show(public_id: str) -> ResponseReturnValue:
         span=span(activity),
         is_before=now < activity.starts_at,
         is_coordinator=who.may("coordinator"),
+        leader=leader.name if leader and who.may("coordinator") else None,
+        may_attest=now >= activity.ends_at and (who.may("coordinator") or activity.leader_id == who.person_id),
+        exclusions=rules.EXCLUSIONS,
+        given=request.form,
+        errors=errors,
     )
 
 
@@ -116,7 +126,7 @@ def edit(public_id: str) -> ResponseReturnValue:
         given = read_form(ActivityFormSchema, request.form)
         activities.edit(db.session(), who, public_id, given, now=now, seen=seen)
         if request.form.get("publish") == "1" and state == "draft":
-            activities.publish(db.session(), who, public_id, now=now)
+            _publish(who, public_id, now)
     except (Invalid, activities.AlreadyBegun) as refusal:
         return _form(request.form, _faults(refusal), url_for(".edit", public_id=public_id), here, state), 422
     except activities.ChangedMeanwhile as refusal:
@@ -127,9 +137,20 @@ def edit(public_id: str) -> ResponseReturnValue:
 
 @pages.post("/activities/<public_id>/publication")
 def publish(public_id: str) -> ResponseReturnValue:
-    activities.publish(db.session(), login.actor(), public_id, now=clock.utc_now())
+    who = login.actor()
+    try:
+        _publish(who, public_id, clock.utc_now())
+    except Invalid as refusal:
+        return _show_page(who, public_id, _faults(refusal)), 422
     flash(gettext("已发布，大家可以报名了。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
+
+
+def _publish(who: Actor, public_id: str, now: datetime) -> None:
+    """Publish with what the form says about the things that do not count."""
+    applies = [code for code in rules.EXCLUSIONS if request.form.get(f"applies_{code}") == "1"]
+    is_clear = request.form.get("none_of_these") == "1"
+    activities.publish(db.session(), who, public_id, is_clear=is_clear, applies=applies, now=now)
 
 
 @pages.post("/activities/<public_id>/sign-ups")
@@ -224,6 +245,7 @@ def _as_form(activity: Activity, starts_at: datetime, ends_at: datetime) -> dict
         "starts_at": f"{starts_at.astimezone(zone):%Y-%m-%dT%H:%M}",
         "ends_at": f"{ends_at.astimezone(zone):%Y-%m-%dT%H:%M}",
         "is_open_to_walk_ins": activity.is_open_to_walk_ins,
+        "leader": leader.public_id if (leader := activities.leader_of(db.session(), activity)) else "",
     }
 
 
@@ -271,6 +293,7 @@ def _form(
         warning=warning,
         twin=twin,
         kinds=kinds,
+        exclusions=rules.EXCLUSIONS,
         action=action,
         back_to=back_to,
         state=state,
@@ -287,4 +310,5 @@ def _field_names() -> dict[str, str]:
         "capacity": gettext("名额"),
         "risk_note": gettext("安全提示"),
         "description": gettext("说明"),
+        "leader": gettext("负责人"),
     }

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bank.activities import operations as activities
 from bank.activities.models import Activity, SignUp
-from bank.checkin import scenes
+from bank.checkin import attesting, scenes
 from bank.checkin.models import Attendance
 from bank.checkin.settling import resettle, undo_overlap
 from bank.clock import local_day
@@ -63,6 +63,7 @@ def close(session: Session, activity_id: int, *, now: datetime) -> int | None:
     for person in forgetful:
         resettle(session, scenes.load_known(session, person, closed.public_id), now=now)
     _tell_forgetful(session, closed, [person.id for person in forgetful], now)
+    attesting.look(session, closed, now=now)
     return len(forgetful) + _note_no_shows(session, activity_id, now)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -47,6 +47,13 @@ class ScanEvent(Base):
         CheckConstraint("via IN ('screen', 'digits', 'card', 'manual')", name="via"),
         Index("ix_scan_event_attendance", "activity_id", "person_id", "happened_at"),
         Index("ix_scan_event_device", "activity_id", "device"),
+        Index(
+            "ix_scan_event_phone",
+            "device",
+            "happened_at",
+            sqlite_where=text("device <> ''"),
+            postgresql_where=text("device <> ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

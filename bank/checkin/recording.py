@@ -17,7 +17,7 @@ from bank.activities.models import Activity
 from bank.activities.operations import PUBLIC_ID, ActivityCancelled
 from bank.checkin import rules
 from bank.checkin.models import Attendance, ScanEvent
-from bank.checkin.refusals import BY_CODE, AlreadyCheckedOut, NotSignedUp, PersonDisabled, ScanReused
+from bank.checkin.refusals import BY_CODE, AlreadyCheckedOut, NotSignedUp, PersonDisabled, ScanReused, TooManyPairs
 from bank.checkin.rules import Flag, Mark
 from bank.checkin.scenes import Scene
 from bank.checkin.settling import settle
@@ -146,6 +146,8 @@ def _judge(scene: Scene, seen: Sighting) -> str | None:
     is_known = scene.attendance is not None and scene.attendance.state in ("checked_in", "checked_out", "auto_closed")
     if not (scene.is_signed_up or scene.activity.is_open_to_walk_ins or is_known or seen.via in ("card", "manual")):
         raise NotSignedUp
+    if direction == "out" and scene.times_out_on(seen.happened_at) >= scene.rules.scan_pairs_per_day:
+        raise TooManyPairs(most=scene.rules.scan_pairs_per_day)
     left_at = scene.attendance.checked_out_at if scene.attendance else None
     if left_at is not None and (seen.is_live or (direction != "out" and seen.happened_at >= left_at)):
         raise AlreadyCheckedOut(at=scene.plan.local_time(left_at))

@@ -66,6 +66,13 @@ class TooOld(Conflict):
     sentence = say("这条离线记录超过 7 天，不能自动记时长，请找工作人员补记。")
 
 
+class TooManyPairs(Conflict):
+    """Coming and going more often than the rules count."""
+
+    code = "too_many_scans"
+    sentence = say("同一场活动一天最多签到签退 %(most)s 次，已经满了。记错了请找工作人员改。")
+
+
 _KINDS: tuple[type[Conflict], ...] = (
     ActivityCancelled,
     AlreadyCheckedOut,
@@ -78,6 +85,7 @@ _KINDS: tuple[type[Conflict], ...] = (
     ScanReused,
     TooEarly,
     TooLate,
+    TooManyPairs,
     TooOld,
 )
 BY_CODE: Mapping[str, type[Conflict]] = {kind.code: kind for kind in _KINDS}

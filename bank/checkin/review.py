@@ -147,7 +147,14 @@ def _credit_ids(session: Session, who: Actor, attendance_ids: Collection[str]) -
 
 def _rows() -> Select[Any]:
     rows: Any = (
-        select(Attendance, Activity, Person, Credit.state.label("credit_state"), Credit.approved_amount)
+        select(
+            Attendance,
+            Activity,
+            Person,
+            Credit.state.label("credit_state"),
+            Credit.approved_amount,
+            Credit.flags.label("credit_flags"),
+        )
         .join(Activity, Activity.id == Attendance.activity_id)
         .join(Person, Person.id == Attendance.person_id)
         .outerjoin(Credit, Credit.id == Attendance.credit_id)

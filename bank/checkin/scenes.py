@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -17,11 +18,13 @@ from bank.clock import local_day
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.communities.rules import Rules
+from bank.credits import signals
 from bank.errors import NotFound
 from bank.members.models import Person
 
 ACCEPTED = ("ok", "duplicate")
 FINISHED = ("checked_out", "auto_closed")
+MOST_OF_A_PHONE = 100
 EVENT = (
     ScanEvent.id,
     ScanEvent.uuid,
@@ -69,6 +72,8 @@ class Scene:
     others: Sequence[Around]
     events: Sequence[Row[Any]]
     has_shared_device: bool
+    phone_people: Collection[int]
+    """Who checked themselves in with this scan's phone within thirty days, at whatever activities."""
     earlier: Row[Any] | None
     """The event that already carries this scan's uuid, whoever's it is."""
 
@@ -77,6 +82,13 @@ class Scene:
         """The accepted scans that nobody took back."""
         voided = {event.voids_id for event in self.events}
         return [mark_of(event) for event in self.events if event.verdict in ACCEPTED and _stands(event, voided)]
+
+    def times_out_on(self, moment: datetime) -> int:
+        """Count the scans out that stand of the local day of a moment: each ends a pair."""
+        voided = {event.voids_id for event in self.events}
+        zone, day = self.plan.time_zone, local_day(moment, self.plan.time_zone)
+        outs = (event for event in self.events if event.verdict == "ok" and event.answer.get("direction") == "out")
+        return sum(_stands(event, voided) and local_day(event.happened_at, zone) == day for event in outs)
 
     @property
     def covered(self) -> list[Span]:
@@ -113,7 +125,7 @@ def load(
     plan = Plan(activity.starts_at, activity.ends_at, activity.closed_at is not None, row.time_zone)
     everything = _around(session, person.id, activity, row.time_zone)
     own = next((around for around in everything if around.attendance.activity_id == activity.id), None)
-    events = _events(session, person.id, activity.id, uuid, device)
+    events = _events(session, person.id, activity, uuid, device)
     mine = [event for event in events if event.activity_id == activity.id and event.person_id == person.id]
     return Scene(
         person=person,
@@ -125,6 +137,7 @@ def load(
         others=[around for around in everything if around is not own],
         events=list({event.id: event for event in mine}.values()),
         has_shared_device=any(device and _is_others(event, person.id, activity.id, device) for event in events),
+        phone_people={event.person_id for event in events if device and event.device == device and _is_own(event)},
         earlier=next((event for event in events if uuid and event.uuid == uuid), None),
     )
 
@@ -152,6 +165,10 @@ def _is_others(event: Row[Any], person_id: int, activity_id: int, device: str) -
     return is_here and event.person_id != person_id and event.actor_id != person_id
 
 
+def _is_own(event: Row[Any]) -> bool:
+    return event.verdict in ACCEPTED and event.actor_id == event.person_id
+
+
 def _around(session: Session, person_id: int, activity: Activity, time_zone: str) -> list[Around]:
     span = {"guest_id": person_id, "starts_at": activity.starts_at, "ends_at": activity.ends_at}
     rows = session.execute(_AROUND, span)
@@ -161,8 +178,9 @@ def _around(session: Session, person_id: int, activity: Activity, time_zone: str
     ]
 
 
-def _events(session: Session, person_id: int, activity_id: int, uuid: str, device: str) -> Sequence[Row[Any]]:
-    wanted = {"activity_id": activity_id, "guest_id": person_id, "uuid": uuid, "device": device}
+def _events(session: Session, person_id: int, activity: Activity, uuid: str, device: str) -> Sequence[Row[Any]]:
+    since = activity.starts_at - signals.WINDOW
+    wanted = {"activity_id": activity.id, "guest_id": person_id, "uuid": uuid, "device": device, "since": since}
     return session.execute(_events_statement(bool(uuid), bool(device)), wanted).all()
 
 
@@ -172,7 +190,8 @@ def _events_statement(has_uuid: bool, has_device: bool) -> Executable:
     here = ScanEvent.activity_id == bindparam("activity_id")
     wanted = [select(*EVENT).where(here, ScanEvent.person_id == bindparam("guest_id"))]
     if has_device:
-        wanted.append(select(*EVENT).where(here, ScanEvent.device == bindparam("device")).limit(50))
+        phone = (ScanEvent.device == bindparam("device"), ScanEvent.happened_at >= bindparam("since"))
+        wanted.append(select(*EVENT).where(*phone).order_by(ScanEvent.happened_at.desc()).limit(MOST_OF_A_PHONE))
     if has_uuid:
         wanted.append(select(*EVENT).where(ScanEvent.uuid == bindparam("uuid")))
     if len(wanted) == 1:

@@ -38,6 +38,12 @@ class EntrySchema(StrictSchema):
     direction = Choice(DIRECTIONS, load_default=None)
 
 
+class HeadcountSchema(StrictSchema):
+    """How many people were there."""
+
+    headcount = Int(most=10_000, required=True)
+
+
 class DigitsSchema(StrictSchema):
     """Six spoken digits and the activity they were heard at."""
 

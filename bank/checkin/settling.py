@@ -146,11 +146,19 @@ def _propose(
         amount=standing.minutes,
         evidence_class=standing.evidence_class,
         evidence=_evidence(scene, standing),
-        flags=standing.flags,
+        flags=[*standing.flags, *_many_accounts(scene)],
         rules_number=scene.rules.number,
+        leader_id=scene.activity.leader_id,
+        began_at=max(scene.activity.created_at, scene.person.created_at),
         now=now,
     )
     return credit.id
+
+
+def _many_accounts(scene: Scene) -> list[rules.Flag]:
+    """Tell of a phone with which too many people checked themselves in."""
+    people = len({*scene.phone_people, scene.person.id}) if scene.phone_people else 0
+    return [{"code": "many_accounts", "facts": {"people": people}}] if people >= scene.rules.accounts_per_device else []
 
 
 def _proposer(person_id: int, marks: Sequence[Mark]) -> int:

@@ -15,7 +15,9 @@ from bank.checkin.codes import Shown
 from bank.checkin.models import Attendance
 from bank.checkin.outbox import Verdict
 from bank.checkin.recording import Outcome
-from bank.checkin.rules import FLAG_SENTENCES, Flag
+from bank.checkin.rules import Flag
+from bank.credits import flags as known_flags
+from bank.credits import signals
 from bank.errors import NotFound
 from bank.members.models import Person
 from bank.web.i18n import translate
@@ -54,7 +56,7 @@ def flags(items: Sequence[Flag]) -> list[dict[str, str]]:
 
 def flag_words(flag: Flag) -> str:
     """Say one flag in the caller's language."""
-    return translate(FLAG_SENTENCES[flag["code"]], flag.get("facts"))
+    return translate(*known_flags.sentence_of(flag))
 
 
 def attendance(
@@ -75,9 +77,11 @@ def attendance(
 
 
 def attendance_row(row: Row[Any]) -> dict[str, Any]:
-    """Show a row of the list of attendances, with whose it is."""
+    """Show a row of the list of attendances, with whose it is, and all that the desk sees of it."""
+    seen = [flag for flag in row.credit_flags or [] if flag["code"] in signals.FLAG_SENTENCES]
     return {
         **attendance(row.Activity, row.Attendance, row.credit_state, row.approved_amount),
+        "flags": flags([*row.Attendance.flags, *seen]),
         "member": member(row.Person),
     }
 

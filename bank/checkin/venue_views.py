@@ -13,12 +13,12 @@ from bank.activities import operations as activities
 from bank.activities.models import Activity
 from bank.activities.schemas import CancellationSchema
 from bank.activities.views import span
-from bank.checkin import attempts, claims, closing, codes, roster, shown, venue
+from bank.checkin import attempts, attesting, claims, closing, codes, roster, shown, venue
 from bank.checkin import operations as checkin
 from bank.checkin.codes import CodeInvalid, Pass
 from bank.checkin.recording import Outcome
 from bank.checkin.refusals import CardUnknown
-from bank.checkin.schemas import CardScanSchema, EntrySchema, VoidSchema
+from bank.checkin.schemas import CardScanSchema, EntrySchema, HeadcountSchema, VoidSchema
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login
 from bank.members import operations as members
@@ -146,6 +146,14 @@ def cancel(public_id: str) -> ResponseReturnValue:
         return _cancel_page(activity, {name: translate(texts[0]) for name, texts in refusal.errors.items()}), 422
     closing.call_off(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now())
     flash(gettext("活动已取消，报名的人都会收到消息。"), "ok")
+    return redirect(url_for("activities.show", public_id=public_id), code=303)
+
+
+@pages.post("/activities/<public_id>/headcount")
+def attest(public_id: str) -> ResponseReturnValue:
+    given = read_form(HeadcountSchema, request.form)
+    attesting.attest(db.session(), login.actor(), public_id, given["headcount"], now=clock.utc_now())
+    flash(gettext("人数记下了，谢谢。"), "ok")
     return redirect(url_for("activities.show", public_id=public_id), code=303)
 
 

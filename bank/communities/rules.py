@@ -56,6 +56,27 @@ class Rules:
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
+    home_service_minutes: int = 4 * 60
+    """The longest one-to-one service at somebody's home."""
+    scan_pairs_per_day: int = 3
+    """How often a day one may check in and out at the same activity."""
+    issue_minutes_per_week: int = 600 * 60
+    """What one coordinator may let through alone in a week, Monday to Sunday; the rest needs a second person."""
+    issue_points_per_week: int = 3_000
+    fresh_minutes: int = 10
+    """What is claimed so soon after its activity or account was made is looked at."""
+    night_from_hour: int = 23
+    night_until_hour: int = 5
+    pair_times: int = 4
+    """So many deeds told within thirty days by one person of the same other are looked at."""
+    accounts_per_device: int = 4
+    """So many people checked in by one phone within thirty days are looked at."""
+    same_length_people: int = 5
+    """So many stays at one activity that are equal to the second are looked at."""
+    photo_distance_bits: int = 6
+    """Photos whose hashes (64 bits) differ in no more than this are taken for the same."""
+    spot_check_percent: int = 5
+    """How much of what was posted in a month is drawn for a check; 0 means none."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from bank import chart, db
+from bank import chart, clock
 from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
 from bank.credits.models import Credit, CreditStep
 from bank.credits.rules import Case
+from bank.members.actor import Actor
 from bank.members.models import Person, Role
 
 COUNTED = ("second_review", "in_notice", "objected", "posted")
 """States in which somebody has approved, so that the minutes count towards the day."""
-PROMISED = ("second_review", "in_notice", "objected")
+ALONE = ("in_notice", "objected", "posted")
 
 
 def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
     """Read credits with their beneficiaries; ids that do not exist are left out."""
+    proposer, leader, first = aliased(Person), aliased(Person), aliased(Person)
     chosen: Any = select(
         Credit.id,
         Credit.source,
@@ -44,9 +46,25 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
         Credit.posting_round,
         _reopened_by(),
         has_coordinator(),
+        Credit.leader_id,
+        proposer.household_id,
+        _home_of(_reopened_by()),
+        leader.household_id,
+        first.household_id,
     )
-    rows = session.execute(chosen.join(Person, Person.id == Credit.person_id).where(Credit.id.in_(credit_ids)))
+    rows = session.execute(
+        chosen.join(Person, Person.id == Credit.person_id)
+        .join(proposer, proposer.id == Credit.proposed_by)
+        .outerjoin(leader, leader.id == Credit.leader_id)
+        .outerjoin(first, first.id == Credit.first_by)
+        .where(Credit.id.in_(credit_ids))
+    )
     return {row.id: Case(*row) for row in rows}
+
+
+def _home_of(person_id: ScalarSelect[int | None]) -> ScalarSelect[int | None]:
+    somebody = aliased(Person)
+    return select(somebody.household_id).where(somebody.id == person_id).scalar_subquery()
 
 
 @cache  # to build these two costs more than to run them
@@ -69,6 +87,12 @@ def _reopened_by() -> ScalarSelect[int | None]:
 def has_coordinator() -> ColumnElement[bool]:
     """Choose credits, joined to their beneficiaries, on which some coordinator of the community may decide."""
     other, home, place = aliased(Person), aliased(Community), aliased(Community)
+    admin, far = aliased(Role), aliased(Community)
+    runs_the_platform = exists(select(admin.person_id).join(far, far.id == admin.community_id)).where(
+        admin.person_id == other.id,
+        admin.name == "admin",
+        func.substr(home.path, 1, func.length(far.path)) == far.path,
+    )
     coordinators = (
         select(other.id)
         .join(home, home.id == other.community_id)
@@ -80,6 +104,7 @@ def has_coordinator() -> ColumnElement[bool]:
             other.community_id == Credit.community_id,
             other.disabled_at.is_(None),
             other.id != Credit.person_id,
+            ~runs_the_platform,
             or_(
                 other.household_id.is_(None),
                 Person.household_id.is_(None),
@@ -134,28 +159,19 @@ def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, d
     return {(person_id, day): int(total or 0) for person_id, day, total in rows}
 
 
-def spendable_minutes(session: Session, community_id: int, chosen: Collection[Case], now: datetime) -> dict[int, int]:
-    """Give what each person of the chosen credits has in the book and is promised besides, in minutes."""
-    people = {case.person_id for case in chosen if case.unit == chart.MINUTES and case.is_spendable}
-    if not people:
-        return {}
-    promised = session.execute(
-        select(Credit.person_id, func.sum(Credit.approved_amount))
+def issued_alone(session: Session, actor: Actor, *, now: datetime) -> dict[str, int]:
+    """Sum by unit what one person has let through this week without a second; lock them first (`lock_people`)."""
+    zone = session.get_one(Community, actor.community_id).time_zone
+    today = clock.local_day(now, zone)
+    week = clock.start_of_day(today - timedelta(days=today.weekday()), zone)
+    rows = session.execute(
+        select(Credit.unit, func.sum(Credit.approved_amount))
         .where(
-            Credit.person_id.in_(people),
-            Credit.unit == chart.MINUTES,
-            Credit.evidence_class != "C",
-            Credit.state.in_(PROMISED),
+            Credit.first_by == actor.person_id,
+            Credit.first_at >= week,
+            Credit.second_by.is_(None),
+            Credit.state.in_(ALONE),
         )
-        .group_by(Credit.person_id)
+        .group_by(Credit.unit)
     )
-    totals = {person_id: int(total or 0) for person_id, total in promised}
-    paths = {
-        chart.member(public_id): person_id
-        for person_id, public_id in session.execute(select(Person.id, Person.public_id).where(Person.id.in_(people)))
-    }
-    held = db.book(session, community_id, now).balances(list(paths), session=session)
-    for (path, unit), balance in held.items():
-        if unit == chart.MINUTES:
-            totals[paths[path]] = totals.get(paths[path], 0) + balance.posted
-    return totals
+    return {unit: int(total or 0) for unit, total in rows}

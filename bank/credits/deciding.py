@@ -16,7 +16,7 @@ from bank.communities.models import Community
 from bank.communities.rules import Rules
 from bank.credits import cases, posting, rules, steps, undoing
 from bank.credits.models import Credit
-from bank.credits.rules import AlreadyDecided, Case, Verdict
+from bank.credits.rules import AlreadyDecided, Case, Standing, Verdict
 from bank.credits.steps import Step
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import operations as members
@@ -50,12 +50,14 @@ def decide(
     """Approve or refuse up to 500 credits in one set; each gets its own outcome and none stops the others.
 
     `amount` lowers what stands (minutes or points) and needs a `reason`, as refusing does; the reason is for the
-    member. `batch` names the tap for `undo`. Raises NotAllowed, and Invalid for a missing reason or too many.
+    member. `batch` names the tap for `undo`. Raises NotAllowed, AdminCannotCredit, and Invalid for a missing reason
+    or too many.
     """
     actor.require(*rules.DECIDERS)
+    rules.check_no_admin(actor)
     _check_form(credit_ids, decision, amount, reason)
     found = cases.cases(session, credit_ids)
-    cases.lock_people(session, (case.person_id for case in found.values()))
+    cases.lock_people(session, {actor.person_id, *(case.person_id for case in found.values())})
     tap = _Tap(session, actor, reason, now, batch or uuid.uuid4().hex)
     wanted = [found[credit_id] for credit_id in dict.fromkeys(credit_ids) if credit_id in found]
     verdicts = _refusals(wanted, actor) if decision == "reject" else _judge(tap, wanted, amount)
@@ -101,7 +103,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
     """
     mine = [case for case in wanted if case.community_id == tap.actor.community_id]
     days = cases.day_minutes(tap.session, mine)
-    balances = cases.spendable_minutes(tap.session, tap.actor.community_id, mine, tap.now)
+    issued = cases.issued_alone(tap.session, tap.actor, now=tap.now) if mine else {}
     versions = cases.rules_of(tap.session, ((case.community_id, case.rules_number) for case in wanted))
     verdicts = {}
     for case in wanted:
@@ -111,14 +113,16 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             case,
             tap.actor,
             versions[case.community_id, case.rules_number],
+            Standing(days.get(day, 0) - known, issued.get(case.unit, 0)),
             lowered=lowered,
-            day_minutes=days.get(day, 0) - known,
-            balance=balances.get(case.person_id, 0) - known,
+            reason=tap.reason,
         )
-        if verdict.refusal is None and case.unit == chart.MINUTES:
+        if verdict.refusal is not None:
+            continue
+        if case.unit == chart.MINUTES:
             days[day] = days.get(day, 0) + verdict.amount - known
-            if case.is_spendable:
-                balances[case.person_id] = balances.get(case.person_id, 0) + verdict.amount - known
+        if case.state == "submitted" and verdict.state != "second_review":
+            issued[case.unit] = issued.get(case.unit, 0) + verdict.amount
     tap.versions = versions
     return verdicts
 

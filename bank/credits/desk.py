@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from bank import chart
-from bank.credits.cases import has_coordinator
+from bank.communities import operations as communities
+from bank.communities.models import Community
+from bank.credits.cases import has_coordinator, issued_alone
 from bank.credits.deciding import MOST_AT_ONCE
 from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.rules import UNDECIDED, UNDO_S
@@ -115,13 +117,20 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
         Credit.person_id != actor.person_id,
         or_(Person.household_id.is_(None), Person.household_id != (actor.household_id or 0)),
     )
-    second = and_(
-        Credit.state == "second_review", Credit.first_by != actor.person_id, Credit.proposed_by != actor.person_id
-    )
+    hands = (Credit.first_by, Credit.proposed_by, Credit.leader_id)
+    second = and_(Credit.state == "second_review", *_nobody_of(actor, *hands))
+    if actor.may("admin"):
+        return false()
     if actor.may("coordinator"):
         return and_(other, or_(Credit.state == "submitted", second))
     alone = and_(Credit.state == "submitted", ~has_coordinator())
     return and_(other, or_(alone, second)) if actor.may("second_approver") else false()
+
+
+def _nobody_of(actor: Actor, *hands: Any) -> list[ColumnElement[bool]]:
+    """Choose credits where none of the hands is the actor's or of somebody they live with."""
+    kin = select(Person.id).where(or_(Person.id == actor.person_id, Person.household_id == (actor.household_id or 0)))
+    return [or_(hand.is_(None), hand.not_in(kin)) for hand in hands]
 
 
 def exceptions(
@@ -145,8 +154,10 @@ def clean_ids(session: Session, actor: Actor, wanted: Filter) -> list[str]:
 
 
 def _is_clean() -> ColumnElement[bool]:
-    """Nothing speaks against it: that the first approver scanned the card asks for a second person, not for a look."""
-    only_a_card = and_(Credit.state == "second_review", Credit.first_by == Credit.proposed_by)
+    """Nothing speaks against it: that the first approver scanned the card, or ran the activity, asks for a second
+    person, not for a look."""
+    was_there = or_(Credit.first_by == Credit.proposed_by, Credit.first_by == Credit.leader_id)
+    only_a_card = and_(Credit.state == "second_review", was_there)
     return and_(Credit.flags == [], or_(Credit.state == "submitted", only_a_card))
 
 
@@ -194,7 +205,7 @@ class Doubt:
 
 def _objections(actor: Actor, *columns: Any) -> Any:
     chosen = _joined(*columns).join(Objection, Objection.credit_id == Credit.id)
-    if not actor.may("coordinator", "second_approver", "panel"):
+    if actor.may("admin") or not actor.may("coordinator", "second_approver", "panel"):
         return chosen.where(false())
     return chosen.where(
         Objection.state == "open",
@@ -203,8 +214,7 @@ def _objections(actor: Actor, *columns: Any) -> Any:
         Credit.person_id != actor.person_id,
         or_(Person.household_id.is_(None), Person.household_id != (actor.household_id or 0)),
         Objection.by_person_id != actor.person_id,
-        Credit.first_by != actor.person_id,
-        or_(Credit.second_by.is_(None), Credit.second_by != actor.person_id),
+        *_nobody_of(actor, Credit.first_by, Credit.second_by, Credit.proposed_by, Credit.leader_id),
     )
 
 
@@ -234,6 +244,28 @@ def refused(session: Session, actor: Actor, *, now: datetime, limit: int = MOST_
         Credit.person_id != actor.person_id,
     )
     return [Item(*row) for row in session.execute(chosen.order_by(Credit.id.desc()).limit(limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a coordinator may still let through alone until Sunday, of how much."""
+
+    minutes: int
+    points: int
+    minutes_per_week: int
+    points_per_week: int
+
+
+def budget(session: Session, actor: Actor, *, now: datetime) -> Budget | None:
+    """Give what is left of a coordinator's week, None for who does not decide first."""
+    if not actor.may("coordinator") or actor.may("admin"):
+        return None
+    in_force = communities.rules_at(session, session.get_one(Community, actor.community_id), now)
+    issued = issued_alone(session, actor, now=now)
+    minutes, points = in_force.issue_minutes_per_week, in_force.issue_points_per_week
+    return Budget(
+        max(0, minutes - issued.get(chart.MINUTES, 0)), max(0, points - issued.get(chart.POINTS, 0)), minutes, points
+    )
 
 
 @dataclass(frozen=True, slots=True)

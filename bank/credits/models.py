@@ -26,6 +26,7 @@ STEPS = (
     "reversed",
     "voided",
     "reopened",
+    "signalled",
 )
 
 
@@ -62,10 +63,16 @@ class Credit(Base):
             name="nobody_mints_alone",
         ),
         CheckConstraint("txn_id IS NULL OR evidence_class <> 'C' OR unit = 'PTS'", name="honour_is_never_spendable"),
+        CheckConstraint("surplus IS NULL OR surplus BETWEEN 1 AND amount", name="surplus"),
+        CheckConstraint(
+            "(surplus IS NULL) = (surplus_to IS NULL) AND (surplus_to IS NULL OR surplus_to IN ('honour', 'pool'))",
+            name="surplus_to",
+        ),
         Index("ix_credit_desk", "community_id", "state", "created_at"),
         Index("ix_credit_due", "state", "due_at"),
         Index("ix_credit_posted", "community_id", "state", "posted_at"),
         Index("ix_credit_person_day", "person_id", "happened_on"),
+        Index("ix_credit_issued", "first_by", "first_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -106,6 +113,12 @@ class Credit(Base):
     """Rises with every posting that was refused or undone, because the book answers a key only once."""
     posted_at: Mapped[datetime | None]
     txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    leader_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who ran the activity it was earned at; the triggers of migration 0006 compare all hands by household."""
+    surplus: Mapped[int | None]
+    """Minutes of a posted credit that the account had no room for."""
+    surplus_to: Mapped[str | None]
+    """Where these went, as the person chose: `pool`, or `honour`, where they count as service and are not spent."""
 
 
 class CreditStep(Base):

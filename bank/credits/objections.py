@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -78,6 +79,35 @@ def object_to(session: Session, actor: Actor, public_id: str, *, reason: str, no
     return objection
 
 
+def object_after_check(session: Session, actor: Actor, credit_id: int, *, reason: str, now: datetime) -> None:
+    """Turn what a random check found into an objection, however long ago the item was posted.
+
+    Where it is no longer posted, or an objection to it is open or was theirs before, nothing more is needed.
+    """
+    credit = session.get_one(Credit, credit_id, with_for_update=True, execution_options={"populate_existing": True})
+    if credit.state != "posted":
+        return
+    home = session.get_one(Community, credit.community_id)
+    days = communities.rules_at(session, home, now).answer_objection_days
+    objection = Objection(
+        public_id=new_public_id(),
+        credit_id=credit.id,
+        by_person_id=actor.person_id,
+        reason=reason,
+        state="open",
+        created_at=now,
+        answer_due_at=rules.end_of_working_day(now, days, home.time_zone),
+    )
+    try:
+        with session.begin_nested():
+            session.add(objection)
+    except IntegrityError:
+        return
+    steps.write(session, [Step(credit.id, "objected", now)])
+    sentence = say("抽查时对“%(title)s”有疑问，工作人员核实后会答复，您也可以到服务台说明情况。")
+    members.tell(session, [credit.person_id], sentence, facts={"title": credit.title}, now=now)
+
+
 def _public_credit(session: Session, actor: Actor, public_id: str, now: datetime) -> Credit:
     home = session.get_one(Community, actor.community_id)
     days = communities.rules_at(session, home, now).object_after_posting_days
@@ -144,10 +174,11 @@ def answer(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, w
     """Answer an open objection in writing. Upheld, the item is refused, or reversed where it was posted; dismissed,
     it goes on, and is posted at once where its notice is over.
 
-    Not by who approved it, who objected, the beneficiary or their household: SecondPersonRequired, SelfApproval,
-    SameHousehold. Raises NotAllowed, NotFound, AlreadyAnswered and Invalid.
+    Not by who had a hand in it, who objected, the beneficiary, nor their households: SecondPersonRequired,
+    SelfApproval, SameHousehold. Raises NotAllowed, AdminCannotCredit, NotFound, AlreadyAnswered and Invalid.
     """
     actor.require(*rules.ANSWERERS)
+    rules.check_no_admin(actor)
     if not words.strip():
         raise Invalid({"answer": [say("请写明核实的结果，双方都会看到。")]})
     objection, credit = _open(session, actor, public_id)
@@ -184,8 +215,19 @@ def _check_stranger(session: Session, actor: Actor, objection: Objection, credit
     household_id = session.get_one(Person, credit.person_id).household_id
     if household_id is not None and household_id == actor.household_id:
         raise SameHousehold
-    if actor.person_id in (credit.first_by, credit.second_by, objection.by_person_id):
+    hands = {credit.first_by, credit.second_by, credit.proposed_by, credit.leader_id, objection.by_person_id}
+    if actor.person_id in hands or is_home_of_any(session, actor.household_id, hands):
         raise SecondPersonRequired
+
+
+def is_home_of_any(session: Session, household_id: int | None, person_ids: Collection[int | None]) -> bool:
+    """Tell whether somebody of these lives in a household; False for no household."""
+    if household_id is None:
+        return False
+    lives = select(Person.id).where(
+        Person.id.in_([id_ for id_ in person_ids if id_]), Person.household_id == household_id
+    )
+    return session.scalar(lives.limit(1)) is not None
 
 
 def _close(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from bank.credits import posting, steps
+from bank.credits import posting, signals, steps
 from bank.credits.deciding import MOST_AT_ONCE, Decision, Outcome, decide
 from bank.credits.models import Credit, Objection
 from bank.credits.steps import Step
@@ -42,9 +42,15 @@ def propose(
     evidence: Mapping[str, Any],
     flags: Sequence[Mapping[str, Any]],
     rules_number: int,
+    leader_id: int | None = None,
+    began_at: datetime | None = None,
     now: datetime,
 ) -> Credit:
-    """Put a credit on the desk. `source` names the fact, `kind:id`, and is proposed once (IntegrityError)."""
+    """Put a credit on the desk. `source` names the fact, `kind:id`, and is proposed once (IntegrityError).
+
+    `leader_id` ran what it was earned at; `began_at` is when the activity, or the account, came into being.
+    """
+    seen = signals.of_proposal(session, signals.Proposal(community_id, source, person_id, proposed_by, began_at, now))
     credit = Credit(
         public_id=new_public_id(),
         community_id=community_id,
@@ -57,8 +63,9 @@ def propose(
         amount=amount,
         evidence_class=evidence_class,
         evidence=dict(evidence),
-        flags=[dict(flag) for flag in flags],
+        flags=[dict(flag) for flag in (*flags, *seen)],
         rules_number=rules_number,
+        leader_id=leader_id,
         state="submitted",
         created_at=now,
     )
@@ -79,7 +86,12 @@ def revise(
     flags: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> bool:
-    """Change what is proposed, and by whom, while nobody has decided; False, and nothing changed, afterwards."""
+    """Change what is proposed, and by whom, while nobody has decided; False, and nothing changed, afterwards.
+
+    What was seen of it stays in its flags.
+    """
+    known = session.scalar(select(Credit.flags).where(Credit.id == credit_id)) or []
+    seen = [flag for flag in known if flag["code"] in signals.FLAG_SENTENCES]
     moved = session.execute(
         update(Credit)
         .where(Credit.id == credit_id, Credit.state == "submitted")
@@ -88,7 +100,7 @@ def revise(
             amount=amount,
             evidence_class=evidence_class,
             evidence=dict(evidence),
-            flags=[dict(flag) for flag in flags],
+            flags=[dict(flag) for flag in (*flags, *seen)],
         )
         .returning(Credit.id)
         .execution_options(synchronize_session="fetch")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,14 +15,18 @@ from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.communities.rules import Rules
-from bank.credits import steps
+from bank.credits import cases, steps
 from bank.credits.models import Credit, ServiceTotal
 from bank.credits.rules import BOOK_CODES, last_day, posting_key
 from bank.credits.steps import Step
+from bank.errors import say
+from bank.members import operations as members
 from bank.members.models import Person
 from ledger import Ledger, Receipt, Rejection, Transfer, Txn
 
 LONGEST_MEMO = 500
+POOL, HONOUR = "pool", "honour"
+"""Where a person lets go what their account has no room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Due:
     evidence_class: str
     rules_number: int
     is_elder: bool
+    surplus_to: str
 
     @property
     def is_for_the_book(self) -> bool:
@@ -57,16 +62,22 @@ def post(session: Session, credit_ids: Collection[int], *, now: datetime) -> dic
     """
     dues = _dues(session, credit_ids)
     refused: dict[int, str] = {}
+    surplus: dict[int, int] = {}
     txns: dict[int, uuid.UUID] = {}
     for community_id in sorted({due.community_id for due in dues}):
         mine = [due for due in dues if due.community_id == community_id and due.is_for_the_book]
-        answers = _post_in_book(session, db.book(session, community_id, now), mine, now)
-        for due, answer in zip(mine, answers, strict=True):
+        book = db.book(session, community_id, now)
+        over = _surpluses(session, book, mine)
+        surplus |= over
+        moving = [due for due in mine if over.get(due.id, 0) < due.amount or due.surplus_to == POOL]
+        answers = _post_in_book(session, book, moving, over, now)
+        for due, answer in zip(moving, answers, strict=True):
             if isinstance(answer, Receipt):
                 txns[due.id] = answer.txn_id
             else:
                 refused[due.id] = BOOK_CODES.get(answer.code, answer.code)
     done = [due for due in dues if due.id not in refused]
+    _note_surpluses(session, [due for due in done if due.id in surplus], surplus, now)
     if txns:
         session.execute(update(Credit), [{"id": id_, "txn_id": txn_id} for id_, txn_id in sorted(txns.items())])
     count_service(session, [(due.person_id, due.evidence_class, due.amount) for due in done if _is_service(due)])
@@ -74,9 +85,51 @@ def post(session: Session, credit_ids: Collection[int], *, now: datetime) -> dic
     return refused
 
 
-def _post_in_book(session: Session, book: Ledger, dues: Sequence[Due], now: datetime) -> Sequence[Receipt | Rejection]:
+def _surpluses(session: Session, book: Ledger, dues: Sequence[Due]) -> dict[int, int]:
+    """Give what the accounts have no room for, by credit; the people are locked, so that none is filled twice."""
+    timed = [due for due in dues if due.unit == chart.MINUTES]
+    if not timed:
+        return {}
+    cases.lock_people(session, (due.person_id for due in timed))
+    caps = {
+        pair: communities.rules_numbered(session, *pair).balance_cap_minutes
+        for pair in {(due.community_id, due.rules_number) for due in timed}
+    }
+    held = book.balances(sorted({chart.member(due.public_id) for due in timed}), session=session)
+    filled = {path: balance.posted for (path, unit), balance in held.items() if unit == chart.MINUTES}
+    over = {}
+    for due in timed:
+        path = chart.member(due.public_id)
+        room = max(0, caps[due.community_id, due.rules_number] - filled.get(path, 0))
+        filled[path] = filled.get(path, 0) + min(due.amount, room)
+        if due.amount > room:
+            over[due.id] = due.amount - room
+    return over
+
+
+def _note_surpluses(session: Session, dues: Sequence[Due], surplus: Mapping[int, int], now: datetime) -> None:
+    """Keep what went beside the account, and tell the person: nothing served ever vanishes."""
+    if not dues:
+        return
+    session.execute(
+        update(Credit), [{"id": due.id, "surplus": surplus[due.id], "surplus_to": due.surplus_to} for due in dues]
+    )
+    given = say("您的可兑时长已到上限，“%(title)s”多出的 %(minutes)s 分钟按您的选择捐给了公益池，谢谢您。")
+    kept = say("您的可兑时长已到上限，“%(title)s”多出的 %(minutes)s 分钟记为荣誉：服务时长照算，只是不能兑换。")
+    for to, sentence in ((POOL, given), (HONOUR, kept)):
+        told = [
+            (due.person_id, {"title": due.title, "minutes": surplus[due.id]}) for due in dues if due.surplus_to == to
+        ]
+        members.tell_each(session, told, sentence, now=now)
+
+
+def _post_in_book(
+    session: Session, book: Ledger, dues: Sequence[Due], over: Mapping[int, int], now: datetime
+) -> Sequence[Receipt | Rejection]:
     if not dues:
         return []
+    if any(due.id in over and due.surplus_to == POOL for due in dues):
+        book.open_account(chart.pool(), chart.MINUTES, kind="pool", is_shared=True, session=session)
     for number, unit in sorted({(due.rules_number, due.unit) for due in dues}):
         _open_issuance(session, book, chart.issuance(number), unit)
     numbers = {(due.community_id, due.rules_number) for due in dues if due.unit == chart.POINTS}
@@ -84,7 +137,12 @@ def _post_in_book(session: Session, book: Ledger, dues: Sequence[Due], now: date
     batch = [
         (
             posting_key(due.source, due.posting_round),
-            _txn(due, keep.get((due.community_id, due.rules_number)) if due.unit == chart.POINTS else None, now),
+            _txn(
+                due,
+                keep.get((due.community_id, due.rules_number)) if due.unit == chart.POINTS else None,
+                over.get(due.id, 0),
+                now,
+            ),
         )
         for due in dues
     ]
@@ -97,18 +155,24 @@ def _open_issuance(session: Session, book: Ledger, path: str, unit: str) -> None
         book.open_account(path, unit, kind="issuance", mode="lazy", min_balance=None, session=session)
 
 
-def _txn(due: Due, keep: Rules | None, now: datetime) -> Txn:
-    """Write a credit for the book; `keep` says how long points are kept, None for minutes, which never end."""
+def _txn(due: Due, keep: Rules | None, surplus: int, now: datetime) -> Txn:
+    """Write a credit for the book; `keep` says how long points are kept, None for minutes, which never end.
+
+    `surplus` does not reach the account: it goes to the pool where the person chose that, and else nowhere.
+    """
     effective = clock.local_day(now, due.time_zone)
-    transfer = Transfer(
-        debit=chart.issuance(due.rules_number),
-        credit=chart.member(due.public_id),
-        unit=due.unit,
-        amount=due.amount,
-        expires_on=None if keep is None else last_day(effective, keep.points_expire_months, is_elder=due.is_elder),
-    )
+    source = chart.issuance(due.rules_number)
+    transfers = []
+    if due.amount > surplus:
+        until = None if keep is None else last_day(effective, keep.points_expire_months, is_elder=due.is_elder)
+        own = chart.member(due.public_id)
+        transfers.append(
+            Transfer(debit=source, credit=own, unit=due.unit, amount=due.amount - surplus, expires_on=until)
+        )
+    if surplus and due.surplus_to == POOL:
+        transfers.append(Transfer(debit=source, credit=chart.pool(), unit=due.unit, amount=surplus))
     memo = " ".join(due.title.split())[:LONGEST_MEMO] or None
-    return Txn(kind="credit", transfers=[transfer], effective=effective, actor=due.approver, memo=memo)
+    return Txn(kind="credit", transfers=transfers, effective=effective, actor=due.approver, memo=memo)
 
 
 def _dues(session: Session, credit_ids: Collection[int]) -> list[Due]:
@@ -128,6 +192,7 @@ def _dues(session: Session, credit_ids: Collection[int]) -> list[Due]:
         Credit.evidence_class,
         Credit.rules_number,
         Person.is_elder,
+        Person.surplus_to,
     )
     rows = session.execute(
         chosen.join(Person, Person.id == Credit.person_id)

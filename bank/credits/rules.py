@@ -79,11 +79,17 @@ class DayCapExceeded(Conflict):
     sentence = say("加上这一条，当天的时长超过了上限。请调低分钟数，或退回并说明原因。")
 
 
-class BalanceCapExceeded(Conflict):
-    """More minutes than an account may hold."""
+class LongDayReason(Conflict):
+    """A second person lets a long day pass without saying why."""
 
-    code = "cap_exceeded"
-    sentence = say("加上这一条，余额超过了上限。请本人先转赠或捐出一部分，多出的也可以只记为荣誉时长。")
+    code = "reason_required"
+    sentence = say("加上这一条，当天超过了一天的常规时长。请打开这一条，写一句为什么可以通过。")
+
+
+class AdminCannotCredit(NotAllowed):
+    """Whoever runs the platform decides on nobody's hours, whatever else they may do."""
+
+    sentence = say("平台管理员不能审核时长和积分，有其他身份也不行。请另一位工作人员处理。")
 
 
 class AlreadyDecided(Conflict):
@@ -124,11 +130,21 @@ class Case:
     reopened_by: int | None = None
     has_coordinator: bool = True
     """Some coordinator of the community may decide: they are neither the person nor of the household."""
+    leader_id: int | None = None
+    proposed_home: int | None = None
+    reopened_home: int | None = None
+    leader_home: int | None = None
+    first_home: int | None = None
 
     @property
     def hands(self) -> tuple[int | None, ...]:
-        """Give who brought it to the desk, and who brought it back after somebody else had refused it."""
-        return self.proposed_by, self.reopened_by
+        """Give who brought it to the desk, who ran the activity, and who brought it back after another's refusal."""
+        return self.proposed_by, self.leader_id, self.reopened_by
+
+    @property
+    def homes(self) -> tuple[int | None, ...]:
+        """Give the households of these."""
+        return self.proposed_home, self.leader_home, self.reopened_home
 
     @property
     def is_spendable(self) -> bool:
@@ -153,6 +169,23 @@ class Verdict:
 def role_of(actor: Actor) -> str:
     """Name the capacity in which they decide."""
     return next((role for role in ANSWERERS if role in actor.roles), "member")
+
+
+def check_no_admin(actor: Actor) -> None:
+    """Go on only for who does not run the platform. Raises AdminCannotCredit."""
+    if actor.may("admin"):
+        raise AdminCannotCredit
+
+
+def had_a_hand(case: Case, actor: Actor) -> bool:
+    """Tell whether the actor, or somebody they live with, proposed it, ran the activity or brought it back."""
+    return actor.person_id in case.hands or (actor.household_id is not None and actor.household_id in case.homes)
+
+
+def approved_first(case: Case, actor: Actor) -> bool:
+    """Tell whether the actor, or somebody they live with, approved it first."""
+    at_home = actor.household_id is not None and actor.household_id == case.first_home
+    return actor.person_id == case.first_by or at_home
 
 
 def person_check(case: Case, actor: Actor) -> type[BankError] | None:
@@ -181,26 +214,44 @@ def _may_begin(case: Case, actor: Actor) -> bool:
     return actor.may("coordinator") or (actor.may("second_approver") and not case.has_coordinator)
 
 
-def judge(case: Case, actor: Actor, rules: Rules, *, lowered: int | None, day_minutes: int, balance: int) -> Verdict:
-    """Judge one approval. `day_minutes` and `balance` are what the person has without this credit."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts already when one credit is judged, without that credit: the person's day, the actor's week."""
+
+    day_minutes: int = 0
+    issued: int = 0
+    """What the actor has let through alone this week, in the credit's unit."""
+
+
+def judge(
+    case: Case, actor: Actor, rules: Rules, standing: Standing, *, lowered: int | None, reason: str | None = None
+) -> Verdict:
+    """Judge one approval of a credit, lowered to so much, with the reason given for it."""
     refusal = decider_check(case, actor)
     if refusal is not None:
         return Verdict(refusal=refusal)
     amount = case.standing if lowered is None else lowered
     if lowered is not None and not 1 <= lowered <= case.standing:
         return Verdict(refusal=TooMuch)
-    if case.unit == chart.MINUTES:
-        if day_minutes + amount > rules.daily_minutes_with_second:
-            return Verdict(refusal=DayCapExceeded)
-        if case.is_spendable and balance + amount > rules.balance_cap_minutes:
-            return Verdict(refusal=BalanceCapExceeded)
+    day = standing.day_minutes + amount if case.unit == chart.MINUTES else 0
+    if day > rules.daily_minutes_with_second:
+        return Verdict(refusal=DayCapExceeded)
+    is_long = day > rules.daily_minutes
     if case.state == "second_review":
-        is_other = actor.person_id not in (case.first_by, *case.hands)
-        return Verdict(_after_review(case, rules), amount) if is_other else Verdict(refusal=SecondPersonRequired)
-    long_day = case.unit == chart.MINUTES and day_minutes + amount > rules.daily_minutes
-    if actor.person_id in case.hands or long_day:
+        if had_a_hand(case, actor) or approved_first(case, actor):
+            return Verdict(refusal=SecondPersonRequired)
+        if is_long and not reason:
+            return Verdict(refusal=LongDayReason)
+        return Verdict(_after_review(case, rules), amount)
+    over_budget = standing.issued + amount > budget(rules, case.unit)
+    if had_a_hand(case, actor) or is_long or over_budget:
         return Verdict("second_review", amount)
     return Verdict(_after_review(case, rules), amount)
+
+
+def budget(rules: Rules, unit: str) -> int:
+    """Give what one coordinator may let through alone in a week."""
+    return rules.issue_minutes_per_week if unit == chart.MINUTES else rules.issue_points_per_week
 
 
 def _after_review(case: Case, rules: Rules) -> str:

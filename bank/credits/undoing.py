@@ -26,6 +26,8 @@ UNNOTICED: dict[str, Any] = {
     "held_up": None,
     "posted_at": None,
     "txn_id": None,
+    "surplus": None,
+    "surplus_to": None,
     "batch": None,
 }
 UNDECIDED: dict[str, Any] = {
@@ -70,6 +72,7 @@ def undo(session: Session, actor: Actor, batch: str, *, now: datetime) -> int:
     What was posted is reversed by linked transactions; what is spent meanwhile stays as it is.
     """
     actor.require(*rules.DECIDERS)
+    rules.check_no_admin(actor)
     since = now - timedelta(seconds=rules.UNDO_S)
     mine = select(CreditStep.credit_id).where(
         CreditStep.batch == batch, CreditStep.by_person_id == actor.person_id, CreditStep.at >= since
@@ -122,9 +125,11 @@ def _reverse(session: Session, actor: Actor, credit: Credit, now: datetime) -> u
 def reopen(session: Session, actor: Actor, credit_id: int, *, reason: str, now: datetime) -> None:
     """Bring a refused credit back to the desk, where it is decided anew from the beginning.
 
-    Raises NotAllowed, NotFound, SelfApproval, SameHousehold, and NotRefused where it is in another state.
+    Raises NotAllowed, AdminCannotCredit, NotFound, SelfApproval, SameHousehold, and NotRefused where it is in
+    another state.
     """
     actor.require("coordinator")
+    rules.check_no_admin(actor)
     case = cases.cases(session, [credit_id]).get(credit_id)
     refusal = NotFound if case is None else rules.person_check(case, actor)
     if refusal is not None:

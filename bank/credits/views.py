@@ -41,6 +41,7 @@ def show_desk() -> ResponseReturnValue:
     return render_template(
         "credits/desk.html",
         numbers=desk.numbers(session, who, now=now),
+        budget=desk.budget(session, who, now=now),
         wanted=wanted,
         kept={name: value for name, value in request.args.items() if name in ("kind", "title", "q") and value},
         exceptions=desk.exceptions(session, who, wanted, cursor=request.args.get("exceptions")),
@@ -71,10 +72,13 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
     case = cases.cases(session, [credit.id])[credit.id]
     story = history.explain(session, credit)
     refusal = rules.decider_check(case, who)
-    if refusal is None and credit.state == "second_review" and who.person_id in (case.first_by, *case.hands):
-        refusal = rules.SecondPersonRequired
+    if refusal is None and credit.state == "second_review":
+        again = rules.had_a_hand(case, who) or rules.approved_first(case, who)
+        refusal = rules.SecondPersonRequired if again else None
     if not who.may(*rules.DECIDERS):
         refusal = rules.AlreadyDecided
+    elif who.may("admin"):
+        refusal = rules.AdminCannotCredit
     return render_template(
         "credits/item.html",
         credit=credit,
@@ -86,12 +90,16 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
         may_decide=refusal is None,
         why_not=refusal.sentence if refusal and credit.state in rules.UNDECIDED else None,
         may_object=_may_object(who, credit),
-        may_reopen=credit.state == "refused" and who.may("coordinator") and rules.person_check(case, who) is None,
+        may_reopen=credit.state == "refused" and _may_reopen(case, who),
         doubts=[doubt for doubt in desk.objections(session, who) if doubt.credit.id == credit.id],
         reasons=[(code, translate(sentence)) for code, sentence in rules.REASONS.items()],
         given=given,
         errors=errors,
     )
+
+
+def _may_reopen(case: rules.Case, who: Actor) -> bool:
+    return who.may("coordinator") and not who.may("admin") and rules.person_check(case, who) is None
 
 
 def _may_object(who: Actor, credit: Credit) -> bool:

@@ -32,6 +32,7 @@ STEPS: Mapping[str, str] = {
     "reversed": say("已冲正"),
     "voided": say("已作废"),
     "reopened": say("已重新打开"),
+    "signalled": say("发现疑点，退回复核"),
 }
 ROLES: Mapping[str, str] = {
     "coordinator": say("协调员"),

@@ -22,6 +22,8 @@ class Photo(Base):
     width: Mapped[int]
     height: Mapped[int]
     created_at: Mapped[datetime]
+    dhash: Mapped[str | None]
+    """Sixteen hex digits that are nearly alike for pictures that look alike; None for one that shows nothing."""
 
 
 class Deed(Base):

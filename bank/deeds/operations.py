@@ -15,7 +15,7 @@ from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.credits import operations as credits
 from bank.credits.models import Credit
-from bank.deeds import rules
+from bank.deeds import photos, rules
 from bank.deeds.models import Deed, Photo
 from bank.deeds.photos import Picture
 from bank.errors import Conflict, Invalid, NotFound, say
@@ -98,6 +98,7 @@ def tell(
     age_days = _age_days(happened_on, clock.local_day(now, community.time_zone))
     _check_room(session, community, actor.person_id, doer_id, in_force, points, now)
     photo_again = picture is not None and _is_known(session, picture)
+    is_alike = picture is not None and not photo_again and _looks_known(session, picture, in_force)
     deed = Deed(
         public_id=new_public_id(),
         community_id=community.id,
@@ -120,6 +121,7 @@ def tell(
         same_home=same_home,
         has_photo=picture is not None,
         photo_again=photo_again,
+        is_alike=is_alike,
         age_days=age_days,
     )
     deed.credit_id = _propose(session, deed, in_force, flags, is_by_neighbour=neighbour is not None and not same_home)
@@ -165,8 +167,23 @@ def _is_known(session: Session, picture: Picture) -> bool:
     return session.scalar(same) is not None
 
 
+def _looks_known(session: Session, picture: Picture, in_force: Rules) -> bool:
+    """Compare with every photo that is kept: ninety days' worth, sixteen signs each."""
+    if picture.dhash is None:
+        return False
+    known = session.scalars(select(Photo.dhash).where(Photo.dhash.is_not(None)).distinct())
+    return any(photos.distance(picture.dhash, other) <= in_force.photo_distance_bits for other in known if other)
+
+
 def _keep(session: Session, picture: Picture, now: datetime) -> int:
-    photo = Photo(sha256=picture.sha256, jpeg=picture.jpeg, width=picture.width, height=picture.height, created_at=now)
+    photo = Photo(
+        sha256=picture.sha256,
+        jpeg=picture.jpeg,
+        width=picture.width,
+        height=picture.height,
+        created_at=now,
+        dhash=picture.dhash,
+    )
     session.add(photo)
     session.flush()
     return photo.id
@@ -195,6 +212,7 @@ def _propose(
         },
         flags=flags,
         rules_number=in_force.number,
+        began_at=session.get_one(Person, deed.told_by).created_at,
         now=deed.created_at,
     )
     return credit.id

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -17,6 +18,9 @@ MOST_PIXELS = {"JPEG": 50_000_000, "PNG": 25_000_000, "WEBP": 25_000_000}
 """A JPEG (and MPO, which some phones make of it) is decoded at a fraction of its size; the others are not."""
 LONGEST_SIDE = 1280
 QUALITY = 80
+HASH_SIDE = 8
+LEAST_CONTRAST = 16
+"""Of 256 grey values; below that a picture shows nothing that could be recognised."""
 # What a decoder raises on a broken file differs by format and by where it is broken.
 BROKEN = (
     UnidentifiedImageError,
@@ -43,6 +47,7 @@ class Picture:
     width: int
     height: int
     sha256: bytes
+    dhash: str | None = None
 
 
 def prepare(upload: bytes) -> Picture:
@@ -59,7 +64,29 @@ def prepare(upload: bytes) -> Picture:
     written = io.BytesIO()
     picture.save(written, "JPEG", quality=QUALITY, optimize=True)
     jpeg = written.getvalue()
-    return Picture(jpeg, picture.width, picture.height, hashlib.sha256(jpeg).digest())
+    return Picture(jpeg, picture.width, picture.height, hashlib.sha256(jpeg).digest(), difference_hash(picture))
+
+
+def difference_hash(picture: Image.Image) -> str | None:
+    """Give 64 bits, in hex, that say where a picture of 9 by 8 grey dots grows brighter from left to right.
+
+    None for a picture that is nearly of one colour, which would look like every other such picture.
+    """
+    grey = picture.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX)
+    dots = grey.tobytes()
+    if max(dots) - min(dots) < LEAST_CONTRAST:
+        return None
+    bits = 0
+    for row in range(HASH_SIDE):
+        line = dots[row * (HASH_SIDE + 1) : (row + 1) * (HASH_SIDE + 1)]
+        for left, right in pairwise(line):
+            bits = bits << 1 | (right > left)
+    return f"{bits:016x}"
+
+
+def distance(one: str, other: str) -> int:
+    """Count the bits, 0 to 64, in which two hashes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def _decode(upload: bytes) -> Image.Image:

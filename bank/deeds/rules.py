@@ -29,6 +29,7 @@ FLAG_SENTENCES: Mapping[str, str] = {
     "only_own_word": say("本人申报，没有照片，也没有邻居推荐"),
     "same_home": say("由同一户的家人推荐"),
     "photo_again": say("这张照片在别的好事里用过"),
+    "photo_alike": say("这张照片和以前交过的一张几乎一样"),
     "told_late": say("%(days)s 天以后才说"),
 }
 LATE_AFTER_DAYS = 14
@@ -54,7 +55,7 @@ def evidence_class(*, is_by_neighbour: bool, has_photo: bool) -> str:
 
 
 def flags(
-    *, is_by_self: bool, same_home: bool, has_photo: bool, photo_again: bool, age_days: int
+    *, is_by_self: bool, same_home: bool, has_photo: bool, photo_again: bool, is_alike: bool = False, age_days: int
 ) -> list[dict[str, object]]:
     """Give what the desk should look at before it believes a deed."""
     found: list[dict[str, object]] = []
@@ -64,6 +65,8 @@ def flags(
         found.append({"code": "same_home", "facts": {}})
     if photo_again:
         found.append({"code": "photo_again", "facts": {}})
+    if is_alike:
+        found.append({"code": "photo_alike", "facts": {}})
     if age_days > LATE_AFTER_DAYS:
         found.append({"code": "told_late", "facts": {"days": age_days}})
     return found

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from bank import clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
-from bank.credits import words
+from bank.credits import flags, words
 from bank.deeds import operations as deeds
 from bank.deeds import photos, rules
 from bank.deeds.photos import Picture
@@ -142,6 +142,7 @@ def show(public_id: str) -> ResponseReturnValue:
         state=words.STATES[told.credit.state],
         category=rules.CATEGORIES.get(told.deed.category, told.deed.category),
         last_moment=words.last_moment,
+        seen=[translate(*flags.sentence_of(flag)) for flag in told.credit.flags],
     )
 
 

@@ -133,9 +133,10 @@ class Life:
             "ends_at": starts_at + timedelta(minutes=kind.minutes),
             "capacity": kind.people,
             "risk_note": kind.risk_note,
+            "leader": self.town.cast["panel"].public_id,
         }
         drafted = activities.plan(session, coordinator, plan, now=now)
-        return activities.publish(session, coordinator, drafted.public_id, now=now)
+        return activities.publish(session, coordinator, drafted.public_id, is_clear=True, now=now)
 
     def invite(self, kind: goods.Kind) -> list[Guest]:
         """Draw who comes, and how: most on time, a few late, forgetful, early gone or uninvited."""

@@ -29,7 +29,10 @@ class Person(Base):
     """A member. The ledger knows only the public id; a phone may be a whole family's."""
 
     __tablename__ = "person"
-    __table_args__ = (CheckConstraint("card_version BETWEEN 1 AND 1023", name="card_version"),)
+    __table_args__ = (
+        CheckConstraint("card_version BETWEEN 1 AND 1023", name="card_version"),
+        CheckConstraint("surplus_to IN ('honour', 'pool')", name="surplus_to"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(unique=True)
@@ -48,6 +51,8 @@ class Person(Base):
     """Large type and large targets."""
     is_named: Mapped[bool] = mapped_column(default=False)
     """Agreed to be named in public notices."""
+    surplus_to: Mapped[str] = mapped_column(default="honour")
+    """Where minutes go that the account has no room for: kept as `honour`, or given to the `pool`."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

@@ -28,6 +28,7 @@ from bank.web.i18n import gettext, translate
 from bank.web.views import keep_choices, safe_path
 
 pages = Blueprint("members", __name__)
+SURPLUS_TO = ("honour", "pool")
 
 
 @pages.get("/")
@@ -89,6 +90,8 @@ def _in_words(refusal: Invalid) -> dict[str, list[str]]:
 def change_settings() -> ResponseReturnValue:
     person = db.session().get_one(Person, login.actor().person_id)
     person.is_named = request.form.get("is_named") == "1"
+    if request.form.get("surplus_to") in SURPLUS_TO:
+        person.surplus_to = request.form["surplus_to"]
     flash(gettext("已保存。"), "ok")
     answer = make_response(redirect(url_for(".me"), code=303))
     elder = "1" if request.form.get("is_elder") == "1" else "0"

@@ -30,7 +30,7 @@ def activity_in(
     with world.write() as session:
         activity = activities.plan(session, coordinator, plan, now=now)
         if state != "draft":
-            activities.publish(session, coordinator, activity.public_id, now=now - timedelta(days=2))
+            activities.publish(session, coordinator, activity.public_id, is_clear=True, now=now - timedelta(days=2))
         if signed_up in world.people and signed_up != "stranger":
             places.take(session, activity, world.people[signed_up].id, now=now)
         found = session.get_one(Activity, activity.id)
@@ -45,6 +45,10 @@ def coming(world: World, who: str) -> Call:
 
 def draft(world: World, who: str) -> Call:
     return Call({"public_id": (name := activity_in(world, "draft")), "activity_id": name}, None)
+
+
+def ready(world: World, who: str) -> Call:
+    return Call(draft(world, who).path, {"none_of_these": "1"})
 
 
 def mine(world: World, who: str) -> Call:
@@ -84,7 +88,7 @@ ROWS = (
         answer=303,
         prepare=lambda w, who: Call(draft(w, who).path, form(w)),
     ),
-    Row("POST", "/activities/<public_id>/publication", ("coordinator",), answer=303, prepare=draft),
+    Row("POST", "/activities/<public_id>/publication", ("coordinator",), answer=303, prepare=ready),
     Row("POST", "/activities/<public_id>/sign-ups", HOME, answer=303, refuse=404, prepare=coming),
     Row("POST", "/activities/<public_id>/sign-ups/cancellation", HOME, answer=303, refuse=404, prepare=mine),
     Row("GET", "/api/v1/activities", MEMBERS),
@@ -95,7 +99,7 @@ ROWS = (
         "/api/v1/activities/<activity_id>/publication",
         ("coordinator",),
         answer=201,
-        prepare=lambda w, who: Call(draft(w, who).path, {}),
+        prepare=lambda w, who: Call(draft(w, who).path, {"none_of_these": True}),
     ),
     Row(
         "POST",

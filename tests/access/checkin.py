@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from bank.activities.models import Activity
 from bank.checkin import operations as checkin
 from bank.checkin.codes import Keys, step_of
@@ -64,7 +66,26 @@ def _void(world: World, who: str) -> Call:
 
 AT_VENUE = "/activities/<public_id>"
 API = "/api/v1/activities/<activity_id>"
+
+
+def over(world: World, who: str) -> Call:
+    """Give an activity that is over, which the volunteer led."""
+    name = activity_in(world, "published", starts_in=-timedelta(hours=3))
+    with world.write() as session:
+        found = session.scalars(select(Activity).where(Activity.public_id == name)).one()
+        found.leader_id = world.people["volunteer"].id
+    return Call({"public_id": name}, {"headcount": "12"})
+
+
 ROWS = (
+    Row(
+        "POST",
+        "/activities/<public_id>/headcount",
+        ("volunteer", "coordinator"),
+        answer=303,
+        also={"stranger": 404},
+        prepare=over,
+    ),
     Row("GET", "/scan", MEMBERS),
     Row(
         "POST",

@@ -36,7 +36,7 @@ def test_an_activity_goes_from_draft_through_published_and_running_to_over(world
     plan = planned(world, starts_in=60, lasts=60)
     assert plan["state"] == "draft"
     assert world.api("volunteer", "GET", f"/activities/{plan['id']}").status_code == 404
-    answer = world.api("coordinator", "POST", f"/activities/{plan['id']}/publication", {})
+    answer = world.api("coordinator", "POST", f"/activities/{plan['id']}/publication", {"none_of_these": True})
     assert (answer.status_code, answer.json["state"]) == (201, "published")
     now.advance(minutes=60)
     assert state(world, plan["id"]) == "running"
@@ -71,10 +71,10 @@ def test_a_plan_that_cannot_stand_is_refused_by_field(world: World, change: dict
 def test_publishing_is_for_before_the_start_and_once(world: World, now: SetClock) -> None:
     late = planned(world, starts_in=60)["id"]
     once = published(world, starts_in=60)
-    again = world.api("coordinator", "POST", f"/activities/{once}/publication", {})
+    again = world.api("coordinator", "POST", f"/activities/{once}/publication", {"none_of_these": True})
     assert (again.status_code, again.json["code"]) == (409, "not_a_draft")
     now.advance(minutes=60)
-    answer = world.api("coordinator", "POST", f"/activities/{late}/publication", {})
+    answer = world.api("coordinator", "POST", f"/activities/{late}/publication", {"none_of_these": True})
     assert (answer.status_code, answer.json["code"]) == (409, "too_late")
 
 
@@ -90,7 +90,12 @@ def test_the_database_itself_wants_a_risk_note_and_publication_before_the_start(
 def test_another_community_sees_nothing(world: World) -> None:
     name = published(world)
     assert world.api("stranger", "GET", f"/activities/{name}").status_code == 404
-    assert world.api("stranger_coordinator", "POST", f"/activities/{name}/publication", {}).status_code == 404
+    assert (
+        world.api(
+            "stranger_coordinator", "POST", f"/activities/{name}/publication", {"none_of_these": True}
+        ).status_code
+        == 404
+    )
     assert world.api("stranger", "GET", "/activities").json["items"] == []
 
 
@@ -133,7 +138,9 @@ def test_the_form_keeps_what_was_typed_and_says_what_to_mend(world: World) -> No
 @SQLITE
 def test_publishing_from_the_form_takes_one_press(world: World) -> None:
     browser = world.page("coordinator")
-    answer = browser.post("/activities/new", data={**form(world), "publish": "1"}, follow_redirects=True)
+    answer = browser.post(
+        "/activities/new", data={**form(world), "publish": "1", "none_of_these": "1"}, follow_redirects=True
+    )
     assert answer.status_code == 200
     assert "已发布" in answer.text
     assert len(world.api("volunteer", "GET", "/activities").json["items"]) == 1
@@ -141,7 +148,7 @@ def test_publishing_from_the_form_takes_one_press(world: World) -> None:
 
 @SQLITE
 def test_going_back_and_publishing_again_asks_before_it_makes_a_twin(world: World) -> None:
-    browser, typed = world.page("coordinator"), {**form(world), "publish": "1"}
+    browser, typed = world.page("coordinator"), {**form(world), "publish": "1", "none_of_these": "1"}
     first = browser.post("/activities/new", data=typed)
     asked = browser.post("/activities/new", data=typed)
     assert asked.status_code == 409
@@ -157,7 +164,7 @@ def test_going_back_and_publishing_again_asks_before_it_makes_a_twin(world: Worl
 def test_publishing_in_the_past_from_the_form_saves_nothing(world: World, now: SetClock) -> None:
     typed = form(world)
     now.advance(days=5)
-    answer = world.page("coordinator").post("/activities/new", data={**typed, "publish": "1"})
+    answer = world.page("coordinator").post("/activities/new", data={**typed, "publish": "1", "none_of_these": "1"})
     assert answer.status_code == 422
     with world.write() as session:
         assert session.scalars(select(Activity)).all() == []

@@ -24,7 +24,8 @@ def planned(world: World, *, starts_in: float = 60, lasts: float = 120, **more: 
     """Plan a draft that starts in so many minutes and lasts so many."""
     starts_at = world.clock.now + timedelta(minutes=starts_in)
     ends_at = starts_at + timedelta(minutes=lasts)
-    body = {**PLAN, "starts_at": rfc(starts_at), "ends_at": rfc(ends_at), **more}
+    leader = world.people["panel"].public_id
+    body = {**PLAN, "starts_at": rfc(starts_at), "ends_at": rfc(ends_at), "leader": leader, **more}
     answer = world.api("coordinator", "POST", "/activities", body)
     assert answer.status_code == 201, answer.json
     plan: dict[str, Any] = answer.json
@@ -34,7 +35,7 @@ def planned(world: World, *, starts_in: float = 60, lasts: float = 120, **more: 
 def published(world: World, **more: Any) -> str:
     """Plan and publish; give the activity's public id."""
     name: str = planned(world, **more)["id"]
-    answer = world.api("coordinator", "POST", f"/activities/{name}/publication", {})
+    answer = world.api("coordinator", "POST", f"/activities/{name}/publication", {"none_of_these": True})
     assert answer.status_code == 201, answer.json
     return name
 

@@ -104,7 +104,7 @@ def test_a_coordinators_long_day_still_needs_two_people(world: World) -> None:
     assert approve(world, "second", credit_id) == ("second_review", None)
     assert approve(world, "second", credit_id) == ("second_review", "second_person_required")
     add_coordinator(world)
-    assert approve(world, "other", credit_id) == ("posted", None)
+    assert approve(world, "other", credit_id, reason="通宵值守") == ("posted", None)
 
 
 def test_residents_decide_nothing(world: World) -> None:
@@ -121,7 +121,8 @@ def test_a_long_day_needs_a_second_person_and_a_longer_one_is_refused(world: Wor
     assert approve(world, "coordinator", morning) == ("posted", None)
     assert approve(world, "coordinator", evening) == ("second_review", None)
     assert approve(world, "coordinator", night) == ("submitted", "cap_exceeded")
-    assert approve(world, "second", evening) == ("posted", None)
+    assert approve(world, "second", evening) == ("second_review", "reason_required")
+    assert approve(world, "second", evening, reason="防汛值守到晚上") == ("posted", None)
     assert balance(world, "volunteer") == 720
 
 
@@ -141,19 +142,61 @@ def test_what_is_chosen_and_counts_already_still_counts_towards_the_day(world: W
     night = propose(world, amount=1)
     outcomes = decide(world, "coordinator", [posted, waiting, night])
     assert [found.code for found in outcomes] == ["already_decided", "second_person_required", "cap_exceeded"]
-    assert approve(world, "second", waiting) == ("posted", None)
+    assert approve(world, "second", waiting, reason="防汛值守") == ("posted", None)
 
 
-def test_nobody_holds_more_than_the_balance_cap(world: World) -> None:
+def cap_balances(world: World, minutes: int) -> None:
+    """Adopt rules, number 2, under which nobody holds more."""
     with world.write() as session:
         home = session.get_one(Community, world.community_id)
-        settings = {"notice_days": {"A": 0}, "balance_cap_minutes": 100}
+        settings = {"notice_days": {"A": 0}, "balance_cap_minutes": minutes}
         communities.adopt_rules(session, home, settings, effective_on=date(2026, 2, 1), now=world.clock.now)
-    first, second, on_notice = (propose(world, rules_number=2, evidence_class=kind) for kind in "AAB")
-    assert approve(world, "coordinator", first) == ("posted", None)
-    assert approve(world, "coordinator", second) == ("submitted", "cap_exceeded")
-    assert approve(world, "coordinator", on_notice) == ("submitted", "cap_exceeded")
-    assert approve(world, "coordinator", second, amount=40, reason="余额上限") == ("posted", None)
+
+
+def test_minutes_over_the_balance_cap_are_kept_as_honour(world: World) -> None:
+    cap_balances(world, 100)
+    exact, over, beyond = (propose(world, rules_number=2, amount=amount) for amount in (60, 60, 30))
+    for credit_id in (exact, over, beyond):
+        assert approve(world, "coordinator", credit_id) == ("posted", None)
+    assert balance(world, "volunteer") == 100
+    assert served(world, "volunteer") == 150
+    kept = [(credit(world, id_).surplus, credit(world, id_).surplus_to) for id_ in (exact, over, beyond)]
+    assert kept == [(None, None), (20, "honour"), (30, "honour")]
+    assert credit(world, beyond).txn_id is None
+
+
+def test_minutes_that_just_fit_under_the_cap_have_no_surplus(world: World) -> None:
+    cap_balances(world, 60)
+    credit_id = propose(world, rules_number=2)
+    approve(world, "coordinator", credit_id)
+    assert (balance(world, "volunteer"), credit(world, credit_id).surplus) == (60, None)
+
+
+def test_minutes_over_the_balance_cap_go_to_the_pool_where_the_person_wished_so(world: World) -> None:
+    cap_balances(world, 100)
+    with world.write() as session:
+        session.get_one(Person, world.people["volunteer"].id).surplus_to = "pool"
+    ids = [propose(world, rules_number=2) for _ in range(3)]
+    decide(world, "coordinator", ids)
+    with world.write() as session:
+        book = db.book(session, world.community_id, world.clock.now)
+        assert book.balance(chart.pool(), chart.MINUTES, session=session).posted == 80
+        told = {message.sentence for message in members.unread(session, world.people["volunteer"].id)}
+    assert any("公益池" in sentence for sentence in told)
+    assert (balance(world, "volunteer"), served(world, "volunteer")) == (100, 180)
+
+
+def test_what_went_to_the_pool_comes_back_with_a_reversal(world: World) -> None:
+    cap_balances(world, 30)
+    with world.write() as session:
+        session.get_one(Person, world.people["volunteer"].id).surplus_to = "pool"
+    credit_id = propose(world, rules_number=2)
+    approve(world, "coordinator", credit_id)
+    with world.write() as session:
+        credits.void(session, credit_id, reason="登记错了。", by=world.people["second"].id, now=world.clock.now)
+        book = db.book(session, world.community_id, world.clock.now)
+        assert book.balance(chart.pool(), chart.MINUTES, session=session).posted == 0
+    assert (balance(world, "volunteer"), served(world, "volunteer")) == (0, 0)
 
 
 def test_minutes_are_only_lowered_and_only_with_a_reason(world: World) -> None:

@@ -87,7 +87,7 @@ def test_a_photo_used_before_and_a_late_telling_are_flagged(world: World) -> Non
 
 
 def test_every_flag_has_its_sentence() -> None:
-    made = rules.flags(is_by_self=True, same_home=True, has_photo=False, photo_again=True, age_days=20)
+    made = rules.flags(is_by_self=True, same_home=True, has_photo=False, photo_again=True, is_alike=True, age_days=20)
     assert {flag["code"] for flag in made} == set(rules.FLAG_SENTENCES)
 
 

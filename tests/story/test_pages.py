@@ -38,8 +38,8 @@ WALK_ALL = ("visitor", "volunteer", "resident", "coordinator")
 EVERYONES = ("/", "/me", "/activities", "/passbook", "/scan", "/shop", "/board", "/notices", "/nowhere")
 NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "venue.count"}
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
-ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo"}
-"""What only a scan opens, where the stories go, or a deed, of which the demo tells none."""
+ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
+"""What only a scan opens, where the stories go, a deed, of which the demo tells none, or what next month draws."""
 
 
 @pytest.fixture(scope="module")

@@ -57,8 +57,8 @@ def town(world: World) -> World:
 def test_a_scan_becomes_hours_and_the_hours_a_haircut(
     town: World, phone: Callable[..., Phone], time_of_day: Any, bank: Any, tmp_path: Path
 ) -> None:
-    coordinator, volunteer, shop = phone("coordinator"), phone("volunteer"), phone("shop")
-    for each in (coordinator, volunteer, shop):
+    coordinator, second, volunteer, shop = (phone(who) for who in ("coordinator", "second", "volunteer", "shop"))
+    for each in (coordinator, second, volunteer, shop):
         each.sign_in()
 
     publish_activity(coordinator)
@@ -82,7 +82,10 @@ def test_a_scan_becomes_hours_and_the_hours_a_haircut(
     coordinator.open("/desk")
     coordinator.sees("没有疑点（1 条）", "王小明")
     coordinator.press("全部通过（1 条）")
-    coordinator.sees("1 条已通过并入账。")
+    coordinator.sees("1 条已通过，等另一位复核。")
+    second.open("/desk")
+    second.press("全部通过（1 条）")
+    second.sees("1 条已通过并入账。")
 
     volunteer.open("/passbook")
     volunteer.sees("湖边清洁", "+2 小时")
@@ -186,6 +189,7 @@ def publish_activity(coordinator: Phone) -> None:
     page.get_by_label("开始").fill("2026-11-23T09:00")
     page.get_by_label("结束").fill("2026-11-23T11:00")
     page.get_by_label("安全提示").fill("路滑，远离水边。")
+    page.get_by_label("以上都不是").check()
     coordinator.press("发布")
     coordinator.sees("已发布，大家可以报名了。")
 

@@ -1,0 +1,105 @@
+"""After an activity: stays that are equal to the second, the leader's headcount, and how often a day one comes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bank.checkin import attesting
+from bank.checkin import operations as checkin
+from bank.checkin.recording import Sighting
+from bank.checkin.refusals import TooManyPairs
+from bank.credits.models import Credit
+from tests.checkin.street import code, published, scan
+from tests.checkin.test_closing import all_attendances, run_jobs
+from tests.conftest import SetClock
+from tests.world import World
+
+PEOPLE = ("volunteer", "resident", "relative", "shop", "auditor")
+
+
+def flags(world: World) -> list[set[str]]:
+    with world.write() as session:
+        return [{flag["code"] for flag in item.flags} for item in session.scalars(select(Credit).order_by(Credit.id))]
+
+
+@pytest.mark.parametrize(("alike", "is_seen"), [(5, True), (4, False)])
+def test_five_stays_equal_to_the_second_are_seen_four_are_not(
+    world: World, now: SetClock, alike: int, is_seen: bool
+) -> None:
+    name = published(world, starts_in=0.5, lasts=60)
+    now.advance(minutes=1)
+    token = code(world, name)
+    for who in PEOPLE:
+        world.api(who, "POST", "/check-ins", {"code": token})
+    now.advance(minutes=50)
+    for number, who in enumerate(PEOPLE):
+        if number >= alike:
+            now.advance(seconds=1)
+        scan(world, who, name)
+    now.advance(minutes=60)
+    run_jobs(world)
+    assert ["same_length" in found for found in flags(world)] == [is_seen] * 5
+    shown = {flag["code"] for item in all_attendances(world) for flag in item["flags"]}
+    assert ("same_length" in shown) == is_seen
+
+
+def test_the_headcount_is_the_leaders_after_the_end(world: World, now: SetClock) -> None:
+    name = published(world, starts_in=1, lasts=60)
+    now.advance(minutes=60)
+    assert world.page("panel").post(f"/activities/{name}/headcount", data={"headcount": "3"}).status_code == 409
+    now.advance(minutes=1)
+    assert world.page("resident").post(f"/activities/{name}/headcount", data={"headcount": "3"}).status_code == 403
+    assert "到场多少人" in world.page("panel").get(f"/activities/{name}").text
+    assert "到场多少人" not in world.page("resident").get(f"/activities/{name}").text
+    assert world.page("panel").post(f"/activities/{name}/headcount", data={"headcount": "-1"}).status_code == 422
+    assert world.page("panel").post(f"/activities/{name}/headcount", data={"headcount": "3"}).status_code == 303
+    panel = world.actor("panel")
+    with pytest.raises(attesting.AlreadyAttested), world.write() as session:
+        attesting.attest(session, panel, name, 4, now=world.clock.now)
+
+
+def test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words(world: World, now: SetClock) -> None:
+    name = published(world, starts_in=1, lasts=600)
+    now.advance(minutes=1)
+    coordinator, person = world.actor("coordinator"), world.people["volunteer"].public_id
+
+    def come_or_go(number: int) -> None:
+        at = now.now + timedelta(minutes=20 * number)
+        seen = Sighting(uuid.uuid4().hex, "manual", at, "in" if number % 2 == 0 else "out", is_live=False)
+        with world.write() as session:
+            checkin.enter(session, coordinator, name, person, seen, now=now.now + timedelta(minutes=400))
+
+    for number in (0, 5, 4, 3, 2, 1):
+        come_or_go(number)
+    with pytest.raises(TooManyPairs) as refused:
+        come_or_go(7)
+    assert refused.value.facts == {"most": 3}
+
+
+@pytest.mark.parametrize(("people", "is_seen"), [(3, False), (4, True)])
+def test_the_fourth_person_of_one_phone_is_seen_at_whatever_activity(
+    world: World, now: SetClock, people: int, is_seen: bool
+) -> None:
+    for who in PEOPLE[:people]:
+        name = published(world, starts_in=1, lasts=30)
+        now.advance(minutes=1)
+        scan(world, who, name, device_id="one-phone")
+        now.advance(minutes=30)
+        scan(world, who, name, device_id="one-phone")
+    assert ["many_accounts" in found for found in flags(world)] == [False] * (people - 1) + [is_seen]
+
+
+def test_a_phone_is_forgotten_after_thirty_days(world: World, now: SetClock) -> None:
+    for number, who in enumerate(PEOPLE[:4]):
+        now.advance(days=31 if number == 3 else 0)
+        world._tokens.clear()  # they have ended by then
+        name = published(world, starts_in=1, lasts=30)
+        now.advance(minutes=1)
+        scan(world, who, name, device_id="one-phone")
+        now.advance(minutes=30)
+        scan(world, who, name, device_id="one-phone")
+    assert not any("many_accounts" in found for found in flags(world))
