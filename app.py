@@ -34,6 +34,8 @@ from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
 from bank.passbook import views as passbook
+from bank.sheets import rules as sheet_rules
+from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
@@ -61,6 +63,7 @@ PAGES = (
     board,
     audit,
     deeds,
+    sheets,
     log,
     spotchecks,
 )
@@ -93,7 +96,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
-    for rules in (checkin_rules, deed_rules, signals):
+    for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
     return app

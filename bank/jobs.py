@@ -17,6 +17,7 @@ from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
 from bank.log import keys
 from bank.log import operations as log
+from bank.sheets import operations as sheets
 from bank.shop import operations as shop
 from bank.spotchecks import operations as spotchecks
 from bank.web import limits, replay
@@ -56,8 +57,8 @@ def expire_points(session: Session, now: datetime) -> int:
 
 
 def forget_photos(session: Session, now: datetime) -> int:
-    """Delete photos of deeds that were decided and published long ago."""
-    return deeds.forget_photos(session, now=now)
+    """Delete photos of deeds and sheets that were decided and published long ago."""
+    return deeds.forget_photos(session, now=now) + sheets.forget_photos(session, now=now)
 
 
 def draw_checks(session: Session, now: datetime) -> int:

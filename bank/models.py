@@ -6,11 +6,12 @@ from bank.communities import models as communities
 from bank.credits import models as credits_
 from bank.deeds import models as deeds
 from bank.members import models as members
+from bank.sheets import models as sheets
 from bank.shop import models as shop
 from bank.spotchecks import models as spotchecks
 from bank.web import models as web
 from ledger import models as book
 from ledger.base import Base
 
-TABLES = (book, activities, checkin, communities, credits_, deeds, members, shop, spotchecks, web)
+TABLES = (book, activities, checkin, communities, credits_, deeds, members, sheets, shop, spotchecks, web)
 metadata = Base.metadata

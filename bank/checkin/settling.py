@@ -112,6 +112,9 @@ def _carry_to_credit(
     if attendance.credit_id is None:
         if not standing.is_finished:
             return _Carried(None)
+        # Only after the activity was closed can paper have been first.
+        if scene.plan.is_closed and credits_.is_there(session, scene.activity.id, scene.person.id):
+            return _Carried(None, is_late=True)
         return _Carried(_propose(session, scene, attendance, standing, marks, now))
     is_revised = credits_.revise(
         session,
@@ -148,6 +151,7 @@ def _propose(
         evidence=_evidence(scene, standing),
         flags=[*standing.flags, *_many_accounts(scene)],
         rules_number=scene.rules.number,
+        activity_id=scene.activity.id,
         leader_id=scene.activity.leader_id,
         began_at=max(scene.activity.created_at, scene.person.created_at),
         now=now,

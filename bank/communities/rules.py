@@ -47,6 +47,12 @@ class Rules:
     late_after_minutes: int = 15
     least_stay_minutes: int = 10
     auto_close_after_minutes: int = 30
+    paper_days: int = 3
+    """Working days after an activity within which a paper roster has to be handed in; later it is honour time."""
+    class_b_minutes_per_month: int = 8 * 60
+    """What paper and witnesses can give one person a month; more is honour time."""
+    sheet_photo_days: int = 90
+    """How long the photo of a confirmed roster is kept."""
     answer_objection_days: int = 5
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""

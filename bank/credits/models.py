@@ -68,6 +68,14 @@ class Credit(Base):
             "(surplus IS NULL) = (surplus_to IS NULL) AND (surplus_to IS NULL OR surplus_to IN ('honour', 'pool'))",
             name="surplus_to",
         ),
+        Index(
+            "ux_credit_presence",
+            "activity_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void')"),
+            postgresql_where=text("activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void')"),
+        ),
         Index("ix_credit_desk", "community_id", "state", "created_at"),
         Index("ix_credit_due", "state", "due_at"),
         Index("ix_credit_posted", "community_id", "state", "posted_at"),
@@ -114,6 +122,8 @@ class Credit(Base):
     posted_at: Mapped[datetime | None]
     txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     leader_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    activity_id: Mapped[int | None] = mapped_column(ForeignKey("activity.id"))
+    """Where it was earned: who was there is credited once, by a scan or by paper."""
     """Who ran the activity it was earned at; the triggers of migration 0006 compare all hands by household."""
     surplus: Mapped[int | None]
     """Minutes of a posted credit that the account had no room for."""

@@ -19,8 +19,22 @@ from bank.members import operations as members
 from bank.members.models import Person
 from bank.qr import new_public_id
 
-__all__ = ["MOST_AT_ONCE", "Decision", "Outcome", "decide", "post_due", "propose", "reopen", "revise", "undo", "void"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "Decision",
+    "Outcome",
+    "decide",
+    "is_there",
+    "post_due",
+    "propose",
+    "reopen",
+    "revise",
+    "undo",
+    "void",
+]
 
+GONE = ("refused", "reversed", "void")
+"""States of a credit that gives nothing, so that another may stand for the same."""
 TRY_AGAIN = timedelta(hours=1)
 """How long a posting waits that the book refused, as for a frozen account."""
 BANK = "bank"
@@ -42,13 +56,15 @@ def propose(
     evidence: Mapping[str, Any],
     flags: Sequence[Mapping[str, Any]],
     rules_number: int,
+    activity_id: int | None = None,
     leader_id: int | None = None,
     began_at: datetime | None = None,
     now: datetime,
 ) -> Credit:
     """Put a credit on the desk. `source` names the fact, `kind:id`, and is proposed once (IntegrityError).
 
-    `leader_id` ran what it was earned at; `began_at` is when the activity, or the account, came into being.
+    So is one person's presence at `activity_id`. `leader_id` ran what it was earned at; `began_at` is when the
+    activity, or the account, came into being.
     """
     seen = signals.of_proposal(session, signals.Proposal(community_id, source, person_id, proposed_by, began_at, now))
     credit = Credit(
@@ -65,6 +81,7 @@ def propose(
         evidence=dict(evidence),
         flags=[dict(flag) for flag in (*flags, *seen)],
         rules_number=rules_number,
+        activity_id=activity_id,
         leader_id=leader_id,
         state="submitted",
         created_at=now,
@@ -73,6 +90,14 @@ def propose(
     session.flush()
     steps.write(session, [Step(credit.id, "proposed", now, proposed_by, amount=amount)])
     return credit
+
+
+def is_there(session: Session, activity_id: int, person_id: int) -> bool:
+    """Tell whether a person's presence at an activity is credited, or on its way."""
+    mine = select(Credit.id).where(
+        Credit.activity_id == activity_id, Credit.person_id == person_id, Credit.state.not_in(GONE)
+    )
+    return session.scalar(mine.limit(1)) is not None
 
 
 def revise(

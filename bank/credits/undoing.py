@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bank.credits import cases, posting, rules, steps
@@ -44,6 +45,13 @@ class NotRefused(Conflict):
 
     code = "already_decided"
     sentence = say("这一条现在不是退回的状态，不能重新打开。")
+
+
+class CreditedElsewhere(Conflict):
+    """The same presence was credited by another road meanwhile."""
+
+    code = "already_recorded"
+    sentence = say("这个人在这场活动里已经另有一条记录了，这一条不能再打开。")
 
 
 def as_before(state: str) -> dict[str, Any]:
@@ -134,13 +142,18 @@ def reopen(session: Session, actor: Actor, credit_id: int, *, reason: str, now: 
     refusal = NotFound if case is None else rules.person_check(case, actor)
     if refusal is not None:
         raise refusal
-    moved = session.execute(
+    reopened = (
         update(Credit)
         .where(Credit.id == credit_id, Credit.state == "refused", Credit.txn_id.is_(None))
         .values(as_before("submitted"))
         .returning(Credit.id)
         .execution_options(synchronize_session="fetch")
     )
-    if moved.scalar_one_or_none() is None:
+    try:
+        with session.begin_nested():
+            moved = session.execute(reopened).scalar_one_or_none()
+    except IntegrityError:
+        raise CreditedElsewhere from None
+    if moved is None:
         raise NotRefused
     steps.write(session, [Step(credit_id, "reopened", now, actor.person_id, rules.role_of(actor), reason=reason)])

@@ -59,6 +59,7 @@ VIAS: Mapping[str, str] = {
     "digits": say("输入六位数字"),
     "card": say("工作人员扫卡"),
     "manual": say("工作人员登记"),
+    "paper": say("纸质签到表"),
 }
 _EVIDENCE: Mapping[str, str] = {
     "place": say("地点"),
@@ -71,6 +72,8 @@ _EVIDENCE: Mapping[str, str] = {
     "planned_minutes": say("计划时长"),
     "scanned_minutes": say("签到到签退"),
     "rounding_minutes": say("计时取整到"),
+    "keyed_by": say("录入"),
+    "confirmed_by": say("核对"),
     "story": say("经过"),
 }
 EXACT = 1

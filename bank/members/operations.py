@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
@@ -197,7 +197,10 @@ def in_community(session: Session, community_id: int, public_id: str) -> Person:
 
 
 def search(session: Session, community_id: int, text: str, *, limit: int = 20) -> list[Person]:
-    """Find members by name, pinyin initials, the phone's last digits or public id; nothing for nothing."""
+    """Find members by name, pinyin initials, building and door, the phone's last digits or public id.
+
+    Nothing for nothing.
+    """
     wanted = text.strip()
     if not wanted:
         return []
@@ -205,10 +208,22 @@ def search(session: Session, community_id: int, text: str, *, limit: int = 20) -
     ways = [Person.name.like(f"{escaped}%", escape="\\"), Person.public_id == wanted.upper()]
     if wanted.isascii() and wanted.isalpha():
         ways.append(Person.pinyin.like(f"{escaped.lower()}%", escape="\\"))
+    if any(letter.isdigit() for letter in wanted):
+        ways.append(Person.household_id.in_(_homes(escaped)))
     if wanted.isascii() and wanted.isdigit() and len(wanted) >= 4:
         ways.append(Person.phone.like(f"%{escaped}", escape="\\"))
     found = select(Person).where(Person.community_id == community_id, or_(*ways)).order_by(Person.name, Person.id)
     return list(session.scalars(found.limit(limit)))
+
+
+def _homes(escaped: str) -> Select[int]:
+    """Choose the homes whose building and door, such as 3栋2单元501, begin so."""
+    at = func.replace(Community.name + Household.door, " ", "")
+    return (
+        select(Household.id)
+        .join(Community, Community.id == Household.building_id)
+        .where(at.like(f"{escaped.replace(' ', '')}%", escape="\\"))
+    )
 
 
 def reissue_card(session: Session, person: Person) -> None:

@@ -39,7 +39,8 @@ EVERYONES = ("/", "/me", "/activities", "/passbook", "/scan", "/shop", "/board",
 NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "venue.count"}
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
-"""What only a scan opens, where the stories go, a deed, of which the demo tells none, or what next month draws."""
+ELSEWHERE |= {"sheets.show", "sheets.photo"}
+"""What only a scan opens, where the stories go, a deed or a roster, of which the demo has none, or what comes next month."""
 
 
 @pytest.fixture(scope="module")
