@@ -121,7 +121,7 @@ def add_line(
     arrived, left = arrived or activity.starts_at, left or activity.ends_at
     if left <= arrived:
         raise Invalid({"left_at": [say("离开时间要晚于到达时间。")]})
-    in_force = _rules(session, activity)
+    in_force = rules_of(session, activity)
     line = SheetLine(
         sheet_id=sheet.id,
         activity_id=activity.id,
@@ -256,7 +256,7 @@ def _propose(
     session: Session, who: Actor, sheet: Sheet, activity: Activity, kept: Sequence[Line], now: datetime
 ) -> list[int]:
     home = session.get_one(Community, activity.community_id)
-    in_force = _rules(session, activity)
+    in_force = rules_of(session, activity)
     day = local_day(activity.starts_at, home.time_zone)
     until = credit_rules.end_of_working_day(activity.ends_at, in_force.paper_days, home.time_zone)
     cases.lock_people(session, (one.person.id for one in kept))
@@ -342,7 +342,8 @@ def _tell_struck(
     members.tell_each(session, [(one.person.id, facts) for one in struck], sentence, now=now)
 
 
-def _rules(session: Session, activity: Activity) -> Rules:
+def rules_of(session: Session, activity: Activity) -> Rules:
+    """Give the rules of the day of an activity."""
     home = session.get_one(Community, activity.community_id)
     return communities.rules_on(session, home.id, local_day(activity.starts_at, home.time_zone))
 

@@ -85,6 +85,7 @@ def _page(public_id: str, errors: dict[str, list[str]]) -> str:
         is_mine=sheet.keyed_by == who.person_id,
         may_key=sheet.state == "keying" and who.may("coordinator"),
         planned=(local_input(activity.starts_at), local_input(activity.ends_at)),
+        photo_days=sheets.rules_of(db.session(), activity).sheet_photo_days,
         errors=errors,
     )
 

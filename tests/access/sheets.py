@@ -35,9 +35,9 @@ def begun(world: World, who: str) -> Call:
 
 
 def waiting(world: World, who: str) -> Call:
-    call = begun(world, who)
+    call, keyer = begun(world, who), world.actor("coordinator")
     with world.write() as session:
-        sheets.hand_in(session, world.actor("coordinator"), call.path["public_id"], now=world.clock.now)
+        sheets.hand_in(session, keyer, call.path["public_id"], now=world.clock.now)
     return call
 
 

@@ -40,7 +40,7 @@ NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "ven
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"sheets.show", "sheets.photo"}
-"""What only a scan opens, where the stories go, a deed or a roster, of which the demo has none, or what comes next month."""
+"""What only a scan opens, where the stories go, a deed or roster (the demo has none), or what comes next month."""
 
 
 @pytest.fixture(scope="module")
