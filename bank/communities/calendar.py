@@ -68,9 +68,7 @@ def rule_day(
     session: Session, community_id: int, day: date, is_working: bool | None, *, note: str, by: int, now: datetime
 ) -> DayRuling:
     """Say that a day is a working day, or is none; None goes back to the calendar. What ran before keeps its end."""
-    ruling = DayRuling(
-        community_id=community_id, day=day, is_working=is_working, note=note, by_person_id=by, at=now
-    )
+    ruling = DayRuling(community_id=community_id, day=day, is_working=is_working, note=note, by_person_id=by, at=now)
     session.add(ruling)
     session.flush()
     return ruling

@@ -152,9 +152,7 @@ class Objection(Base):
         CheckConstraint("answered_by IS NULL OR answered_by <> by_person_id", name="answered_by_another"),
         CheckConstraint("kind IN ('objection', 'correction')", name="kind"),
         CheckConstraint("stage IN ('answer', 'panel', 'last')", name="stage"),
-        CheckConstraint(
-            "wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction')", name="wanted_amount"
-        ),
+        CheckConstraint("wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction')", name="wanted_amount"),
         CheckConstraint("replied_by IS NULL OR replied_by <> by_person_id", name="replied_by_another"),
         CheckConstraint("keyed_by IS NULL OR keyed_by <> by_person_id", name="keyed_by_another"),
         UniqueConstraint("credit_id", "by_person_id"),

@@ -178,6 +178,23 @@ def of_person(session: Session, person_id: int, public_id: str) -> Objection | N
     )
 
 
+def is_before_panel(session: Session, public_id: str) -> bool:
+    """Tell whether an objection lies with the panel now."""
+    found = session.execute(select(Objection.state, Objection.stage).where(Objection.public_id == public_id)).one()
+    return (found.state, found.stage) == ("open", "panel")
+
+
+def keyed_in(session: Session, actor: Actor, public_id: str) -> tuple[Objection, Credit]:
+    """Give an objection this person keyed in, with its item, for the printed slip. Raises NotFound."""
+    chosen = select(Objection, Credit).join(Credit, Credit.id == Objection.credit_id)
+    found = session.execute(
+        chosen.where(Objection.public_id == public_id, Objection.keyed_by == actor.person_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found[0], found[1]
+
+
 def item_of(session: Session, actor: Actor, public_id: str) -> str:
     """Name the item an objection is about. Raises NotFound."""
     found = session.scalar(
