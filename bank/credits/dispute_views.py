@@ -12,7 +12,7 @@ from bank.communities import calendar
 from bank.communities.models import Community
 from bank.credits import history, notices, objections, voting, words
 from bank.credits.notice_views import begin_objection
-from bank.credits.schemas import CorrectionSchema, DayRulingSchema, ObjectionReasonSchema, PaperSchema, VoteSchema
+from bank.credits.schemas import CorrectionSchema, DayRulingSchema, PaperSchema, VoteSchema
 from bank.credits.views import show_item, translated
 from bank.errors import Invalid, NotFound, say
 from bank.members import login

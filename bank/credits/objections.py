@@ -219,7 +219,7 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
 
 
 def explain_oneself(session: Session, actor: Actor, public_id: str, *, words: str, now: datetime) -> Credit:
-    """Let the person concerned say their side while the objection is open. Raises NotFound, AlreadyAnswered, Invalid."""
+    """Let the person concerned say their side while it is open. Raises NotFound, AlreadyAnswered and Invalid."""
     if not words.strip():
         raise Invalid({"reason": [say("请写一句您的说明。")]})
     objection, credit = locked(session, actor, public_id)

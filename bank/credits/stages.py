@@ -1,4 +1,4 @@
-"""How an objection or a correction moves: from stage to stage while open, each with a deadline, to one of three ends."""
+"""How an objection or a correction moves: from stage to stage while open, each with a deadline, to an end."""
 
 from __future__ import annotations
 

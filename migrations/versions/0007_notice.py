@@ -12,24 +12,36 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-COLUMNS = (
-    "kind TEXT NOT NULL DEFAULT 'objection' CONSTRAINT ck_objection_kind CHECK (kind IN ('objection', 'correction'))",
-    "stage TEXT NOT NULL DEFAULT 'answer' CONSTRAINT ck_objection_stage CHECK (stage IN ('answer', 'panel', 'last'))",
-    "wanted_amount BIGINT CONSTRAINT ck_objection_wanted_amount CHECK "
-    "(wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction'))",
+NEW_COLUMNS = (
+    "kind TEXT NOT NULL DEFAULT 'objection'",
+    "stage TEXT NOT NULL DEFAULT 'answer'",
+    "wanted_amount BIGINT",
     "own_words TEXT",
     "reply TEXT",
-    "replied_by BIGINT CONSTRAINT fk_objection_replied_by REFERENCES person (id) ON DELETE RESTRICT "
-    "CONSTRAINT ck_objection_replied_by_another CHECK (replied_by IS NULL OR replied_by <> by_person_id)",
-    "keyed_by BIGINT CONSTRAINT fk_objection_keyed_by REFERENCES person (id) ON DELETE RESTRICT "
-    "CONSTRAINT ck_objection_keyed_by_another CHECK (keyed_by IS NULL OR keyed_by <> by_person_id)",
+    "replied_by BIGINT",
+    "keyed_by BIGINT",
 )
+NEW_RULES = (
+    "CONSTRAINT ck_objection_kind CHECK (kind IN ('objection', 'correction'))",
+    "CONSTRAINT ck_objection_stage CHECK (stage IN ('answer', 'panel', 'last'))",
+    "CONSTRAINT ck_objection_wanted_amount CHECK "
+    "(wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction'))",
+    "CONSTRAINT ck_objection_replied_by_another CHECK (replied_by IS NULL OR replied_by <> by_person_id)",
+    "CONSTRAINT ck_objection_keyed_by_another CHECK (keyed_by IS NULL OR keyed_by <> by_person_id)",
+    "CONSTRAINT fk_objection_replied_by FOREIGN KEY (replied_by) REFERENCES person (id) ON DELETE RESTRICT",
+    "CONSTRAINT fk_objection_keyed_by FOREIGN KEY (keyed_by) REFERENCES person (id) ON DELETE RESTRICT",
+)
+OLD = "id, public_id, credit_id, by_person_id, reason, state, created_at, answer_due_at, answered_by, answered_at, answer"
 
 
 def upgrade() -> None:
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
-    for column in COLUMNS:
-        op.execute(f"ALTER TABLE objection ADD COLUMN {column.replace('BIGINT', 'INTEGER') if is_sqlite else column}")
+    if op.get_bind().dialect.name == "sqlite":
+        _rebuild()
+    else:
+        for column in NEW_COLUMNS:
+            op.execute(f"ALTER TABLE objection ADD COLUMN {column}")
+        for rule in NEW_RULES:
+            op.execute(f"ALTER TABLE objection ADD {rule}")
     op.create_index("ix_objection_due", "objection", ["state", "answer_due_at"], unique=False)
 
     op.create_table("objection_vote",
@@ -62,6 +74,34 @@ def upgrade() -> None:
     )
     op.create_index("ix_day_ruling_day", "day_ruling", ["community_id", "day", "id"], unique=False)
     _only_added("day_ruling")
+
+    op.create_table("naming_consent",
+    sa.Column("id", BigId, nullable=False),
+    sa.Column("person_id", BigId, nullable=False),
+    sa.Column("version", BigId, nullable=False),
+    sa.Column("is_given", Flag(), nullable=False),
+    sa.Column("at", Moment(), nullable=False),
+    sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_naming_consent_person_id"), ondelete="RESTRICT"),
+    sa.PrimaryKeyConstraint("id", name=op.f("pk_naming_consent")),
+    sqlite_strict=True
+    )
+    op.create_index("ix_naming_consent_person", "naming_consent", ["person_id", "id"], unique=False)
+    _only_added("naming_consent")
+
+
+def _rebuild() -> None:
+    """Make the table anew, because SQLite adds no constraint to one that is there; nothing refers to it yet."""
+    made = op.get_bind().exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'objection'").scalar_one()
+    columns, end = made.split("CONSTRAINT", 1)
+    rules, strict = end.rsplit(")", 1)
+    new = "".join(f"{column.replace('BIGINT', 'INTEGER')}, " for column in NEW_COLUMNS)
+    body = f"{columns}{new}CONSTRAINT{rules}, {', '.join(NEW_RULES)}){strict}"
+    op.execute(body.replace("CREATE TABLE objection", "CREATE TABLE objection_new", 1))
+    op.execute(f"INSERT INTO objection_new ({OLD}) SELECT {OLD} FROM objection")
+    op.execute("DROP TABLE objection")
+    op.execute("ALTER TABLE objection_new RENAME TO objection")
+    open_only = sa.text("state = 'open'")
+    op.create_index("uq_objection_open", "objection", ["credit_id"], unique=True, sqlite_where=open_only)
 
 
 def downgrade() -> None:
