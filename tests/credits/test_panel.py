@@ -10,6 +10,7 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bank import chart, db
 from bank.communities.models import Community
 from bank.credits import objections, voting
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
@@ -257,6 +258,48 @@ def test_only_ones_own_item_can_be_corrected_and_only_for_so_long(world: World) 
     world.clock.advance(days=30, minutes=1)
     with pytest.raises(NotFound):
         correct(world, "volunteer", credit_id, 90)
+
+
+def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -> None:
+    seat(world, "judge1", "judge2")
+    credit_id = propose(world)
+    approve(world, "coordinator", credit_id)
+    objection = object_to(world, "resident", credit_id)
+    answer(world, "second", objection)
+    path = chart.member(world.people["volunteer"].public_id)
+    with world.write() as session:
+        db.book(session, world.community_id, world.clock.now).freeze(path, "MIN", session=session)
+    states = [vote(world, who, objection, is_upheld=True) for who in ("panel", "judge1", "judge2")]
+    assert states == ["open", "open", "open"]
+    with world.write() as session:
+        db.book(session, world.community_id, world.clock.now).thaw(path, "MIN", session=session)
+    move_on(world, days=1)
+    assert stage(world, objection) == ("upheld", "panel")
+    assert (credit(world, credit_id).state, balance(world, "volunteer")) == ("reversed", 0)
+
+
+def test_ten_answers_at_once_give_the_panel_one(world: World) -> None:
+    seat(world, *JUDGES[1:], "judge4")
+    objection = object_to(world, "resident", on_notice(world))
+    actors = [world.actor(who) for who in ("second", *JUDGES)] * 2
+
+    def answering(number: int) -> Callable[[Session], str]:
+        def work(session: Session) -> str:
+            try:
+                objections.answer(
+                    session, actors[number], objection, is_upheld=None, words=f"第{number}", now=world.clock.now
+                )
+            except BankError as refusal:
+                session.rollback()
+                return refusal.code
+            return "done"
+
+        return work
+
+    answers = together(world, [answering(number) for number in range(10)], held="SELECT id FROM credit FOR UPDATE")
+    assert Counter(answers) == {"done": 1, "already_decided": 9}
+    with world.write() as session:
+        assert session.query(Objection).one().reply == f"第{answers.index('done')}"
 
 
 def test_fifty_votes_at_once_give_one_verdict_and_everybody_the_truth(world: World) -> None:
