@@ -24,6 +24,7 @@ from bank.checkin import rules as checkin_rules
 from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.communities.models import Community
+from bank.credits import dispute_views as disputes
 from bank.credits import flags, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
@@ -53,6 +54,7 @@ PAGES = (
     members,
     credits_desk,
     notices,
+    disputes,
     activities,
     checkin,
     venue,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 
@@ -19,11 +19,3 @@ def local_day(moment: datetime, time_zone: str) -> date:
 def start_of_day(day: date, time_zone: str) -> datetime:
     """Give the first moment of `day` in `time_zone`, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
-
-
-def add_working_days(day: date, days: int) -> date:
-    """Give the day that lies `days` working days (Monday to Friday) after `day`."""
-    while days > 0:
-        day += timedelta(days=1)
-        days -= day.weekday() < 5
-    return day

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bank import db
 from bank.checkin import closing
 from bank.communities.models import Community
-from bank.credits import expiring
+from bank.credits import expiring, objections
 from bank.credits import operations as credits_
 from bank.deeds import operations as deeds
 from bank.log import keys
@@ -39,6 +39,11 @@ def sweep_answers(session: Session, now: datetime) -> int:
 def close_activities(session: Session, now: datetime) -> int:
     """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
     return closing.close_due(session, now=now)
+
+
+def escalate_objections(session: Session, now: datetime) -> int:
+    """Move on the objections and corrections whose deadline passed, so that nothing stays frozen."""
+    return objections.escalate_due(session, now=now)
 
 
 def post_credits(session: Session, now: datetime) -> int:
@@ -79,6 +84,7 @@ def seal(session: Session, now: datetime) -> int:
 
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
+    "escalate_objections": escalate_objections,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "expire_points": expire_points,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -51,3 +51,19 @@ class RuleVersion(Base):
     """What differs from the defaults of `communities/rules.py`, by name."""
     note: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
+
+
+class DayRuling(Base):
+    """What a community says of one day against the national calendar; the latest counts, the rest is the trace."""
+
+    __tablename__ = "day_ruling"
+    __table_args__ = (Index("ix_day_ruling_day", "community_id", "day", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    day: Mapped[date]
+    is_working: Mapped[bool | None]
+    """None takes an earlier ruling back: the calendar counts again."""
+    note: Mapped[str]
+    by_person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    at: Mapped[datetime]

@@ -54,6 +54,18 @@ class Rules:
     sheet_photo_days: int = 90
     """How long the photo of a confirmed roster is kept."""
     answer_objection_days: int = 5
+    panel_quorum: int = 3
+    """How many votes of the panel make a verdict on an objection; 0 means that the answer is the verdict. So it is
+    wherever fewer of the panel than that are free of conflict."""
+    panel_days: int = 5
+    """Working days the panel has to vote."""
+    last_days: int = 5
+    """Working days the second approver has, where neither an answer nor the panel gave a verdict."""
+    is_tie_upheld: bool = False
+    is_silence_upheld: bool = True
+    """What the rule says of an objection nobody decided: upheld, so that an office gains nothing by looking away."""
+    correct_after_posting_days: int = 30
+    """How many days after posting the person may ask for a correction of their own item."""
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7

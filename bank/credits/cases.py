@@ -74,7 +74,7 @@ def _reopened_by() -> ScalarSelect[int | None]:
     overruled = exists().where(
         no.credit_id == CreditStep.credit_id,
         no.step.in_(("refused", "upheld")),
-        no.by_person_id != CreditStep.by_person_id,
+        no.by_person_id.is_distinct_from(CreditStep.by_person_id),  # the panel's verdict is by nobody
         no.id < CreditStep.id,
     )
     reopened = select(CreditStep.by_person_id).where(
@@ -113,6 +113,24 @@ def has_coordinator() -> ColumnElement[bool]:
         )
     )
     return coordinators.correlate(Credit, Person).exists()
+
+
+def holders(session: Session, community_id: int, role: str) -> set[int]:
+    """Give who holds a role that counts in a community and may sign in."""
+    home, place = aliased(Community), aliased(Community)
+    chosen = (
+        select(Person.id)
+        .join(home, home.id == Person.community_id)
+        .join(Role, Role.person_id == Person.id)
+        .join(place, place.id == Role.community_id)
+        .where(
+            Role.name == role,
+            func.substr(home.path, 1, func.length(place.path)) == place.path,
+            Person.community_id == community_id,
+            Person.disabled_at.is_(None),
+        )
+    )
+    return set(session.scalars(chosen))
 
 
 def ids_of(session: Session, community_id: int, public_ids: Collection[str]) -> list[int]:

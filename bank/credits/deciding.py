@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bank import chart
+from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
 from bank.communities.rules import Rules
 from bank.credits import cases, posting, rules, steps, undoing
@@ -160,9 +161,9 @@ class _Tap:
                 case.id
             )
         done: set[int] = set()
-        zone = self.session.get_one(Community, self.actor.community_id).time_zone if groups else ""
+        ends = self._ends_of_notice({group[2] for group in groups if group[1] == "in_notice"})
         for (state, target, days, lowered), ids in sorted(groups.items(), key=lambda group: group[1][0]):
-            done |= self._move(ids, state, self._approval(state, target, days, lowered, zone))
+            done |= self._move(ids, state, self._approval(state, target, ends.get(days), lowered))
         self._note(
             Step(
                 id_,
@@ -185,7 +186,14 @@ class _Tap:
         version = self.versions[case.community_id, case.rules_number]
         return rules.notice_days(version, case.unit, case.evidence_class)
 
-    def _approval(self, state: str, target: str, days: int, lowered: int | None, zone: str) -> dict[str, Any]:
+    def _ends_of_notice(self, spans: set[int]) -> dict[int, datetime]:
+        if not spans:
+            return {}
+        home = self.session.get_one(Community, self.actor.community_id)
+        calendar = calendar_of(self.session, home, self.now)
+        return {days: calendar.end_after(days) for days in spans}
+
+    def _approval(self, state: str, target: str, until: datetime | None, lowered: int | None) -> dict[str, Any]:
         standing = Credit.amount if state == "submitted" else Credit.approved_amount
         values: dict[str, Any] = {"state": target, "approved_amount": standing if lowered is None else lowered}
         if lowered is not None:
@@ -193,7 +201,6 @@ class _Tap:
         hand = "first" if state == "submitted" else "second"
         values |= {f"{hand}_by": self.actor.person_id, f"{hand}_at": self.now}
         if target == "in_notice":
-            until = rules.end_of_working_day(self.now, days, zone)
             values |= {"notice_from": self.now, "notice_until": until, "due_at": until}
         elif target == "posted":
             values["posted_at"] = self.now

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.credits.cases import has_coordinator, issued_alone
 from bank.credits.deciding import MOST_AT_ONCE
-from bank.credits.models import Credit, CreditStep, Objection
-from bank.credits.rules import UNDECIDED, UNDO_S
+from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
+from bank.credits.rules import DECIDERS, UNDECIDED, UNDO_S
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.web import paging
@@ -24,6 +24,7 @@ from bank.web.paging import Listing
 
 MOST_PER_PAGE = 50
 SHARE_DAYS = 30
+_Objector = aliased(Person)
 KINDS = {"activity": "attendance:", "deed": "deed:"}
 
 
@@ -201,6 +202,8 @@ class Doubt:
     objection: Objection
     credit: Credit
     name: str
+    by: str
+    """Who raised it: for the panel's eyes only."""
 
 
 def _objections(actor: Actor, *columns: Any) -> Any:
@@ -215,12 +218,26 @@ def _objections(actor: Actor, *columns: Any) -> Any:
         or_(Person.household_id.is_(None), Person.household_id != (actor.household_id or 0)),
         Objection.by_person_id != actor.person_id,
         *_nobody_of(actor, Credit.first_by, Credit.second_by, Credit.proposed_by, Credit.leader_id),
+        _has_next_word(actor),
     )
+
+
+def _has_next_word(actor: Actor) -> ColumnElement[bool]:
+    """Choose objections at a stage where this person acts: the panel votes once, the last word is the staff's."""
+    voted = exists().where(ObjectionVote.objection_id == Objection.id, ObjectionVote.person_id == actor.person_id)
+    not_mine = or_(Objection.replied_by.is_(None), Objection.replied_by != actor.person_id)
+    stages = [Objection.stage == "answer"]
+    if actor.may("panel"):
+        stages.append(and_(Objection.stage == "panel", not_mine, ~voted))
+    if actor.may(*DECIDERS):
+        stages.append(Objection.stage == "last")
+    return or_(*stages)
 
 
 def objections(session: Session, actor: Actor, *, limit: int = MOST_PER_PAGE) -> Sequence[Doubt]:
     """Give the open objections this person may answer, the most urgent first."""
-    chosen = _objections(actor, Objection, Credit, Person.name)
+    by = select(_Objector.name).where(_Objector.id == Objection.by_person_id).scalar_subquery()
+    chosen = _objections(actor, Objection, Credit, Person.name, by)
     rows = session.execute(chosen.order_by(Objection.answer_due_at, Objection.id).limit(limit))
     return [Doubt(*row) for row in rows]
 

@@ -8,7 +8,7 @@ from typing import Any
 from bank.errors import say
 
 UNKNOWN = say("有一处需要人工核对（%(code)s）。")
-_sentences: dict[str, str] = {}
+_sentences: dict[str, str] = {"corrected": say("本人请求更正，原来记的是 %(amount)s。")}
 
 
 def know(sentences: Mapping[str, str]) -> None:

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bank.communities.models import RuleVersion
 from bank.credits import flags, rules
-from bank.credits.models import Credit, CreditStep, Objection
+from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
 from bank.errors import NotFound
 from bank.members.models import Person
 
@@ -43,6 +43,21 @@ class Doubted:
     answered_at: datetime | None
     answered_by: str | None
     answer: str | None
+    kind: str
+    stage: str
+    wanted_amount: int | None
+    own_words: str | None
+    reply: str | None
+    replied_by: str | None
+    votes: Sequence[Vote]
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A vote of the panel with its reason, without whose it was."""
+
+    is_upheld: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +141,42 @@ def _steps(session: Session, credit_id: int) -> list[Told]:
 
 
 def _objections(session: Session, credit_id: int) -> list[Doubted]:
+    replier = aliased(Person)
     rows = session.execute(
-        select(
-            Objection.public_id,
-            Objection.reason,
-            Objection.state,
-            Objection.created_at,
-            Objection.answer_due_at,
-            Objection.answered_at,
-            Person.name,
-            Objection.answer,
-        )
+        select(Objection, Person.name, replier.name)
         .outerjoin(Person, Person.id == Objection.answered_by)
+        .outerjoin(replier, replier.id == Objection.replied_by)
         .where(Objection.credit_id == credit_id)
         .order_by(Objection.id)
+    ).all()
+    votes = _votes(session, [row[0].id for row in rows])
+    return [_doubted(*row, votes.get(row[0].id, [])) for row in rows]
+
+
+def _doubted(found: Objection, answered_by: str | None, replied_by: str | None, votes: Sequence[Vote]) -> Doubted:
+    return Doubted(
+        public_id=found.public_id,
+        reason=found.reason,
+        state=found.state,
+        created_at=found.created_at,
+        answer_due_at=found.answer_due_at,
+        answered_at=found.answered_at,
+        answered_by=answered_by,
+        answer=found.answer,
+        kind=found.kind,
+        stage=found.stage,
+        wanted_amount=found.wanted_amount,
+        own_words=found.own_words,
+        reply=found.reply,
+        replied_by=replied_by,
+        votes=votes,
     )
-    return [Doubted(*row) for row in rows]
+
+
+def _votes(session: Session, objection_ids: Sequence[int]) -> dict[int, list[Vote]]:
+    votes: dict[int, list[Vote]] = {}
+    if objection_ids:
+        chosen = select(ObjectionVote).where(ObjectionVote.objection_id.in_(objection_ids)).order_by(ObjectionVote.id)
+        for vote in session.scalars(chosen):
+            votes.setdefault(vote.objection_id, []).append(Vote(vote.is_upheld, vote.reason))
+    return votes

@@ -22,6 +22,8 @@ STEPS = (
     "upheld",
     "dismissed",
     "withdrawn",
+    "answered",
+    "escalated",
     "posted",
     "reversed",
     "voided",
@@ -124,7 +126,7 @@ class Credit(Base):
     leader_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     activity_id: Mapped[int | None] = mapped_column(ForeignKey("activity.id"))
     """Where it was earned: who was there is credited once, by a scan or by paper."""
-    """Who ran the activity it was earned at; the triggers of migration 0006 compare all hands by household."""
+    """Who ran the activity it was earned at; the triggers of migration 0007 compare all hands by household."""
     surplus: Mapped[int | None]
     """Minutes of a posted credit that the account had no room for."""
     surplus_to: Mapped[str | None]
@@ -160,14 +162,24 @@ class CreditStep(Base):
 
 
 class Objection(Base):
-    """A resident's doubt about an item on notice; it freezes that item until somebody else answers."""
+    """A resident's doubt about an item on notice, or the person's own correction; it freezes that item only.
+
+    While it is open it goes from stage to stage: somebody uninvolved answers, the panel votes, and what is still
+    without a verdict lies with the second approver until the rule closes it.
+    """
 
     __tablename__ = "objection"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'upheld', 'dismissed', 'withdrawn')", name="state"),
         CheckConstraint("(state = 'open') = (answered_at IS NULL)", name="answered"),
         CheckConstraint("answered_by IS NULL OR answered_by <> by_person_id", name="answered_by_another"),
+        CheckConstraint("kind IN ('objection', 'correction')", name="kind"),
+        CheckConstraint("stage IN ('answer', 'panel', 'last')", name="stage"),
+        CheckConstraint("wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction')", name="wanted_amount"),
+        CheckConstraint("replied_by IS NULL OR replied_by <> by_person_id", name="replied_by_another"),
+        CheckConstraint("keyed_by IS NULL OR keyed_by <> by_person_id", name="keyed_by_another"),
         UniqueConstraint("credit_id", "by_person_id"),
+        Index("ix_objection_due", "state", "answer_due_at"),
         Index(
             "uq_objection_open",
             "credit_id",
@@ -184,11 +196,38 @@ class Objection(Base):
     reason: Mapped[str]
     state: Mapped[str] = mapped_column(default="open")
     created_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(default="objection")
+    stage: Mapped[str] = mapped_column(default="answer")
+    """Who has the next word while it is open; afterwards, who had the last."""
     answer_due_at: Mapped[datetime]
+    """When the present stage ends."""
+    wanted_amount: Mapped[int | None]
+    """What the person says is right, for a correction; None for "this is not mine"."""
+    own_words: Mapped[str | None]
+    """What the person concerned says to an objection."""
+    reply: Mapped[str | None]
+    """What somebody uninvolved found, for the panel to judge."""
+    replied_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    keyed_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """Who keyed it in for a resident who came with paper or by word of mouth."""
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
     answered_at: Mapped[datetime | None]
     answer: Mapped[str | None]
     """In words for both sides; None where the objection was taken back."""
+
+
+class ObjectionVote(Base):
+    """One panel member's vote with its reason; only ever added."""
+
+    __tablename__ = "objection_vote"
+    __table_args__ = (UniqueConstraint("objection_id", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    objection_id: Mapped[int] = mapped_column(ForeignKey("objection.id", ondelete="RESTRICT"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    is_upheld: Mapped[bool]
+    reason: Mapped[str]
+    at: Mapped[datetime]
 
 
 class ServiceTotal(Base):

@@ -68,6 +68,8 @@ def _item_page(public_id: str, *, typed: str, errors: dict[str, list[str]]) -> s
         community=community,
         mine=mine,
         may_object=who is not None and who.community_id == community.id and mine is None,
+        is_own=who is not None and notices.is_of(db.session(), public_id, who.person_id),
+        may_key=who is not None and who.may("coordinator", "second_approver"),
         states=words.STATES,
         objection_states=words.OBJECTIONS,
         typed=typed,

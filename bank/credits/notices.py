@@ -90,6 +90,11 @@ def one(session: Session, community: Community, public_id: str, *, now: datetime
     return _notice(*row)
 
 
+def is_of(session: Session, public_id: str, person_id: int) -> bool:
+    """Tell whether an item is this person's own."""
+    return session.scalar(select(Credit.person_id).where(Credit.public_id == public_id)) == person_id
+
+
 def is_listed(session: Session, credit: Credit, *, now: datetime) -> bool:
     """Tell whether a credit is on the public list, where it can be objected to."""
     community = session.get_one(Community, credit.community_id)

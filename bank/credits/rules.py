@@ -5,9 +5,9 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
-from bank import chart, clock
+from bank import chart
 from bank.communities.rules import Rules
 from bank.errors import BankError, Conflict, NotAllowed, NotFound, say
 from bank.members.actor import Actor
@@ -261,12 +261,6 @@ def _after_review(case: Case, rules: Rules) -> str:
 def notice_days(rules: Rules, unit: str, evidence_class: str) -> int:
     """Give how many working days an item is on public notice."""
     return rules.notice_days[evidence_class] if unit == chart.MINUTES else rules.deed_notice_days
-
-
-def end_of_working_day(now: datetime, days: int, time_zone: str) -> datetime:
-    """Give the end of the working day that lies `days` working days after today."""
-    last = clock.add_working_days(clock.local_day(now, time_zone), days)
-    return clock.start_of_day(last + timedelta(days=1), time_zone)
 
 
 def posting_key(source: str, posting_round: int) -> str:

@@ -30,8 +30,38 @@ class ObjectionReasonSchema(StrictSchema):
 class AnswerSchema(StrictSchema):
     """The written answer to an objection."""
 
+    verdict = Choice(("upheld", "dismissed"), load_default=None)
+    answer = Words(most=500, lines=True, required=True)
+
+
+class VoteSchema(StrictSchema):
+    """One panel member's vote with its reason."""
+
     verdict = Choice(("upheld", "dismissed"), required=True)
     answer = Words(most=500, lines=True, required=True)
+
+
+class PaperSchema(StrictSchema):
+    """An objection keyed in for a resident: whose (card number or pinyin), and why."""
+
+    who = Words(most=40, required=True)
+    reason = Words(most=500, lines=True, required=True)
+
+
+class CorrectionSchema(StrictSchema):
+    """What is wrong about an own item: its amount, or that it is not theirs."""
+
+    what = Choice(("amount", "not_mine"), required=True)
+    amount = Int(most=24 * 60, load_default=None)
+    reason = Words(most=500, lines=True, required=True)
+
+
+class DayRulingSchema(StrictSchema):
+    """What a community says of one day."""
+
+    day = Day(required=True)
+    what = Choice(("off", "working", "calendar"), required=True)
+    note = Words(most=100, required=True)
 
 
 class NoticeQuery(PageQuery):

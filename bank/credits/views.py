@@ -11,6 +11,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
+from bank.communities.calendar import calendar_of
+from bank.communities.models import Community
 from bank.credits import cases, desk, flags, history, notices, objections, rules, words
 from bank.credits import operations as credits
 from bank.credits.desk import Filter
@@ -53,20 +55,26 @@ def show_desk() -> ResponseReturnValue:
         refused=desk.refused(session, who, now=now) if request.args.get("show") == "refused" else None,
         last=desk.last_tap(session, who, request.args.get("done", "")[:40], now=now),
         batch=request.args.get("done", "")[:40],
+        unknown_year=_unknown_year(who),
         now=now,
         flag_words=_flag_words,
         book_words=rules.BOOK_SENTENCES,
     )
 
 
+def _unknown_year(who: Actor) -> int | None:
+    home = db.session().get_one(Community, who.community_id)
+    return calendar_of(db.session(), home, clock.utc_now()).unknown_year()
+
+
 @pages.get("/desk/items/<public_id>")
 def item(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require(*LOOKERS)
-    return _item_page(who, public_id, given={}, errors={})
+    return show_item(who, public_id, given={}, errors={})
 
 
-def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[str]]) -> str:
+def show_item(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[str]]) -> str:
     session = db.session()
     credit = history.with_public_id(session, who.community_id, public_id)
     case = cases.cases(session, [credit.id])[credit.id]
@@ -91,7 +99,10 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
         why_not=refusal.sentence if refusal and credit.state in rules.UNDECIDED else None,
         may_object=_may_object(who, credit),
         may_reopen=credit.state == "refused" and _may_reopen(case, who),
-        doubts=[doubt for doubt in desk.objections(session, who) if doubt.credit.id == credit.id],
+        doubts=[
+            (doubt, _way_of(doubt, credit)) for doubt in desk.objections(session, who) if doubt.credit.id == credit.id
+        ],
+        is_panel=who.may("panel"),
         reasons=[(code, translate(sentence)) for code, sentence in rules.REASONS.items()],
         given=given,
         errors=errors,
@@ -100,6 +111,14 @@ def _item_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list
 
 def _may_reopen(case: rules.Case, who: Actor) -> bool:
     return who.may("coordinator") and not who.may("admin") and rules.person_check(case, who) is None
+
+
+def _way_of(doubt: desk.Doubt, credit: Credit) -> str:
+    """Tell what this person does with a doubt: `vote`, `answer` for the panel to judge, or `decide`."""
+    if doubt.objection.stage == "panel":
+        return "vote"
+    goes_on = objections.has_panel(db.session(), credit, doubt.objection, clock.utc_now())
+    return "answer" if doubt.objection.stage == "answer" and goes_on else "decide"
 
 
 def _may_object(who: Actor, credit: Credit) -> bool:
@@ -129,7 +148,7 @@ def decide() -> ResponseReturnValue:
     except Invalid as refusal:
         if len(public_ids) != 1:
             raise
-        return _item_page(who, public_ids[0], given=request.form, errors=_translated(refusal)), 422
+        return show_item(who, public_ids[0], given=request.form, errors=translated(refusal)), 422
     _flash_outcomes(outcomes)
     return redirect(url_for(".desk", done=batch), code=303)
 
@@ -171,7 +190,7 @@ def reopen(public_id: str) -> ResponseReturnValue:
     try:
         reason = read_form(ObjectionReasonSchema, request.form)["reason"]
     except Invalid as refusal:
-        return _item_page(who, public_id, given=request.form, errors=_translated(refusal)), 422
+        return show_item(who, public_id, given=request.form, errors=translated(refusal)), 422
     credit = history.with_public_id(db.session(), who.community_id, public_id)
     credits.reopen(db.session(), who, credit.id, reason=reason, now=clock.utc_now())
     flash(gettext("已重新打开，回到待审核。"), "ok")
@@ -186,20 +205,23 @@ def answer(public_id: str) -> ResponseReturnValue:
         given = read_form(AnswerSchema, request.form)
     except Invalid as refusal:
         item_id = objections.item_of(db.session(), who, public_id)
-        return _item_page(who, item_id, given=request.form, errors=_translated(refusal)), 422
+        return show_item(who, item_id, given=request.form, errors=translated(refusal)), 422
     credit = objections.answer(
         db.session(),
         who,
         public_id,
-        is_upheld=given["verdict"] == "upheld",
+        is_upheld={"upheld": True, "dismissed": False, None: None}[given["verdict"]],
         words=given["answer"],
         now=clock.utc_now(),
     )
-    flash(gettext("答复已经发给双方。"), "ok")
+    if objections.is_before_panel(db.session(), public_id):
+        flash(gettext("答复已经交给评议小组，由他们投票。"), "ok")
+    else:
+        flash(gettext("答复已经发给双方。"), "ok")
     return redirect(url_for(".item", public_id=credit.public_id), code=303)
 
 
-def _translated(refusal: Invalid) -> dict[str, list[str]]:
+def translated(refusal: Invalid) -> dict[str, list[str]]:
     return {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
 
 

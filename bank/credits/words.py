@@ -28,6 +28,8 @@ STEPS: Mapping[str, str] = {
     "upheld": say("异议成立"),
     "dismissed": say("异议不成立"),
     "withdrawn": say("异议撤回"),
+    "answered": say("异议已答复，交评议小组"),
+    "escalated": say("到期没有结论，交复核员"),
     "posted": say("已入账"),
     "reversed": say("已冲正"),
     "voided": say("已作废"),
@@ -44,6 +46,15 @@ OBJECTIONS: Mapping[str, str] = {
     "upheld": say("异议成立"),
     "dismissed": say("异议不成立"),
     "withdrawn": say("异议撤回"),
+}
+STAGES: Mapping[str, str] = {
+    "answer": say("等工作人员答复"),
+    "panel": say("评议小组投票中"),
+    "last": say("等复核员了结"),
+}
+KINDS: Mapping[str, str] = {
+    "objection": say("居民异议"),
+    "correction": say("本人请求更正"),
 }
 CLASSES: Mapping[str, str] = {
     "A": say("信用时长（签到签退都有记录）"),

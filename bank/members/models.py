@@ -57,6 +57,19 @@ class Person(Base):
     disabled_at: Mapped[datetime | None]
 
 
+class NamingConsent(Base):
+    """That a person agreed to be named in public notices, or took it back: which words they read, and when."""
+
+    __tablename__ = "naming_consent"
+    __table_args__ = (Index("ix_naming_consent_person", "person_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    version: Mapped[int]
+    is_given: Mapped[bool]
+    at: Mapped[datetime]
+
+
 class Role(Base):
     """What a person may do in a place and everything below it."""
 

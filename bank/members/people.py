@@ -18,9 +18,11 @@ from bank.errors import Invalid, NotAllowed, say
 from bank.members import operations as members
 from bank.members import passwords, rules
 from bank.members.actor import Actor
-from bank.members.models import Household, Person
+from bank.members.models import Household, NamingConsent, Person
 from bank.web import limits
 
+NAMING_WORDS = 1
+"""Which version of the words beside the box on /me a person agrees to; rises when the words change."""
 SIGN_IN_PERIOD_S = 300
 TRIES_PER_LOGIN_AND_ADDRESS = 10
 TRIES_PER_LOGIN = 100
@@ -154,6 +156,24 @@ def change_role(session: Session, who: Actor, person: Person, role: str, *, give
         members.grant_role(session, person, role, place, now=now, granted_by=who.person_id)
     else:
         members.revoke_role(session, person, role, place)
+
+
+def consent_to_be_named(session: Session, person: Person, is_given: bool, *, now: datetime) -> None:
+    """Record that a person agrees to be named in public notices, or takes it back; nothing where nothing changes.
+
+    Notices read `is_named` whenever they are shown, so that taking it back masks the name at once.
+    """
+    if person.is_named == is_given:
+        return
+    person.is_named = is_given
+    session.add(NamingConsent(person_id=person.id, version=NAMING_WORDS, is_given=is_given, at=now))
+    session.flush()
+
+
+def naming_consent(session: Session, person_id: int) -> NamingConsent | None:
+    """Give the latest word of a person on being named, None for never asked."""
+    chosen = select(NamingConsent).where(NamingConsent.person_id == person_id)
+    return session.scalar(chosen.order_by(NamingConsent.id.desc()).limit(1))
 
 
 def home_of(session: Session, person: Person) -> str:

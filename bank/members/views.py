@@ -79,7 +79,8 @@ def me() -> ResponseReturnValue:
 
 def _me_page(who: Actor, errors: dict[str, list[str]]) -> str:
     person = db.session().get_one(Person, who.person_id)
-    return render_template("members/me.html", person=person, errors=errors)
+    consent = people.naming_consent(db.session(), who.person_id)
+    return render_template("members/me.html", person=person, consent=consent, errors=errors)
 
 
 def _in_words(refusal: Invalid) -> dict[str, list[str]]:
@@ -89,9 +90,10 @@ def _in_words(refusal: Invalid) -> dict[str, list[str]]:
 @pages.post("/me/settings")
 def change_settings() -> ResponseReturnValue:
     person = db.session().get_one(Person, login.actor().person_id)
-    person.is_named = request.form.get("is_named") == "1"
     if request.form.get("surplus_to") in SURPLUS_TO:
         person.surplus_to = request.form["surplus_to"]
+    is_given = request.form.get("is_named") == "1"
+    people.consent_to_be_named(db.session(), person, is_given, now=clock.utc_now())
     flash(gettext("已保存。"), "ok")
     answer = make_response(redirect(url_for(".me"), code=303))
     elder = "1" if request.form.get("is_elder") == "1" else "0"

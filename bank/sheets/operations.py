@@ -17,6 +17,7 @@ from bank.activities.models import Activity, SignUp
 from bank.checkin.models import Attendance
 from bank.clock import local_day
 from bank.communities import operations as communities
+from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
 from bank.communities.rules import Rules
 from bank.credits import cases
@@ -258,7 +259,7 @@ def _propose(
     home = session.get_one(Community, activity.community_id)
     in_force = rules_of(session, activity)
     day = local_day(activity.starts_at, home.time_zone)
-    until = credit_rules.end_of_working_day(activity.ends_at, in_force.paper_days, home.time_zone)
+    until = calendar_of(session, home, activity.ends_at).end_after(in_force.paper_days)
     cases.lock_people(session, (one.person.id for one in kept))
     month = _month_minutes(session, [one.person.id for one in kept], day)
     keyer = session.get_one(Person, sheet.keyed_by)

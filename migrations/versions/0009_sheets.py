@@ -8,7 +8,7 @@ from alembic import op
 from ledger.base import BigId, Moment
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

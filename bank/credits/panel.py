@@ -1,0 +1,25 @@
+"""Who of the review panel may judge an objection: nobody involved, and nobody who lives with somebody involved."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bank.credits import cases
+from bank.credits.models import Credit, Objection
+from bank.members.models import Person
+
+
+def judges(session: Session, credit: Credit, objection: Objection) -> set[int]:
+    """Give the ids of the panel's members free of conflict, whether or not they have voted."""
+    involved = _involved(credit, objection)
+    homes = set(session.scalars(select(Person.household_id).where(Person.id.in_(involved))))
+    holding = cases.holders(session, credit.community_id, "panel") - involved
+    panel = session.execute(select(Person.id, Person.household_id).where(Person.id.in_(holding)))
+    return {id_ for id_, own in panel if own is None or own not in homes}
+
+
+def _involved(credit: Credit, objection: Objection) -> set[int]:
+    hands = (credit.person_id, credit.proposed_by, credit.first_by, credit.second_by)
+    sides = (objection.by_person_id, objection.keyed_by, objection.replied_by)
+    return {id_ for id_ in (*hands, *sides) if id_ is not None}
