@@ -165,6 +165,14 @@ def test_a_credit_whose_lot_was_spent_is_taken_back_from_what_is_there(book: Led
     assert book.verify().ok
 
 
+def test_a_credit_taken_back_takes_what_is_left_of_its_lot_once(book: Ledger) -> None:
+    credit = earn_until(book, ANNA, 10, MAY, key="10")
+    pay(book, ANNA, SHOP, 6, key="spent")
+    earn_until(book, ANNA, 7, None, key="never")
+    book.reverse(credit.txn_id, key="r", actor="p")
+    assert lots(book) == [(None, 1)]
+
+
 def test_a_reversal_gives_the_same_lots_back(pooled: Ledger) -> None:
     spent = pay(pooled, ANNA, SHOP, 32, key="1")
     pooled.reverse(spent.txn_id, key="r", actor="p")
