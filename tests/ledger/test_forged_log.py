@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import Ledger, canonical, merkle, schema, verify
+from ledger import Ledger, canonical, merkle, schema, verify, verify_log
 from ledger.engine import make_engine
 from ledger.history import Record, records
 from ledger.models import FACTS
@@ -291,6 +291,11 @@ def test_a_queue_with_another_leaf_is_named(forger: Forger) -> None:
     forger.book.post(txn(ISSUANCE, ANNA, 5), key="waits")
     forger.forge(lambda wire: wire.run("UPDATE unsealed SET leaf_hash = ?", (bytes(32),)) and None)
     assert forger.found() == {"what waits for the log was posted"}
+
+
+def test_nodes_are_met_in_the_order_in_which_a_growing_log_completes_them() -> None:
+    places = [(8, 0), (8, 255), (16, 0), (8, 256), (8, 511), (16, 1), (8, 65535), (16, 255), (24, 0), (8, 65536)]
+    assert all(verify_log._order(one) < verify_log._order(other) for one, other in pairwise(places))
 
 
 def test_a_removed_checkpoint_is_missed_by_who_has_it(forger: Forger) -> None:
