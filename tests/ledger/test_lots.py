@@ -224,6 +224,15 @@ def test_an_overdrawn_account_is_made_good_first(book: Ledger) -> None:
     assert lots(book, "member:credit") == [(MAY, 20)]
 
 
+def test_who_overdraws_beyond_a_lot_is_made_good_by_the_next_transfer_of_the_same_transaction(book: Ledger) -> None:
+    debtor = "member:credit"
+    book.open_account(debtor, UNIT, kind="member", min_balance=-50)
+    earn_until(book, debtor, 10, MAY, key="1")
+    both = [Transfer(debtor, SHOP, UNIT, 30), Transfer(ISSUANCE, debtor, UNIT, 15, MAY)]
+    book.post(Txn("credit", both, TODAY, "p"), key="2")
+    assert lots(book, debtor) == [(None, -5)]
+
+
 def test_nothing_ends_on_a_shared_account_and_only_there_can_it_lie_after_its_end(pooled: Ledger, clock: Clock) -> None:
     with pytest.raises(errors.InvalidTxn, match="shared"):
         earn_until(pooled, SHOP, 5, MAY, key="s")
