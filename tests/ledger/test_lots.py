@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ledger import Ledger, Transfer, Txn, canonical, errors
+from ledger.expiring import LotVerbs
 from ledger.wire import Wire
 from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, Clock, available, pay
 
@@ -104,6 +106,20 @@ def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(pooled: Ledger,
     clock.move(minutes=1)
     assert expire(pooled, clock) == 0
     assert expire(east, clock) == 1
+
+
+def test_an_expiry_of_a_lot_that_is_gone_takes_nothing(
+    pooled: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: Any = LotVerbs._plans
+
+    def stale(self: Any, desk: Any, **said: Any) -> list[Any]:
+        return [replace(plan, lot=JUNE) for plan in plans(self, desk, **said)]
+
+    monkeypatch.setattr(LotVerbs, "_plans", stale)
+    later(clock, date(2026, 5, 1))
+    assert expire(pooled, clock) == 0
+    assert lots(pooled)[0] == (APRIL, 10)
 
 
 def test_what_ended_goes_to_the_pool_once(pooled: Ledger, clock: Clock) -> None:
