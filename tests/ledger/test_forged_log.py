@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import Ledger, canonical, merkle, schema, verify
+from ledger import Ledger, canonical, merkle, schema, verify, verify_log
 from ledger.engine import make_engine
 from ledger.history import Record, records
 from ledger.models import FACTS
@@ -293,6 +293,11 @@ def test_a_queue_with_another_leaf_is_named(forger: Forger) -> None:
     assert forger.found() == {"what waits for the log was posted"}
 
 
+def test_nodes_are_met_in_the_order_in_which_a_growing_log_completes_them() -> None:
+    places = [(8, 0), (8, 255), (16, 0), (8, 256), (8, 511), (16, 1), (8, 65535), (16, 255), (24, 0), (8, 65536)]
+    assert all(verify_log._order(one) < verify_log._order(other) for one, other in pairwise(places))
+
+
 def test_a_removed_checkpoint_is_missed_by_who_has_it(forger: Forger) -> None:
     forger.forge(lambda wire: wire.run("DELETE FROM checkpoint WHERE size < 100") and None)
     assert forger.found() == set()
@@ -385,8 +390,10 @@ def test_a_forged_fact_stays_and_stays_named(forger: Forger) -> None:
     assert "the canonical bytes say what the rows say" in forger.found() & named
 
 
-def test_verify_tells_how_far_it_is(forger: Forger) -> None:
+def test_verify_tells_how_far_it_is(forger: Forger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "STEPS_TOLD", 250)
     told: list[tuple[int, int]] = []
     forger.book.verify(progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (len(verify.RULES) + 2 * 301, len(verify.RULES) + 2 * 301)
-    assert all(first[0] < second[0] for first, second in pairwise(told))
+    rules = len(verify.RULES)
+    assert [done for done, _ in told] == [*range(1, rules + 1), 250, 500, rules + 2 * 301]

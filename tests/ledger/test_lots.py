@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ledger import Ledger, Transfer, Txn, canonical, errors
+from ledger.expiring import LotVerbs
 from ledger.wire import Wire
 from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, Clock, available, pay
 
@@ -120,6 +122,20 @@ def test_which_day_it_is_for_an_expiry_is_told_by_the_books_zone(pooled: Ledger,
     assert expire(east, clock) == 1
 
 
+def test_an_expiry_of_a_lot_that_is_gone_takes_nothing(
+    pooled: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: Any = LotVerbs._plans
+
+    def stale(self: Any, desk: Any, **said: Any) -> list[Any]:
+        return [replace(plan, lot=JUNE) for plan in plans(self, desk, **said)]
+
+    monkeypatch.setattr(LotVerbs, "_plans", stale)
+    later(clock, date(2026, 5, 1))
+    assert expire(pooled, clock) == 0
+    assert lots(pooled)[0] == (APRIL, 10)
+
+
 def test_what_ended_goes_to_the_pool_once(pooled: Ledger, clock: Clock) -> None:
     later(clock, APRIL)
     assert expire(pooled, clock) == 0
@@ -179,6 +195,14 @@ def test_a_credit_whose_lot_was_spent_is_taken_back_from_what_is_there(book: Led
     assert book.verify().ok
 
 
+def test_a_credit_taken_back_takes_what_is_left_of_its_lot_once(book: Ledger) -> None:
+    credit = earn_until(book, ANNA, 10, MAY, key="10")
+    pay(book, ANNA, SHOP, 6, key="spent")
+    earn_until(book, ANNA, 7, None, key="never")
+    book.reverse(credit.txn_id, key="r", actor="p")
+    assert lots(book) == [(None, 1)]
+
+
 def test_a_reversal_gives_the_same_lots_back(pooled: Ledger) -> None:
     spent = pay(pooled, ANNA, SHOP, 32, key="1")
     pooled.reverse(spent.txn_id, key="r", actor="p")
@@ -228,6 +252,15 @@ def test_an_overdrawn_account_is_made_good_first(book: Ledger) -> None:
     pay(book, "member:credit", SHOP, 30, key="1")
     earn_until(book, "member:credit", 50, MAY, key="2")
     assert lots(book, "member:credit") == [(MAY, 20)]
+
+
+def test_who_overdraws_beyond_a_lot_is_made_good_by_the_next_transfer_of_the_same_transaction(book: Ledger) -> None:
+    debtor = "member:credit"
+    book.open_account(debtor, UNIT, kind="member", min_balance=-50)
+    earn_until(book, debtor, 10, MAY, key="1")
+    both = [Transfer(debtor, SHOP, UNIT, 30), Transfer(ISSUANCE, debtor, UNIT, 15, MAY)]
+    book.post(Txn("credit", both, TODAY, "p"), key="2")
+    assert lots(book, debtor) == [(None, -5)]
 
 
 def test_nothing_ends_on_a_shared_account_and_only_there_can_it_lie_after_its_end(pooled: Ledger, clock: Clock) -> None:

@@ -80,7 +80,7 @@ def test_what_is_no_checkpoint_is_refused(broken: str) -> None:
         notes.read_checkpoint(broken)
 
 
-@pytest.mark.parametrize("mark", ["???", NOTE.split(" ")[-1].replace("=", "!=", 1)])
+@pytest.mark.parametrize("mark", ["???", NOTE.split(" ")[-1].strip().replace("=", "!=", 1)])
 def test_a_signature_that_is_no_base64_is_none(mark: str) -> None:
     text = NOTE.split("\n\n")[0]
     assert not notes.is_signed_by(f"{text}\n\n\u2014 {SIGNER.origin} {mark}\n", SIGNER.origin, SIGNER.public)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from ledger.ids import uuid7
 from ledger.running import MAX_TRIES, read, run
 from ledger.wire import Wire
 from ledger.writing import _UNSEALED
-from tests.ledger.builders import ANNA, BORIS, earn, live_a_little, txn
+from tests.ledger.builders import ANNA, BORIS, TODAY, earn, live_a_little, txn
 from tests.ledger.logs import count, leaves, post_some, seal_all
 from tests.ledger.racing import Contestants
 
@@ -49,6 +50,14 @@ def test_a_posting_that_shows_late_is_sealed_late_and_never_lost(book: Ledger, e
 def queue(wire: Wire, ledger_id: int, rows: list[tuple[bytes, bytes]]) -> None:
     """Let (subject, leaf hash) wait for the sealer, as a posting does."""
     wire.insert(_UNSEALED, [(ledger_id, wire.id_in(subject), leaf) for subject, leaf in rows])
+
+
+def test_a_close_has_its_place_among_the_transactions(book: Ledger, engine: Engine, ledger_id: int) -> None:
+    earned = earn(book, ANNA, 1)
+    closed = book.close_period(TODAY - timedelta(days=2), actor="p")
+    assert seal_all(book) == 2
+    assert [leaf for _, _, leaf in leaves(engine, ledger_id)] == [earned.leaf_hash, closed.leaf_hash]
+    assert book.verify().ok
 
 
 def test_a_refused_posting_leaves_nothing_to_seal(book: Ledger, engine: Engine, ledger_id: int) -> None:

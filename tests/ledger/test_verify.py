@@ -250,6 +250,13 @@ def test_the_canonical_bytes_of_version_one_never_change() -> None:
     assert canonical.leaf_hash(written).hex() == "379a0009a56b286a5042e3a2635fbe8e7e56e2b31494fc6db9c54c2881a008bb"
 
 
+def test_a_finding_says_where_and_what_was_found(forger: Engine) -> None:
+    forge(forger, "UPDATE balance SET held = held + 1 WHERE held = 5")
+    found = {finding.rule: finding for finding in Ledger(forger, ledger_id=1).verify().findings}
+    held = found["what is held is what open holds hold"]
+    assert (held.where, held.detail) == ("member:anna", "MIN, 6, 5, 5")
+
+
 def test_findings_are_limited_per_rule(forger: Engine) -> None:
     report = Ledger(forger, ledger_id=1).verify()
     assert report.ok
