@@ -56,7 +56,7 @@ def install(url: str) -> None:
     for first in range(0, ACCOUNTS, 1_000):
         Account.objects.bulk_create(names[first : first + 1_000])
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("VACUUM ANALYZE hordak_account")  # the empty tables are left alone, as in ours
 
 
 def prepare(url: str) -> Callable[[str, int], Callable[[], int]]:
