@@ -7,8 +7,8 @@ the limit      PostgreSQL: up to 8 processes, the rest threads in them, a psycop
 hordak         up to 8 processes, the rest threads in them, a Django connection each.
 ours           threads of one process on one Ledger, as the requests of a web server are.
 Kinds of work: `post` one posting between two members; `batch` a hundred in one call; `hot` one posting from the one
-issuance account, which is lazy with us: folding its queue is done in the same time. hordak has no verb for a batch, so it
-does it in both ways there are: its own verb a hundred times in one transaction, and `bulk`, which is Django's bulk_create
+issuance account, which is lazy with us: folding its queue is done in the same time. hordak has no verb for a batch, so
+it does both that there are: its own verb a hundred times in one transaction, and `bulk`, which is Django's bulk_create
 past that verb; each round counts the faster one.
 """
 

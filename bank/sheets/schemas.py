@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
 from bank.web.fields import Moment, StrictSchema, Words
 from bank.web.pages import TIME_ZONE
 
@@ -23,7 +21,6 @@ class ReasonSchema(StrictSchema):
 
 
 class ConfirmationSchema(StrictSchema):
-    """The numbers of the lines that are struck out, and why."""
+    """Why lines are struck out, where any are."""
 
-    struck = fields.List(fields.Integer(), load_default=list)
     reason = Words(most=200, load_default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ pages = Blueprint("sheets", __name__)
 EMPTY_LINES = 8
 """For who comes without having signed up."""
 PHOTO_CACHED_S = 3600
+STRIKE = "strike_"
+_STRUCK = re.compile(rf"{STRIKE}[0-9]{{1,15}}\Z")
 
 
 @pages.get("/activities/<public_id>/paper")
@@ -154,10 +157,9 @@ def hand_in(public_id: str) -> ResponseReturnValue:
 def confirm(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     try:
-        given = read_form(ConfirmationSchema, request.form)
-        ids = sheets.confirm(
-            db.session(), who, public_id, struck=set(given["struck"]), reason=given["reason"], now=clock.utc_now()
-        )
+        given = read_form(ConfirmationSchema, {"reason": request.form.get("reason", "")})
+        struck = {int(name.removeprefix(STRIKE)) for name in request.form if _STRUCK.match(name)}
+        ids = sheets.confirm(db.session(), who, public_id, struck=struck, reason=given["reason"], now=clock.utc_now())
     except Invalid as refusal:
         return _refused(public_id, refusal)
     flash(gettext("核对好了，%(n)s 个人的时长已提交。", n=len(ids)), "ok")

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.deeds.pictures import photo
-from tests.sheets.rosters import begun, handed_in, held
+from tests.sheets.rosters import begun, credits_of, handed_in, held
 from tests.world import World
 
 
@@ -35,6 +35,20 @@ def test_people_are_found_by_building_and_door(world: World, asked: str) -> None
     sheet = begun(world, held(world))
     found = world.page("coordinator").get(f"/sheets/{sheet}", query_string={"q": asked}).text
     assert len(re.findall('name="person"', found)) == 1
+
+
+def test_a_struck_line_is_named_in_the_form(world: World) -> None:
+    sheet = handed_in(world, held(world), "volunteer", "resident")
+    second = world.page("second")
+    boxes = re.findall(r'name="(strike_[0-9]+)"', second.get(f"/sheets/{sheet}").text)
+    assert len(boxes) == 2
+    refused = second.post(f"/sheets/{sheet}/confirmation", data={boxes[0]: "1"})
+    assert refused.status_code == 422
+    assert "为什么" in refused.text
+    given = {boxes[0]: "1", "reason": "字迹对不上", "strike_x": "1"}
+    assert second.post(f"/sheets/{sheet}/confirmation", data=given).status_code == 303
+    assert "已划掉" in second.get(f"/sheets/{sheet}").text
+    assert [len(credits_of(world, who)) for who in ("volunteer", "resident")] == [0, 1]
 
 
 def test_a_picture_that_is_none_is_refused_in_words(world: World) -> None:
