@@ -37,6 +37,8 @@ PAGES = {
     "shop.index": "/shop",
     "shop.counter": "/counter",
     "credits.desk": "/desk",
+    "spotchecks.index": "/spot-checks",
+    "sheets.index": "/sheets",
     "board.board": "/board",
     "deeds.index": "/deeds",
 }
