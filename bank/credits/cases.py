@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, clock
@@ -25,6 +25,11 @@ ALONE = ("in_notice", "objected", "posted")
 
 def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
     """Read credits with their beneficiaries; ids that do not exist are left out."""
+    return {row.id: Case(*row) for row in session.execute(_cases(), {"wanted": list(credit_ids)})}
+
+
+@cache  # to build these costs more than to run them
+def _cases() -> Select[Any]:
     proposer, leader, first = aliased(Person), aliased(Person), aliased(Person)
     chosen: Any = select(
         Credit.id,
@@ -52,14 +57,14 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
         leader.household_id,
         first.household_id,
     )
-    rows = session.execute(
+    read: Select[Any] = (
         chosen.join(Person, Person.id == Credit.person_id)
         .join(proposer, proposer.id == Credit.proposed_by)
         .outerjoin(leader, leader.id == Credit.leader_id)
         .outerjoin(first, first.id == Credit.first_by)
-        .where(Credit.id.in_(credit_ids))
+        .where(Credit.id.in_(bindparam("wanted", expanding=True)))
     )
-    return {row.id: Case(*row) for row in rows}
+    return read
 
 
 def _home_of(person_id: ScalarSelect[int | None]) -> ScalarSelect[int | None]:
@@ -67,7 +72,7 @@ def _home_of(person_id: ScalarSelect[int | None]) -> ScalarSelect[int | None]:
     return select(somebody.household_id).where(somebody.id == person_id).scalar_subquery()
 
 
-@cache  # to build these two costs more than to run them
+@cache
 def _reopened_by() -> ScalarSelect[int | None]:
     """Choose who last brought the credit back against somebody else's refusal, None for nobody."""
     no = aliased(CreditStep)

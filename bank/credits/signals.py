@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import BigInteger, Select, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import db
@@ -74,20 +75,8 @@ def night(now: datetime, in_force: Rules) -> list[Flag]:
 
 
 def _of_pair(session: Session, given: Proposal, in_force: Rules) -> list[Flag]:
-    told = _told(Credit, given)
-    times = select(func.count()).where(
-        *told, Credit.proposed_by == given.proposed_by, Credit.person_id == given.person_id
-    )
-    back, onward, home = aliased(Credit), aliased(Credit), aliased(Credit)
-    straight = exists().where(
-        *_told(back, given), back.proposed_by == given.person_id, back.person_id == given.proposed_by
-    )
-    round_about = (
-        exists()
-        .where(*_told(onward, given), onward.proposed_by == given.person_id)
-        .where(*_told(home, given), home.proposed_by == onward.person_id, home.person_id == given.proposed_by)
-    )
-    row = session.execute(select(times.scalar_subquery(), straight | round_about)).one()
+    here = {"place": given.community_id, "since": given.now - WINDOW}
+    row = session.execute(_pairs(), {**here, "teller": given.proposed_by, "doer": given.person_id}).one()
     flags: list[Flag] = []
     if row[0] + 1 >= in_force.pair_times:
         flags.append({"code": "repeat_pair", "facts": {"times": row[0] + 1}})
@@ -96,12 +85,26 @@ def _of_pair(session: Session, given: Proposal, in_force: Rules) -> list[Flag]:
     return flags
 
 
-def _told(kind: Any, given: Proposal) -> list[Any]:
+@cache  # to build it costs more than to run it
+def _pairs() -> Select[tuple[int, bool]]:
+    teller, doer = bindparam("teller", type_=BigInteger), bindparam("doer", type_=BigInteger)
+    times = select(func.count()).where(*_told(Credit), Credit.proposed_by == teller, Credit.person_id == doer)
+    back, onward, home = aliased(Credit), aliased(Credit), aliased(Credit)
+    straight = exists().where(*_told(back), back.proposed_by == doer, back.person_id == teller)
+    round_about = (
+        exists()
+        .where(*_told(onward), onward.proposed_by == doer)
+        .where(*_told(home), home.proposed_by == onward.person_id, home.person_id == teller)
+    )
+    return select(times.scalar_subquery(), straight | round_about)
+
+
+def _told(kind: Any) -> list[Any]:
     """Choose good deeds told of somebody else of late that nobody has thrown out."""
     return [
-        kind.community_id == given.community_id,
+        kind.community_id == bindparam("place"),
         kind.source.startswith(DEEDS),
-        kind.created_at >= given.now - WINDOW,
+        kind.created_at >= bindparam("since"),
         kind.proposed_by != kind.person_id,
         kind.state.not_in(GONE),
     ]
