@@ -51,6 +51,7 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
         _home_of(_reopened_by()),
         leader.household_id,
         first.household_id,
+        Credit.waits_for,
     )
     rows = session.execute(
         chosen.join(Person, Person.id == Credit.person_id)

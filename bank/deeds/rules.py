@@ -31,6 +31,7 @@ FLAG_SENTENCES: Mapping[str, str] = {
     "photo_again": say("这张照片在别的好事里用过"),
     "photo_alike": say("这张照片和以前交过的一张几乎一样"),
     "told_late": say("%(days)s 天以后才说"),
+    "unjudged": say("评议小组到期没有结论"),
 }
 LATE_AFTER_DAYS = 14
 
@@ -70,6 +71,11 @@ def flags(
     if age_days > LATE_AFTER_DAYS:
         found.append({"code": "told_late", "facts": {"days": age_days}})
     return found
+
+
+def is_for_panel(rules: Rules, points: int, *, is_flagged: bool) -> bool:
+    """Tell whether the panel judges a deed first: many points, or something to look at."""
+    return is_flagged or points >= rules.deed_panel_from_points
 
 
 def is_limited(rules: Rules, points: int) -> bool:

@@ -17,7 +17,7 @@ from bank.deeds import photos, rules
 from bank.deeds.photos import Picture
 from bank.deeds.schemas import LONGEST_STORY, DeedSchema
 from bank.errors import Invalid
-from bank.members import login
+from bank.members import login, neighbours
 from bank.members.actor import Actor
 from bank.web import limits
 from bank.web.app import begin_write, reads_first
@@ -115,7 +115,7 @@ def _tell(who: Actor, given: dict[str, Any], picture: Picture | None) -> Any:
     session = db.session()
     neighbour = None
     if given["who"] == "neighbour":
-        neighbour = deeds.find_neighbour(
+        neighbour = neighbours.find(
             session, who, card=given["card"], name=given["neighbour"], building=given["building"]
         )
     return deeds.tell(
