@@ -142,3 +142,14 @@ def witnesses_of(session: Session, deed_id: int) -> list[tuple[DeedWitness, str]
         .order_by(DeedWitness.id)
     )
     return [(one, name) for one, name in rows]
+
+
+def refusal_for(session: Session, actor: Actor, deed: Deed) -> type[Conflict] | None:
+    """Give why this person cannot bear witness, None where they can."""
+    if _is_side(session, deed, actor.person_id):
+        return NotAWitness
+    mine = select(DeedWitness.id).where(DeedWitness.deed_id == deed.id, DeedWitness.person_id == actor.person_id)
+    if session.scalar(mine) is not None:
+        return AlreadyWitnessed
+    state = session.scalar(select(Credit.state).where(Credit.id == deed.credit_id))
+    return None if state == "submitted" else TooLateToWitness
