@@ -1,4 +1,4 @@
-"""Who of the review panel may judge an objection or a deed: nobody involved, and nobody who lives with somebody involved."""
+"""Who of the review panel may judge an objection or a deed: nobody involved, and nobody of their households."""
 
 from __future__ import annotations
 

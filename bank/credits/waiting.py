@@ -42,7 +42,14 @@ def refuse(session: Session, credit: Credit, *, reason: str, now: datetime) -> b
 
 
 def strengthen(
-    session: Session, credit: Credit, *, by: int, evidence: Mapping[str, Any], settles: str, at_desk: int | None, now: datetime
+    session: Session,
+    credit: Credit,
+    *,
+    by: int,
+    evidence: Mapping[str, Any],
+    settles: str,
+    at_desk: int | None,
+    now: datetime,
 ) -> bool:
     """Add a witness's word to an undecided credit: class B at least, `evidence` added, the flag `settles` gone.
 

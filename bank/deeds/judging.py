@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -220,17 +221,18 @@ def count_waiting(session: Session, actor: Actor) -> int:
     """Count them, for the menu."""
     if not actor.may("panel") or actor.may("admin"):
         return 0
-    return session.scalar(_mine(select(func.count()).select_from(Deed), actor)) or 0
+    count: int | None = session.scalar(_mine(select(func.count()).select_from(Deed), actor))
+    return count or 0
 
 
-def _mine(chosen: object, actor: Actor) -> object:
+def _mine(chosen: Any, actor: Actor) -> Any:
     me, home = actor.person_id, actor.household_id or 0
     kin = select(Person.id).where(or_(Person.id == me, Person.household_id == home))
     voted = exists().where(DeedVote.deed_id == Deed.id, DeedVote.person_id == me)
     seen = exists().where(
         DeedWitness.deed_id == Deed.id, or_(DeedWitness.person_id.in_(kin), DeedWitness.keyed_by.in_(kin))
     )
-    return chosen.join(DeedCase, DeedCase.deed_id == Deed.id).where(  # type: ignore[attr-defined]
+    return chosen.join(DeedCase, DeedCase.deed_id == Deed.id).where(
         DeedCase.community_id == actor.community_id,
         DeedCase.state == "open",
         Deed.person_id.not_in(kin),

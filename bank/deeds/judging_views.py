@@ -68,9 +68,7 @@ def vote(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(VoteSchema, request.form)
         is_for = given["verdict"] == "for"
-        found = judging.vote(
-            db.session(), who, public_id, is_for=is_for, reason=given["reason"], now=clock.utc_now()
-        )
+        found = judging.vote(db.session(), who, public_id, is_for=is_for, reason=given["reason"], now=clock.utc_now())
     except Invalid as refusal:
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _case_page(who, public_id, given=request.form, errors=errors), 422

@@ -12,8 +12,8 @@ from bank import clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.credits import flags, words
-from bank.deeds import operations as deeds
 from bank.deeds import judging, photos, rules, witnessing
+from bank.deeds import operations as deeds
 from bank.deeds.photos import Picture
 from bank.deeds.schemas import LONGEST_STORY, DeedSchema
 from bank.errors import Invalid
@@ -83,9 +83,7 @@ def _form_page(who: Actor, *, given: Any, errors: dict[str, list[str]]) -> str:
 
 
 def _of_captain(who: Actor) -> list[tuple[str, str]]:
-    return [
-        (person.public_id, f"{door} {person.name}") for person, door in neighbours.of_captain(db.session(), who)
-    ]
+    return [(person.public_id, f"{door} {person.name}") for person, door in neighbours.of_captain(db.session(), who)]
 
 
 def _buildings(who: Actor) -> list[tuple[str, str]]:

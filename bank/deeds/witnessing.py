@@ -38,7 +38,7 @@ class JudgeIsNoWitness(Conflict):
     """They have voted on it."""
 
     code = "conflict_of_interest"
-    sentence = say("您已经评议过这件好事，不能再作证。")
+    sentence = say("您或您的家人已经评议过这件好事，不能再作证。")
 
 
 class TooLateToWitness(Conflict):

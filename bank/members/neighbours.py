@@ -15,9 +15,7 @@ from bank.members.actor import Actor
 from bank.members.models import BuildingCaptain, Household, Person
 
 
-def find(
-    session: Session, actor: Actor, *, card: str | None, name: str | None, building: str | None
-) -> Person:
+def find(session: Session, actor: Actor, *, card: str | None, name: str | None, building: str | None) -> Person:
     """Find the neighbour who is meant: by card number, or by full name and building. Raises Invalid."""
     chosen = select(Person).where(Person.community_id == actor.community_id, Person.disabled_at.is_(None))
     if card:
@@ -82,9 +80,7 @@ def dismiss_captain(session: Session, actor: Actor, person: Person, building: st
     actor.require("coordinator")
     place = _building(session, actor, building)
     session.execute(
-        delete(BuildingCaptain).where(
-            BuildingCaptain.building_id == place.id, BuildingCaptain.person_id == person.id
-        )
+        delete(BuildingCaptain).where(BuildingCaptain.building_id == place.id, BuildingCaptain.person_id == person.id)
     )
 
 

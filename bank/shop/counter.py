@@ -9,6 +9,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
+from bank.checkin import bearers
 from bank.communities.models import Community
 from bank.errors import Conflict, Invalid, NotFound, TooMany
 from bank.members import login
@@ -16,7 +17,6 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import mask_name
-from bank.checkin import bearers
 from bank.shop import desk, listing, operations, rules
 from bank.shop.models import Shop
 from bank.shop.refusals import VoucherNotFound

@@ -43,9 +43,7 @@ class Settled(Conflict):
     sentence = say("这张卡刚才已经处理过了。")
 
 
-def send(
-    session: Session, actor: Actor, receiver: Person, *, card: str, words: str | None, now: datetime
-) -> Thanks:
+def send(session: Session, actor: Actor, receiver: Person, *, card: str, words: str | None, now: datetime) -> Thanks:
     """Send a card to a neighbour, who is told. Raises EnoughForToday, AlreadyThanked."""
     home = session.get_one(Community, actor.community_id)
     most = communities.rules_at(session, home, now).thanks_per_day

@@ -70,9 +70,7 @@ def send() -> ResponseReturnValue:
         receiver = neighbours.find(
             db.session(), who, card=given["card_number"], name=given["neighbour"], building=given["building"]
         )
-        thanks.send(
-            db.session(), who, receiver, card=given["card"], words=given["words"], now=clock.utc_now()
-        )
+        thanks.send(db.session(), who, receiver, card=given["card"], words=given["words"], now=clock.utc_now())
     except Invalid as refusal:
         db.drop()
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}

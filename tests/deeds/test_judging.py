@@ -70,7 +70,11 @@ def adopt(world: World, **settings: object) -> None:
     with world.write() as session:
         home = session.get_one(Community, world.community_id)
         communities.adopt_rules(
-            session, home, {"notice_days": {"A": 0}, **settings}, effective_on=world.clock.now.date(), now=world.clock.now
+            session,
+            home,
+            {"notice_days": {"A": 0}, **settings},
+            effective_on=world.clock.now.date(),
+            now=world.clock.now,
         )
 
 
@@ -189,9 +193,7 @@ def test_the_households_of_doer_and_teller_do_not_judge(world: World, side: str)
 
 
 def add_vote(world: World, session: Session, who: str, deed: Deed) -> None:
-    session.add(
-        DeedVote(deed_id=deed.id, person_id=world.people[who].id, is_for=True, reason="好", at=world.clock.now)
-    )
+    session.add(DeedVote(deed_id=deed.id, person_id=world.people[who].id, is_for=True, reason="好", at=world.clock.now))
     session.flush()
 
 

@@ -94,7 +94,13 @@ def test_a_captain_sees_the_people_of_their_building_first(world: World) -> None
     assert "您现在是3栋的楼门长" in page.get("/").text
     form = page.get("/deeds/new?who=neighbour").text
     assert "3栋 1单元201 李秀英" in form
-    told = {"who": "neighbour", "mine": resident, "category": "errand", "story": "帮邻居取药", "happened_on": "2026-11-22"}
+    told = {
+        "who": "neighbour",
+        "mine": resident,
+        "category": "errand",
+        "story": "帮邻居取药",
+        "happened_on": "2026-11-22",
+    }
     assert page.post("/deeds/new", data=told).status_code == 303
     with world.write() as session:
         assert session.query(Deed).one().person_id == world.people["resident"].id

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bank.credits.voting import InConflict
 from bank.deeds import witnessing
 from bank.deeds.models import Deed, DeedWitness
 from bank.deeds.witnessing import AlreadyWitnessed, JudgeIsNoWitness, NotAWitness, TooLateToWitness
@@ -31,6 +32,13 @@ def by_card(world: World, by: str, owner: str, deed: Deed, *, has_pin: bool) -> 
     with world.write() as session:
         person = session.get_one(Person, world.people[owner].id)
         witnessing.witness_by_card(session, actor, deed.public_id, person, has_pin=has_pin, now=world.clock.now)
+
+
+def force(world: World, deed: Deed, who: str, *, via: str, keyed_by: int | None = None) -> None:
+    """Add a witness past the code that decides."""
+    with world.write() as session:
+        person_id = world.people[who].id
+        session.add(DeedWitness(deed_id=deed.id, person_id=person_id, via=via, keyed_by=keyed_by, at=world.clock.now))
 
 
 def test_a_witness_makes_class_b_and_settles_the_doubt(world: World) -> None:
@@ -70,19 +78,16 @@ def test_neither_side_nor_their_household_bears_witness(world: World, side: str)
         session.execute(update(Person).where(Person.id == world.people["shop"].id).values(household_id=home))
     with pytest.raises(NotAWitness):
         scan(world, "shop", deed)
-    with pytest.raises(SQLAlchemyError), world.write() as session:
-        session.add(DeedWitness(deed_id=deed.id, person_id=world.people["shop"].id, via="scan", at=world.clock.now))
-        session.flush()
+    with pytest.raises(SQLAlchemyError):
+        force(world, deed, "shop", via="scan")
 
 
 def test_a_nominator_of_the_desk_cannot_bring_a_drawer_of_cards(world: World) -> None:
     deed = tell(world, "coordinator", of="volunteer")
     with pytest.raises(NotAllowed):
         by_card(world, "coordinator", "resident", deed, has_pin=False)
-    with pytest.raises(SQLAlchemyError), world.write() as session:
-        keyer, owner = world.people["coordinator"].id, world.people["resident"].id
-        session.add(DeedWitness(deed_id=deed.id, person_id=owner, via="card", keyed_by=keyer, at=world.clock.now))
-        session.flush()
+    with pytest.raises(SQLAlchemyError):
+        force(world, deed, "resident", via="card", keyed_by=world.people["coordinator"].id)
 
 
 def test_a_judge_is_no_witness_and_a_witness_no_judge(world: World) -> None:
@@ -91,9 +96,8 @@ def test_a_judge_is_no_witness_and_a_witness_no_judge(world: World) -> None:
     with pytest.raises(JudgeIsNoWitness):
         scan(world, "panel", deed)
     scan(world, "judge1", deed)
-    with pytest.raises(Exception, match=r".*") as refused:
+    with pytest.raises(InConflict):
         vote(world, "judge1", deed)
-    assert refused.value.code == "conflict_of_interest"  # type: ignore[attr-defined]
 
 
 def test_after_the_decision_no_witness_is_needed(world: World) -> None:

@@ -35,7 +35,9 @@ def test_a_sixth_card_is_refused_in_words(world: World) -> None:
 
 def test_a_reported_card_is_in_the_coordinators_menu_and_removed(world: World) -> None:
     card = send(world, "resident", "volunteer", "难听的话")
-    assert "难听的话" not in world.page("volunteer").post(f"/thanks/{card.public_id}/report", follow_redirects=True).text
+    assert (
+        "难听的话" not in world.page("volunteer").post(f"/thanks/{card.public_id}/report", follow_redirects=True).text
+    )
     clerk = world.page("coordinator")
     assert "被举报的感谢卡 · 1" in clerk.get("/").text
     assert "难听的话" in clerk.get("/thanks/reported").text

@@ -86,9 +86,7 @@ def test_a_card_is_hidden_and_shown_by_its_receiver_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize(("is_bad", "after"), [(True, "removed"), (False, "kept")])
-def test_a_reported_card_is_out_of_sight_until_a_coordinator_has_looked(
-    world: World, is_bad: bool, after: str
-) -> None:
+def test_a_reported_card_is_out_of_sight_until_a_coordinator_has_looked(world: World, is_bad: bool, after: str) -> None:
     card = send(world, "resident", "volunteer", "难听的话")
     receiver, clerk = world.actor("volunteer"), world.actor("coordinator")
     with world.write() as session:
