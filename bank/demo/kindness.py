@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from bank.deeds import judging, witnessing
 from bank.deeds import operations as deeds
 from bank.deeds.models import Deed
+from bank.deeds.rules import MonthIsFull, WeekIsFull
 from bank.demo.founding import Town
 from bank.members import neighbours
 from bank.members import operations as members
@@ -22,10 +24,19 @@ GRANTED = (True, True, False, True)
 
 
 def show_kindness(session: Session, town: Town, now: datetime) -> None:
-    """Leave two deeds at the panel, one that it has judged, a witness, a captain and three thank-you cards."""
+    """Leave two deeds at the panel, one that it has judged, a witness, a captain and three thank-you cards.
+
+    Nothing where a tiny demo has too few households, or one of them has told enough deeds this week.
+    """
+    others = list({actor.household_id: actor for actor in reversed(town.people)}.values())
+    if len(others) < JUDGES + 3:
+        return
+    with suppress(WeekIsFull, MonthIsFull), session.begin_nested():
+        _show(session, town, others, now)
+
+
+def _show(session: Session, town: Town, others: list[Actor], now: datetime) -> None:
     cast = town.cast
-    homes = {actor.household_id for actor in cast.values()}
-    others = [actor for actor in town.people if actor.household_id not in homes]
     judges = [cast["panel"], *_seat(session, town, others[:JUDGES], now)]
     doer, teller, shy = others[JUDGES : JUDGES + 3]
     for at, told in (
