@@ -28,8 +28,10 @@ from bank.credits import dispute_views as disputes
 from bank.credits import flags, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
+from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
+from bank.deeds import witness_views as witness
 from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
@@ -41,6 +43,7 @@ from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
 from bank.spotchecks import views as spotchecks
+from bank.thanks import views as thanks
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -65,6 +68,9 @@ PAGES = (
     board,
     audit,
     deeds,
+    judging,
+    witness,
+    thanks,
     sheets,
     log,
     spotchecks,
@@ -100,6 +106,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     docs.finish(root)
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
+    app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
     cli.init(app)
     return app
 

@@ -14,12 +14,14 @@ from bank.checkin import closing
 from bank.communities.models import Community
 from bank.credits import expiring, objections
 from bank.credits import operations as credits_
+from bank.deeds import judging
 from bank.deeds import operations as deeds
 from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
 from bank.spotchecks import operations as spotchecks
+from bank.thanks import operations as thanks
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
@@ -44,6 +46,16 @@ def close_activities(session: Session, now: datetime) -> int:
 def escalate_objections(session: Session, now: datetime) -> int:
     """Move on the objections and corrections whose deadline passed, so that nothing stays frozen."""
     return objections.escalate_due(session, now=now)
+
+
+def close_deed_cases(session: Session, now: datetime) -> int:
+    """Close the deeds before the panel whose deadline passed, so that none waits for ever."""
+    return judging.close_due(session, now=now)
+
+
+def settle_thanks(session: Session, now: datetime) -> int:
+    """Remove reported thank-you cards that nobody looked at in time."""
+    return thanks.settle_due(session, now=now)
 
 
 def post_credits(session: Session, now: datetime) -> int:
@@ -85,6 +97,8 @@ def seal(session: Session, now: datetime) -> int:
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
     "escalate_objections": escalate_objections,
+    "close_deed_cases": close_deed_cases,
+    "settle_thanks": settle_thanks,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "expire_points": expire_points,

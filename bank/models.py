@@ -9,9 +9,10 @@ from bank.members import models as members
 from bank.sheets import models as sheets
 from bank.shop import models as shop
 from bank.spotchecks import models as spotchecks
+from bank.thanks import models as thanks
 from bank.web import models as web
 from ledger import models as book
 from ledger.base import Base
 
-TABLES = (book, activities, checkin, communities, credits_, deeds, members, sheets, shop, spotchecks, web)
+TABLES = (book, activities, checkin, communities, credits_, deeds, members, sheets, shop, spotchecks, thanks, web)
 metadata = Base.metadata

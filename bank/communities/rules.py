@@ -64,6 +64,15 @@ class Rules:
     is_tie_upheld: bool = False
     is_silence_upheld: bool = True
     """What the rule says of an objection nobody decided: upheld, so that an office gains nothing by looking away."""
+    deed_panel_from_points: int = 10
+    """Deeds worth so many points or more, and every deed with something to look at, are judged by the panel before
+    the desk sees them, for `panel_days`; 0 means all of them. Without a quorum free of conflict the desk decides."""
+    is_deed_tie_granted: bool = False
+    """What an equal vote on a deed means; whoever told it may bring a witness and ask to have it reopened."""
+    thanks_per_day: int = 5
+    """How many thank-you cards one person may send a day, one to each neighbour."""
+    thanks_settled_days: int = 14
+    """After so many days a reported card that nobody looked at is removed."""
     correct_after_posting_days: int = 30
     """How many days after posting the person may ask for a correction of their own item."""
     object_after_posting_days: int = 7

@@ -56,6 +56,7 @@ def _cases() -> Select[Any]:
         _home_of(_reopened_by()),
         leader.household_id,
         first.household_id,
+        Credit.waits_for,
     )
     read: Select[Any] = (
         chosen.join(Person, Person.id == Credit.person_id)

@@ -212,7 +212,7 @@ class _Tap:
             return set()
         moved = self.session.execute(
             update(Credit)
-            .where(Credit.id.in_(ids), Credit.state == state)
+            .where(Credit.id.in_(ids), Credit.state == state, Credit.waits_for.is_(None))
             .values(batch=self.batch, **values)
             .returning(Credit.id)
             .execution_options(synchronize_session="fetch")

@@ -115,6 +115,7 @@ def _mine(actor: Actor) -> ColumnElement[bool]:
     other = and_(
         Credit.community_id == actor.community_id,
         Credit.state.in_(UNDECIDED),
+        Credit.waits_for.is_(None),
         Credit.person_id != actor.person_id,
         or_(Person.household_id.is_(None), Person.household_id != (actor.household_id or 0)),
     )

@@ -29,6 +29,9 @@ STEPS = (
     "voided",
     "reopened",
     "signalled",
+    "witnessed",
+    "granted",
+    "passed_on",
 )
 
 
@@ -65,6 +68,7 @@ class Credit(Base):
             name="nobody_mints_alone",
         ),
         CheckConstraint("txn_id IS NULL OR evidence_class <> 'C' OR unit = 'PTS'", name="honour_is_never_spendable"),
+        CheckConstraint("waits_for IS NULL OR (waits_for = 'panel' AND state = 'submitted')", name="waits_for"),
         CheckConstraint("surplus IS NULL OR surplus BETWEEN 1 AND amount", name="surplus"),
         CheckConstraint(
             "(surplus IS NULL) = (surplus_to IS NULL) AND (surplus_to IS NULL OR surplus_to IN ('honour', 'pool'))",
@@ -127,6 +131,8 @@ class Credit(Base):
     activity_id: Mapped[int | None] = mapped_column(ForeignKey("activity.id"))
     """Where it was earned: who was there is credited once, by a scan or by paper."""
     """Who ran the activity it was earned at; the triggers of migration 0007 compare all hands by household."""
+    waits_for: Mapped[str | None]
+    """Whose word comes before the desk's: `panel`, or None."""
     surplus: Mapped[int | None]
     """Minutes of a posted credit that the account had no room for."""
     surplus_to: Mapped[str | None]

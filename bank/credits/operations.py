@@ -154,6 +154,7 @@ def void(session: Session, credit_id: int, *, reason: str, by: int | None, now: 
         actor = BANK if by is None else session.get_one(Person, by).public_id
         txn_id = posting.reverse(session, credit, actor=actor, now=now, may_owe=True)
     credit.state = "reversed" if was_posted else "void"
+    credit.waits_for = None
     credit.reason = reason
     credit.due_at = None
     session.flush()

@@ -99,6 +99,13 @@ class AlreadyDecided(Conflict):
     sentence = say("刚才已经有人处理过这一条了，以先处理的结果为准。")
 
 
+class WaitsForPanel(Conflict):
+    """The review panel has the first word on it."""
+
+    code = "waits_for_panel"
+    sentence = say("这一条正由评议小组评议，有了结论才轮到工作台。")
+
+
 class TooMuch(Conflict):
     """More than was proposed, or nothing at all."""
 
@@ -135,6 +142,7 @@ class Case:
     reopened_home: int | None = None
     leader_home: int | None = None
     first_home: int | None = None
+    waits_for: str | None = None
 
     @property
     def hands(self) -> tuple[int | None, ...]:
@@ -204,6 +212,8 @@ def decider_check(case: Case, actor: Actor) -> type[BankError] | None:
     refusal = person_check(case, actor)
     if refusal is not None:
         return refusal
+    if case.waits_for is not None:
+        return WaitsForPanel
     if case.state == "submitted" and not _may_begin(case, actor):
         return NotAllowed
     return None if case.state in UNDECIDED else AlreadyDecided

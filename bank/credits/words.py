@@ -35,6 +35,9 @@ STEPS: Mapping[str, str] = {
     "voided": say("已作废"),
     "reopened": say("已重新打开"),
     "signalled": say("发现疑点，退回复核"),
+    "witnessed": say("有人作证"),
+    "granted": say("评议小组同意"),
+    "passed_on": say("评议到期没有结论，交工作人员"),
 }
 ROLES: Mapping[str, str] = {
     "coordinator": say("协调员"),
@@ -62,7 +65,7 @@ CLASSES: Mapping[str, str] = {
     "C": say("荣誉时长（事后补记，不能兑换）"),
 }
 DEED_CLASSES: Mapping[str, str] = {
-    "B": say("有邻居推荐或照片"),
+    "B": say("有邻居推荐、证人或照片"),
     "C": say("本人申报"),
 }
 VIAS: Mapping[str, str] = {
@@ -86,6 +89,7 @@ _EVIDENCE: Mapping[str, str] = {
     "keyed_by": say("录入"),
     "confirmed_by": say("核对"),
     "story": say("经过"),
+    "witnesses": say("证人（人数）"),
 }
 EXACT = 1
 """Minutes counted to the minute: no rounding to tell of."""

@@ -15,13 +15,13 @@ from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.credits import operations as credits
 from bank.credits.models import Credit
-from bank.deeds import photos, rules
+from bank.deeds import judging, photos, rules
 from bank.deeds.models import Deed, Photo
 from bank.deeds.photos import Picture
 from bank.errors import Conflict, Invalid, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.members.models import Household, Person
+from bank.members.models import Person
 from bank.qr import new_public_id
 
 STAFF = ("coordinator", "second_approver", "panel")
@@ -110,6 +110,7 @@ def tell(
         happened_on=happened_on,
         photo_id=_keep(session, picture, now) if picture else None,
         created_at=now,
+        witness_code=new_public_id(),
     )
     session.add(deed)
     session.flush()
@@ -128,6 +129,7 @@ def tell(
     session.flush()
     if neighbour is not None:
         _tell_neighbour(session, actor, deed, now)
+    judging.open_where_due(session, deed, in_force, now=now)
     return deed
 
 
@@ -224,31 +226,6 @@ def _tell_neighbour(session: Session, actor: Actor, deed: Deed, now: datetime) -
     members.tell(session, [deed.person_id], sentence, facts=facts, link=f"/deeds/{deed.public_id}", now=now)
 
 
-def find_neighbour(
-    session: Session, actor: Actor, *, card: str | None, name: str | None, building: str | None
-) -> Person:
-    """Find the neighbour who is meant: by card number, or by full name and building. Raises Invalid."""
-    chosen = select(Person).where(Person.community_id == actor.community_id, Person.disabled_at.is_(None))
-    if card:
-        chosen = chosen.where(Person.public_id == card.replace(" ", "").upper())
-    elif name and building:
-        chosen = (
-            chosen.join(Household, Household.id == Person.household_id)
-            .join(Community, Community.id == Household.building_id)
-            .where(Person.name == name, Community.code == building)
-        )
-    else:
-        raise Invalid({"neighbour": [say("请填邻居的姓名和楼栋，或者卡号。")]})
-    found = session.scalars(chosen.limit(2)).all()
-    if not found:
-        raise Invalid({"neighbour": [say("没有找到这位邻居，请核对姓名和楼栋，或改填卡号。")]})
-    if len(found) > 1:
-        raise Invalid({"neighbour": [say("这栋楼里有同名的邻居，请填卡号。")]})
-    if found[0].id == actor.person_id:
-        raise Invalid({"neighbour": [say("这是您自己。说自己的好事，请选“我做了好事”。")]})
-    return found[0]
-
-
 def decline(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
     """Say no to points that a neighbour asked for, until they are posted. Raises NotFound, TooLateToDecline."""
     deed = session.scalar(select(Deed).where(Deed.public_id == public_id, Deed.person_id == actor.person_id))
@@ -258,6 +235,7 @@ def decline(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     if state in CLOSED:
         raise TooLateToDecline
     credits.void(session, deed.credit_id, reason=say("本人说不用了。"), by=actor.person_id, now=now)
+    judging.withdraw(session, deed.id, now=now)
     if deed.told_by != actor.person_id:
         sentence = say("您说的那件好事（%(title)s），本人说心意领了，积分就不用了。")
         facts = {"title": rules.CATEGORIES[deed.category]}
@@ -275,7 +253,10 @@ class Told:
 
 
 def visible(session: Session, actor: Actor, public_id: str) -> Told:
-    """Find a deed for who may see it: who did it, who told it, and the staff of the community. Raises NotFound."""
+    """Find a deed for who may see it: who did, told or witnessed it, and the staff of the community.
+
+    Raises NotFound.
+    """
     told = _told(session, Deed.public_id == public_id)
     if not told:
         raise NotFound

@@ -31,7 +31,24 @@ FLAG_SENTENCES: Mapping[str, str] = {
     "photo_again": say("这张照片在别的好事里用过"),
     "photo_alike": say("这张照片和以前交过的一张几乎一样"),
     "told_late": say("%(days)s 天以后才说"),
+    "unjudged": say("评议小组到期没有结论"),
 }
+CASES: Mapping[str, str] = {
+    "open": say("评议小组评议中"),
+    "granted": say("评议小组同意"),
+    "not_granted": say("评议小组没有同意"),
+    "passed_on": say("评议到期没有结论，交工作人员"),
+    "withdrawn": say("已撤回，不用评议了"),
+}
+NEXT: Mapping[str, str] = {
+    "panel": say("接下来：评议小组的几位居民看过凭据后投票，到期没有结论就交给工作人员。请一位邻居作证，更容易通过。"),
+    "submitted": say("接下来：工作人员审核，通过后公示，公示期满积分自动到账。"),
+    "second_review": say("接下来：另一位工作人员复核，通过后公示。"),
+    "in_notice": say("接下来：公示期满没有异议，积分自动到账。"),
+    "objected": say("接下来：没有经手过的人核实这条异议，会告诉您结果。"),
+    "refused": say("接下来：如果您觉得不对，请带上证人或照片到社区服务台，协调员可以重新打开。没有扣任何东西。"),
+}
+"""What happens next, by the state of the credit."""
 LATE_AFTER_DAYS = 14
 
 
@@ -70,6 +87,11 @@ def flags(
     if age_days > LATE_AFTER_DAYS:
         found.append({"code": "told_late", "facts": {"days": age_days}})
     return found
+
+
+def is_for_panel(rules: Rules, points: int, *, is_flagged: bool) -> bool:
+    """Tell whether the panel judges a deed first: many points, or something to look at."""
+    return is_flagged or points >= rules.deed_panel_from_points
 
 
 def is_limited(rules: Rules, points: int) -> bool:

@@ -18,3 +18,18 @@ class DeedSchema(StrictSchema):
     neighbour = Words(most=40, load_default=None)
     building = Words(most=40, load_default=None)
     card = Words(most=20, load_default=None)
+    mine = Words(most=20, load_default=None)
+
+
+class VoteSchema(StrictSchema):
+    """A panel member's vote on a deed with its reason."""
+
+    verdict = Choice(("for", "against"), required=True)
+    reason = Words(least=2, most=300, lines=True, required=True)
+
+
+class CardWitnessSchema(StrictSchema):
+    """A witness's card, scanned or typed, and their PIN; the desk may do without the PIN."""
+
+    card = Words(most=200, required=True)
+    pin = Words(most=4, load_default=None)

@@ -12,12 +12,12 @@ from bank import clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.credits import flags, words
+from bank.deeds import judging, photos, rules, witnessing
 from bank.deeds import operations as deeds
-from bank.deeds import photos, rules
 from bank.deeds.photos import Picture
 from bank.deeds.schemas import LONGEST_STORY, DeedSchema
 from bank.errors import Invalid
-from bank.members import login
+from bank.members import login, neighbours
 from bank.members.actor import Actor
 from bank.web import limits
 from bank.web.app import begin_write, reads_first
@@ -76,9 +76,14 @@ def _form_page(who: Actor, *, given: Any, errors: dict[str, list[str]]) -> str:
             if code in open_to
         ],
         buildings=_buildings(who) if not is_own else [],
+        mine=_of_captain(who) if not is_own else [],
         today=clock.local_day(now, community.time_zone).isoformat(),
         longest=LONGEST_STORY,
     )
+
+
+def _of_captain(who: Actor) -> list[tuple[str, str]]:
+    return [(person.public_id, f"{door} {person.name}") for person, door in neighbours.of_captain(db.session(), who)]
 
 
 def _buildings(who: Actor) -> list[tuple[str, str]]:
@@ -115,8 +120,8 @@ def _tell(who: Actor, given: dict[str, Any], picture: Picture | None) -> Any:
     session = db.session()
     neighbour = None
     if given["who"] == "neighbour":
-        neighbour = deeds.find_neighbour(
-            session, who, card=given["card"], name=given["neighbour"], building=given["building"]
+        neighbour = neighbours.find(
+            session, who, card=given["mine"] or given["card"], name=given["neighbour"], building=given["building"]
         )
     return deeds.tell(
         session,
@@ -133,7 +138,9 @@ def _tell(who: Actor, given: dict[str, Any], picture: Picture | None) -> Any:
 @pages.get("/deeds/<public_id>")
 def show(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    told = deeds.visible(db.session(), who, public_id)
+    session = db.session()
+    told = deeds.visible(session, who, public_id)
+    is_side = who.person_id in (told.deed.person_id, told.deed.told_by)
     return render_template(
         "deeds/deed.html",
         told=told,
@@ -143,6 +150,13 @@ def show(public_id: str) -> ResponseReturnValue:
         category=rules.CATEGORIES.get(told.deed.category, told.deed.category),
         last_moment=words.last_moment,
         seen=[translate(*flags.sentence_of(flag)) for flag in told.credit.flags],
+        case=judging.case_of(session, told.deed.id),
+        case_words=rules.CASES,
+        votes=judging.votes_of(session, told.deed.id),
+        witnesses=witnessing.witnesses_of(session, told.deed.id),
+        may_ask=told.credit.state == "submitted" and (is_side or who.may(*witnessing.STAFF)),
+        may_vote=judging.may_vote(session, who, told.deed),
+        next_words=rules.NEXT.get("panel" if told.credit.waits_for else told.credit.state),
     )
 
 

@@ -16,6 +16,7 @@ from bank import clock, db, qr
 from bank.checkin.codes import Keys
 from bank.demo import goods
 from bank.demo.founding import Town, found_towns
+from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
 from bank.shop import stock
@@ -87,6 +88,7 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
         open_one = life.announce(session, coming, day + timedelta(hours=coming.starts_at_hour), now)
         life.sign_up(session, open_one, life.invite(coming)[:: ahead + 1], now)
     if life.town.shop is not None:
+        show_kindness(session, life.town, now)
         _fill_shop(session, life.town, now)
 
 

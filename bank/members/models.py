@@ -89,6 +89,17 @@ class Role(Base):
     granted_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
 
 
+class BuildingCaptain(Base):
+    """Who looks after a building (楼门长) and may see its people first when telling a good deed of theirs."""
+
+    __tablename__ = "building_captain"
+
+    building_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"), primary_key=True, index=True)
+    named_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    since_at: Mapped[datetime]
+
+
 class SignIn(Base):
     """One open sign-in of a page or an API token; deleting the row ends it at once."""
 

@@ -59,3 +59,10 @@ class RoleSchema(StrictSchema):
     """A role to give or to take."""
 
     role = Choice(("coordinator", "second_approver", "shopkeeper", "panel", "auditor", "admin"), required=True)
+
+
+class CaptaincySchema(StrictSchema):
+    """A building whose captain a resident becomes, or no longer is."""
+
+    building = Words(most=40, required=True)
+    do = Choice(("give", "take"), required=True)

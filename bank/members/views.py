@@ -9,12 +9,13 @@ from sqlalchemy import select
 from bank import clock, db
 from bank.communities.models import Community
 from bank.errors import Invalid, NotAllowed, say
-from bank.members import login, passwords, people
+from bank.members import login, neighbours, passwords, people
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.schemas import (
     AccessSchema,
+    CaptaincySchema,
     CredentialsSchema,
     PasswordSchema,
     PinSchema,
@@ -201,7 +202,14 @@ def _person_page(who: Actor, public_id: str, errors: dict[str, list[str]]) -> st
     home = people.home_of(db.session(), found)
     held = members.actor_of(db.session(), found).roles
     return render_template(
-        "members/person.html", person=found, home=home, held=held, role_names=role_names(), errors=errors
+        "members/person.html",
+        person=found,
+        home=home,
+        held=held,
+        role_names=role_names(),
+        captaincies=neighbours.captaincies(db.session(), found.id),
+        buildings=_buildings(),
+        errors=errors,
     )
 
 
@@ -228,6 +236,20 @@ def set_pin(public_id: str) -> ResponseReturnValue:
     begin_write()
     people.set_pin(db.session(), who, public_id, hashed, now=clock.utc_now())
     flash(gettext("新的 PIN 已经可以用了，已告诉本人。"), "ok")
+    return redirect(url_for(".person", public_id=public_id), code=303)
+
+
+@pages.post("/people/<public_id>/captaincy")
+def change_captaincy(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("coordinator")
+    found = members.in_community(db.session(), who.community_id, public_id)
+    given = read_form(CaptaincySchema, request.form)
+    if given["do"] == "give":
+        neighbours.name_captain(db.session(), who, found, given["building"], now=clock.utc_now())
+    else:
+        neighbours.dismiss_captain(db.session(), who, found, given["building"])
+    flash(gettext("楼门长已更改。"), "ok")
     return redirect(url_for(".person", public_id=public_id), code=303)
 
 

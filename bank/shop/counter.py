@@ -9,6 +9,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
+from bank.checkin import bearers
 from bank.communities.models import Community
 from bank.errors import Conflict, Invalid, NotFound, TooMany
 from bank.members import login
@@ -16,7 +17,7 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import mask_name
-from bank.shop import cards, desk, listing, operations, rules
+from bank.shop import desk, listing, operations, rules
 from bank.shop.models import Shop
 from bank.shop.refusals import VoucherNotFound
 from bank.shop.schemas import ChosenForm, PinForm, ScanForm
@@ -100,8 +101,8 @@ def serve(public_id: str) -> ResponseReturnValue:
     given = read_form(PinForm, request.form)
     owner = members.in_community(db.session(), who.community_id, public_id)
     try:
-        cards.check_pin(who, owner, given["pin"], now=clock.utc_now())
-    except (cards.WrongPin, cards.NoPin, TooMany) as refusal:
+        bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
+    except (bearers.WrongPin, bearers.NoPin, TooMany) as refusal:
         wrong = translate(refusal.sentence, refusal.facts)
         is_over = isinstance(refusal, TooMany)
         page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong, is_over=is_over)
@@ -154,7 +155,7 @@ def _where_to(who: Actor, text: str) -> str:
     code = rules.read_code(text)
     if code is not None and desk.is_voucher(who, code):
         return url_for(".voucher", code=code)
-    owner = cards.whose_card(db.session(), who, text)
+    owner = bearers.whose_card(db.session(), who, text)
     if owner is not None:
         return url_for(".card", public_id=owner.public_id)
     raise VoucherNotFound

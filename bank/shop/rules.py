@@ -11,7 +11,6 @@ from bank.qr import ALPHABET, fold
 CODE_LENGTH = 8
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
 _VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
-_CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
 LONGEST_SCAN = 200
 """Characters of a scanned link: a long host name and the code."""
 
@@ -26,15 +25,6 @@ def read_code(text: str) -> str | None:
     link = _VOUCHER_LINK.match(text.strip())
     code = fold(link.group(1) if link else text)
     return code if _CODE.match(code) else None
-
-
-def read_pass_text(text: str) -> str | None:
-    """Find the token of a resident's pass or card in a scan, alone or in its link; None if it is none."""
-    if len(text) > LONGEST_SCAN:
-        return None
-    link = _CARD_LINK.match(text.strip())
-    token = fold(link.group(1) if link else text)
-    return token if token.startswith("P1") and len(token) > CODE_LENGTH else None
 
 
 def show_code(code: str) -> str:

@@ -1,6 +1,6 @@
 /* What a scanned text is to this site. */
 
-/* The path of one of our own links (/s/… or /v/…), or null. `hosts` adds other names this site is printed under. */
+/* The path of one of our own links (/s/…, /v/… or /w/…), or null. `hosts` adds other names this site is printed under. */
 export function ourPath(text, hosts) {
   const allowed = [location.host].concat((hosts || '').split(/[\s,]+/).filter(Boolean)).map((host) => host.toLowerCase());
   let url;
@@ -11,7 +11,7 @@ export function ourPath(text, hosts) {
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return null;
   if (!allowed.includes(url.host.toLowerCase())) return null;
-  const path = /^\/([sv])\/([\w-]{1,64})$/i.exec(url.pathname);
+  const path = /^\/([svw])\/([\w-]{1,64})$/i.exec(url.pathname);
   return path ? '/' + path[1].toLowerCase() + '/' + path[2] : null;
 }
 

@@ -12,6 +12,10 @@ def _pin(world: World, who: str) -> Call:
     return Call(_neighbour(world, who).path, {"pin": "2580", "again": "2580"})
 
 
+def _captaincy(world: World, who: str) -> Call:
+    return Call(_neighbour(world, who).path, {"building": "wyh-3", "do": "give"})
+
+
 ROWS = (
     Row("GET", "/", EVERYONE),
     Row("GET", "/sign-in", (VISITOR,), also=dict.fromkeys(MEMBERS, 302)),
@@ -28,6 +32,7 @@ ROWS = (
     Row("GET", "/people/<public_id>", ("coordinator", "admin"), prepare=_neighbour),
     Row("POST", "/people/<public_id>/card", ("coordinator",), answer=303, prepare=_neighbour),
     Row("POST", "/people/<public_id>/pin", ("coordinator",), answer=303, prepare=_pin),
+    Row("POST", "/people/<public_id>/captaincy", ("coordinator",), answer=303, prepare=_captaincy),
     Row(
         "POST",
         "/people/<public_id>/access",

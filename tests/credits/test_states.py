@@ -9,6 +9,8 @@ import pytest
 
 from bank.credits import rules, stages
 from bank.credits.models import STATES
+from bank.deeds import judging
+from bank.thanks import rules as thanks
 
 Graph = Mapping[str, Collection[str]]
 
@@ -31,6 +33,10 @@ MACHINES = {
     "objection left alone": Machine(
         "answer", stages.BY_TIME, frozenset((*stages.STAGES, "upheld", "dismissed")), frozenset(stages.ENDS)
     ),
+    "deed before the panel": Machine(
+        "open", judging.MOVES, frozenset(("open", *judging.ENDS)), frozenset(judging.ENDS)
+    ),
+    "thanks": Machine("kept", thanks.MOVES, frozenset((*thanks.MOVES, "removed")), frozenset(("kept", "removed"))),
 }
 
 

@@ -39,6 +39,8 @@ PAGES = {
     "credits.desk": "/desk",
     "spotchecks.index": "/spot-checks",
     "sheets.index": "/sheets",
+    "judging.index": "/panel",
+    "thanks.reported": "/thanks/reported",
     "board.board": "/board",
     "deeds.index": "/deeds",
 }

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from bank import chart
+from bank.checkin.bearers import WRONG_TRIES
 from bank.checkin.codes import Keys
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.models import Message, Person
-from bank.shop.cards import WRONG_TRIES
 from tests.counting import counted
 from tests.shop.market import PIN, Market, credit
 

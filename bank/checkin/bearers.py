@@ -1,7 +1,8 @@
-"""Serving a resident who has only a printed card: whose card it is, and whether it is they who typed the PIN."""
+"""Acting for a resident who has only a printed card: whose card it is, and whether it is they who typed the PIN."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from flask import current_app
@@ -16,9 +17,13 @@ from bank.members import passwords, people
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import read_card_number
-from bank.shop import rules
+from bank.qr import fold
 from bank.web import limits
 
+_CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
+LONGEST_SCAN = 200
+"""Characters of a scanned link: a long host name and the code."""
+PUBLIC_ID = 8
 WRONG_TRIES = 5
 LOCK_S = 15 * 60
 TRIES_PER_KEEPER = 60
@@ -60,7 +65,7 @@ def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
     number = read_card_number(text)
     if number is not None:
         return _holder(session, actor, *number)
-    token = rules.read_pass_text(text)
+    token = read_pass_text(text)
     if token is None:
         return None
     card = _read_card(token)
@@ -68,6 +73,15 @@ def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
     if person is None:
         raise CardInvalid
     return person
+
+
+def read_pass_text(text: str) -> str | None:
+    """Find the token of a resident's pass or card in a scan, alone or in its link; None if it is none."""
+    if len(text) > LONGEST_SCAN:
+        return None
+    link = _CARD_LINK.match(text.strip())
+    token = fold(link.group(1) if link else text)
+    return token if token.startswith("P1") and len(token) > PUBLIC_ID else None
 
 
 def _holder(session: Session, actor: Actor, public_id: str, version: int) -> Person | None:

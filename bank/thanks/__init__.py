@@ -1,0 +1,1 @@
+"""Thanks: a card that the one who helped keeps; it carries no points."""
