@@ -35,6 +35,7 @@ from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
 from bank.passbook import views as passbook
+from bank.rulebook import views as rulebook
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
@@ -68,6 +69,7 @@ PAGES = (
     sheets,
     log,
     spotchecks,
+    rulebook,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 

@@ -40,6 +40,8 @@ PAGES = {
     "spotchecks.index": "/spot-checks",
     "sheets.index": "/sheets",
     "board.board": "/board",
+    "rulebook.show": "/rules",
+    "rulebook.index": "/desk/rules",
     "deeds.index": "/deeds",
 }
 
