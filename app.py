@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
 from bank.activities import views as activities
+from bank.audit import health_views as health
 from bank.audit import views as audit
 from bank.board import views as board
 from bank.checkin import rules as checkin_rules
@@ -65,6 +66,7 @@ PAGES = (
     passbook,
     board,
     audit,
+    health,
     deeds,
     sheets,
     log,

@@ -42,6 +42,8 @@ PAGES = {
     "board.board": "/board",
     "rulebook.show": "/rules",
     "rulebook.index": "/desk/rules",
+    "health.show": "/desk/health",
+    "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
 }
 
