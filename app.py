@@ -17,6 +17,7 @@ from sqlalchemy import inspect, select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.activities import telling as activity_telling
 from bank.activities import views as activities
 from bank.audit import health_views as health
 from bank.audit import views as audit
@@ -26,7 +27,7 @@ from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.communities.models import Community
 from bank.credits import dispute_views as disputes
-from bank.credits import flags, signals
+from bank.credits import flags, history, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.deeds import rules as deed_rules
@@ -42,6 +43,7 @@ from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
+from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
@@ -102,6 +104,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    history.know("activities", activity_telling.declared)
+    history.know("spotchecks", check_telling.told_of)
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     cli.init(app)
