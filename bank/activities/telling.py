@@ -22,4 +22,4 @@ def declared(session: Session, credit: Credit) -> Sequence[Told]:
         .join(Person, Person.id == Activity.declared_by)
         .where(Activity.id == credit.activity_id, Activity.declared_at.is_not(None))
     ).one_or_none()
-    return [Told("declared", row[0], row[1], "leader", None, None, None)] if row else []
+    return [Told("declared", row[0], row[1], "leader", None, None, None)] if row and row[0] else []

@@ -56,14 +56,21 @@ def span(length: timedelta | None) -> str:
     if length is None:
         return gettext("没有")
     if length < timedelta(days=1):
-        return hours(max(1, length // timedelta(minutes=1)) if length < timedelta(hours=1) else length // timedelta(hours=1) * 60)
+        return hours(
+            max(1, length // timedelta(minutes=1)) if length < timedelta(hours=1) else length // timedelta(hours=1) * 60
+        )
     return gettext("%(n)s 天", n=length // timedelta(days=1))
 
 
 def _class_bars(found: Health) -> Sequence[dict[str, Any]]:
     total = sum(found.shares.values())
     return [
-        {"text": translate(CLASS_WORDS[kind]), "said": hours(minutes), "is_share": True, "percent": round(100 * minutes / total) if total else 0}
+        {
+            "text": translate(CLASS_WORDS[kind]),
+            "said": hours(minutes),
+            "is_share": True,
+            "percent": round(100 * minutes / total) if total else 0,
+        }
         for kind, minutes in found.shares.items()
     ]
 

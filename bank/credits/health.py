@@ -59,10 +59,10 @@ def waiting(session: Session, community_id: int, now: datetime) -> Waiting:
     """Measure what lies undecided, in two statements."""
     mine = (Credit.community_id == community_id, Credit.state.in_(UNDECIDED))
     late = func.coalesce(func.sum(case((Credit.created_at < now - LATE_AFTER, 1), else_=0)), 0)
-    count, oldest, overdue = session.execute(
-        select(func.count(), func.min(Credit.created_at), late).where(*mine)
-    ).one()
-    middle = session.scalar(select(Credit.created_at).where(*mine).order_by(Credit.created_at).offset(count // 2).limit(1))
+    count, oldest, overdue = session.execute(select(func.count(), func.min(Credit.created_at), late).where(*mine)).one()
+    middle = session.scalar(
+        select(Credit.created_at).where(*mine).order_by(Credit.created_at).offset(count // 2).limit(1)
+    )
     return Waiting(count, now - middle if middle else None, now - oldest if oldest else None, overdue)
 
 
@@ -87,8 +87,10 @@ def decided(session: Session, community_id: int, since: datetime) -> Decided:
     first = (Credit.community_id == community_id, Credit.first_at >= since, Credit.first_by.is_not(None))
     over = func.coalesce(func.sum(case((_waited_for_second(), 1), else_=0)), 0)
     count, over_budget = session.execute(select(func.count(), over).where(*first)).one()
-    spans = session.execute(select(Credit.created_at, Credit.first_at).where(*first).order_by(Credit.id.desc()).limit(2000))
-    waits = sorted(done - made for made, done in spans)
+    spans = session.execute(
+        select(Credit.created_at, Credit.first_at).where(*first).order_by(Credit.id.desc()).limit(2000)
+    )
+    waits = sorted(done - made for made, done in spans if done)
     refusals = session.execute(
         select(CreditStep.reason, func.count())
         .join(Credit, Credit.id == CreditStep.credit_id)
@@ -137,9 +139,7 @@ def late_items(session: Session, community_id: int, now: datetime) -> Sequence[C
     """Give what waits too long, the oldest first."""
     return session.scalars(
         select(Credit)
-        .where(
-            Credit.community_id == community_id, Credit.state.in_(UNDECIDED), Credit.created_at < now - LATE_AFTER
-        )
+        .where(Credit.community_id == community_id, Credit.state.in_(UNDECIDED), Credit.created_at < now - LATE_AFTER)
         .order_by(Credit.created_at)
         .limit(MOST_LATE)
     ).all()

@@ -256,9 +256,10 @@ def tell_each(
 ) -> None:
     """Leave the same sentence with each person's own facts, and with a link of their own where `links` gives one for
     each, all in one statement."""
+    own_links: Sequence[str | None] = links or [link] * len(told)
     rows = [
         {"person_id": person_id, "sentence": sentence, "facts": dict(facts), "link": own, "created_at": now}
-        for (person_id, facts), own in zip(told, links or [link] * len(told), strict=True)
+        for (person_id, facts), own in zip(told, own_links, strict=True)
     ]
     if rows:
         session.execute(insert(Message), rows)

@@ -106,9 +106,7 @@ def _lapse(session: Session, place: Community, now: datetime) -> None:
     today = clock.local_day(now, place.time_zone)
     session.execute(
         update(RuleProposal)
-        .where(
-            RuleProposal.community_id == place.id, RuleProposal.state == "open", RuleProposal.effective_on <= today
-        )
+        .where(RuleProposal.community_id == place.id, RuleProposal.state == "open", RuleProposal.effective_on <= today)
         .values(state="lapsed", decided_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -143,9 +141,7 @@ def refuse(session: Session, actor: Actor, public_id: str, *, reason: str, now: 
     found = _of_another(session, actor, public_id)
     _decide(session, found, "refused", actor, now, reason=reason.strip())
     told = say("您提的规则改动没有通过：%(reason)s")
-    members.tell(
-        session, [found.proposed_by], told, facts={"reason": reason.strip()}, link="/desk/rules", now=now
-    )
+    members.tell(session, [found.proposed_by], told, facts={"reason": reason.strip()}, link="/desk/rules", now=now)
 
 
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
@@ -195,9 +191,7 @@ def _decide(
     moved = session.scalar(
         update(RuleProposal)
         .where(RuleProposal.id == found.id, RuleProposal.state == "open")
-        .values(
-            state=state, decided_by=actor.person_id, decided_at=now, reason=reason, version_number=version_number
-        )
+        .values(state=state, decided_by=actor.person_id, decided_at=now, reason=reason, version_number=version_number)
         .returning(RuleProposal.id)
         .execution_options(synchronize_session="fetch")
     )

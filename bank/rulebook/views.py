@@ -162,7 +162,9 @@ def _proposal_page(who: Actor, public_id: str, *, given: Any, errors: Mapping[st
         by=session.get_one(Person, found.proposed_by).name,
         decided_by=session.get_one(Person, found.decided_by).name if found.decided_by else None,
         changes=wording.changes(before, after),
-        why_not=_why_not(who, found, is_own, rulebook.newest(session, place.id), rulebook.first_day(session, place, now)),
+        why_not=_why_not(
+            who, found, is_own, rulebook.newest(session, place.id), rulebook.first_day(session, place, now)
+        ),
         may_refuse=found.state == "open" and not is_own and not who.may("admin"),
         is_mine=found.state == "open" and found.proposed_by == who.person_id,
         given=given,

@@ -36,7 +36,8 @@ class Setting:
     def value(self, rules: Rules) -> int | None:
         """Read it from a version."""
         found: Any = getattr(rules, self.name)
-        return (found[self.key] if self.key in found else 0) if self.key else found
+        value: int | None = found.get(self.key, 0) if self.key else found
+        return value
 
     def said(self, value: int | None) -> tuple[str, dict[str, int]]:
         """Give the marked sentence of a value with its facts; minutes are said as hours."""
@@ -163,7 +164,10 @@ SECTIONS = (
             Setting(
                 "issue_minutes_per_week",
                 say("一位协调员每周单独通过的时长"),
-                say("自己的、家人的、自己报上来的，谁也不能批。一位协调员一周单独最多通过 %(n_minutes)s，再多要第二个人。"),
+                say(
+                    "自己的、家人的、自己报上来的，谁也不能批。"
+                    "一位协调员一周单独最多通过 %(n_minutes)s，再多要第二个人。"
+                ),
                 0,
                 600_000,
                 MINUTES,

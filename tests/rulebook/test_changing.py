@@ -78,8 +78,8 @@ def test_nobody_adopts_their_own_or_another_communitys(world: World, who: str, r
 @SQLITE_ONLY
 def test_the_household_of_the_proposer_does_not_adopt_either(world: World) -> None:
     with world.write() as session:
-        from bank.members import operations as members  # noqa: PLC0415
-        from bank.members.models import Person  # noqa: PLC0415
+        from bank.members import operations as members
+        from bank.members.models import Person
 
         relative = session.get_one(Person, world.people["relative"].id)
         members.grant_role(

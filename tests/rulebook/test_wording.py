@@ -17,7 +17,7 @@ USUAL = Rules(1, date(2026, 1, 1))
 
 
 def test_every_setting_has_a_sentence() -> None:
-    assert SETTINGS - wording.WORDED == set()
+    assert set() == SETTINGS - wording.WORDED
     assert set(BY_FIELD) >= {f"deed_points.{code}" for code in USUAL.deed_points}
     assert set(BY_FIELD) >= {f"notice_days.{code}" for code in USUAL.notice_days}
 
