@@ -40,7 +40,7 @@ NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "ven
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
-"""What only a scan opens, where stories go, a deed, roster or change of rules (not in the demo), or comes next month."""
+"""What only a scan opens, the stories go to, the demo has none of, or comes next month."""
 
 
 @pytest.fixture(scope="module")
