@@ -17,7 +17,9 @@ from sqlalchemy import inspect, select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bank import api, cli, db
+from bank.activities import telling as activity_telling
 from bank.activities import views as activities
+from bank.audit import health_views as health
 from bank.audit import views as audit
 from bank.board import views as board
 from bank.checkin import rules as checkin_rules
@@ -25,7 +27,7 @@ from bank.checkin import venue_views as venue
 from bank.checkin import views as checkin
 from bank.communities.models import Community
 from bank.credits import dispute_views as disputes
-from bank.credits import flags, signals
+from bank.credits import flags, history, signals
 from bank.credits import notice_views as notices
 from bank.credits import views as credits_desk
 from bank.deeds import judging_views as judging
@@ -37,11 +39,13 @@ from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
 from bank.passbook import views as passbook
+from bank.rulebook import views as rulebook
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import views as shop
+from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
 from bank.thanks import views as thanks
 from bank.web import api as web_api
@@ -67,6 +71,7 @@ PAGES = (
     passbook,
     board,
     audit,
+    health,
     deeds,
     judging,
     witness,
@@ -74,6 +79,7 @@ PAGES = (
     sheets,
     log,
     spotchecks,
+    rulebook,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -104,6 +110,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    history.know("activities", activity_telling.declared)
+    history.know("spotchecks", check_telling.told_of)
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)

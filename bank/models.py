@@ -6,6 +6,7 @@ from bank.communities import models as communities
 from bank.credits import models as credits_
 from bank.deeds import models as deeds
 from bank.members import models as members
+from bank.rulebook import models as rulebook
 from bank.sheets import models as sheets
 from bank.shop import models as shop
 from bank.spotchecks import models as spotchecks
@@ -14,5 +15,5 @@ from bank.web import models as web
 from ledger import models as book
 from ledger.base import Base
 
-TABLES = (book, activities, checkin, communities, credits_, deeds, members, sheets, shop, spotchecks, thanks, web)
+TABLES = (book, activities, checkin, communities, credits_, deeds, members, rulebook, sheets, shop, spotchecks, thanks, web)
 metadata = Base.metadata

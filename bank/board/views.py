@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
@@ -9,13 +11,14 @@ from sqlalchemy import select
 from bank import clock, db
 from bank.board.figures import coming, figures
 from bank.communities.models import Community
-from bank.credits import notices
+from bank.credits import health, notices
 from bank.members import login
 
 pages = Blueprint("board", __name__)
 COMING = 5
 NOTICES = 10
 MOST_PLACES = 20
+SHARE_DAYS = 30
 
 
 @pages.get("/board")
@@ -27,6 +30,8 @@ def board() -> ResponseReturnValue:
         place=place,
         places=_places(),
         figures=figures(db.session(), place, now),
+        waiting=health.waiting(db.session(), place.id, now),
+        shares=health.shares(db.session(), place.id, now - timedelta(days=SHARE_DAYS)),
         coming=coming(db.session(), place, now, limit=COMING),
         notices=notices.listing(db.session(), place, now=now, is_open=True, cursor=None, limit=NOTICES),
     )

@@ -44,7 +44,13 @@ def add(
 
 
 def adopt_rules(
-    session: Session, community: Community, settings: Mapping[str, Any], *, effective_on: date, now: datetime
+    session: Session,
+    community: Community,
+    settings: Mapping[str, Any],
+    *,
+    effective_on: date,
+    now: datetime,
+    note: str = "",
 ) -> Rules:
     """Add the next rule version, valid from `effective_on`. Raises ValueError for an unknown setting."""
     latest = session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.community_id == community.id))
@@ -54,6 +60,7 @@ def adopt_rules(
         number=rules.number,
         effective_on=effective_on,
         settings=dict(settings),
+        note=note,
         created_at=now,
     )
     session.add(version)

@@ -104,6 +104,8 @@ class Rules:
     """Photos whose hashes (64 bits) differ in no more than this are taken for the same."""
     spot_check_percent: int = 5
     """How much of what was posted in a month is drawn for a check; 0 means none."""
+    rule_notice_days: int = 7
+    """How many days before it holds a new version of the rules has to be public."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

@@ -148,6 +148,12 @@ def ids_of(session: Session, community_id: int, public_ids: Collection[str]) -> 
     return [found[public_id] for public_id in public_ids if public_id in found]
 
 
+def public_ids(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """Give the public ids of credits by id."""
+    rows = session.execute(select(Credit.id, Credit.public_id).where(Credit.id.in_(ids)))
+    return {id_: public_id for id_, public_id in rows}  # noqa: C416 -- a Row is no pair to dict()
+
+
 def lock_people(session: Session, person_ids: Iterable[int]) -> None:
     """Let one decision at a time count a person's day and balance; on SQLite the write lock does that already."""
     if session.get_bind().dialect.name == "postgresql":

@@ -250,7 +250,9 @@ class _Tap:
             "“%(title)s”没有通过：%(reason)s 如果您觉得不对，请带上能说明情况的东西到社区服务台，工作人员可以重新打开。"
         )
         told = [(case.person_id, {"title": case.title, "reason": self.reason}) for case in refused]
-        members.tell_each(self.session, told, sentence, now=self.now)
+        names = cases.public_ids(self.session, [case.id for case in refused])
+        links = [f"/me/credits/{names[case.id]}" for case in refused]
+        members.tell_each(self.session, told, sentence, now=self.now, links=links)
 
 
 def _codes(verdicts: Mapping[int, Verdict]) -> dict[int, tuple[str, str]]:

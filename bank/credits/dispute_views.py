@@ -108,13 +108,20 @@ def _own_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[
     if credit.person_id != who.person_id:
         raise NotFound
     story = history.explain(db.session(), credit)
+    is_corrected = any(doubt.kind == "correction" for doubt in story.objections)
+    until = None if is_corrected else objections.correct_until(db.session(), credit, clock.utc_now())
     return render_template(
         "credits/own.html",
         credit=credit,
         story=story,
         story_words=words,
         open_doubt=next((doubt for doubt in story.objections if doubt.state == "open"), None),
-        is_corrected=any(doubt.kind == "correction" for doubt in story.objections),
+        is_corrected=is_corrected,
+        may_correct=credit.state == "in_notice" or until is not None,
+        correct_until=until,
+        steps=history.with_beside(db.session(), credit, story.steps),
+        evidence=words.evidence_of(credit.evidence),
+        is_own=True,
         given=given,
         errors=errors,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -76,6 +76,21 @@ class Explanation:
     txn_id: uuid.UUID | None
     reversal_id: uuid.UUID | None
     final_reason: str | None
+
+
+Beside = Callable[[Session, Credit], Sequence[Told]]
+_beside: dict[str, Beside] = {}
+
+
+def know(name: str, tells: Beside) -> None:
+    """Take in what another slice knows of a credit, as its random check; the composition root calls it."""
+    _beside[name] = tells
+
+
+def with_beside(session: Session, credit: Credit, steps: Sequence[Told]) -> list[Told]:
+    """Put what other slices know among the steps, by time."""
+    more = [told for tells in _beside.values() for told in tells(session, credit)]
+    return sorted([*steps, *more], key=lambda told: told.at)
 
 
 def explain(session: Session, credit: Credit) -> Explanation:

@@ -98,6 +98,15 @@ def correct(
     return _doubt(session, credit, actor.person_id, reason, now, kind="correction", wanted_amount=wanted_amount)
 
 
+def correct_until(session: Session, credit: Credit, now: datetime) -> datetime | None:
+    """Give until when the person may still ask for a correction of what was posted; None where it is over or not
+    posted."""
+    if credit.state != "posted" or credit.posted_at is None:
+        return None
+    last = credit.posted_at + timedelta(days=_in_force(session, credit.community_id, now).correct_after_posting_days)
+    return last if last >= now else None
+
+
 def _in_force(session: Session, community_id: int, now: datetime) -> Rules:
     return communities.rules_at(session, session.get_one(Community, community_id), now)
 

@@ -92,6 +92,7 @@ def show_item(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[
         credit=credit,
         name=case.person,
         story=story,
+        steps=history.with_beside(session, credit, story.steps),
         story_words=words,
         evidence=words.evidence_of(credit.evidence),
         standing=case.standing,

@@ -38,11 +38,18 @@ STEPS: Mapping[str, str] = {
     "witnessed": say("有人作证"),
     "granted": say("评议小组同意"),
     "passed_on": say("评议到期没有结论，交工作人员"),
+    "declared": say("公布活动时已声明：不是上班、不是换捐款、不是内部会议"),
+    "drawn": say("每月抽查抽到了这一条"),
+    "checked_right": say("抽查核实：无误"),
+    "checked_not_right": say("抽查核实：与事实不符"),
+    "checked_not_reached": say("抽查：没有联系上"),
 }
 ROLES: Mapping[str, str] = {
     "coordinator": say("协调员"),
     "second_approver": say("复核员"),
     "panel": say("评议员"),
+    "leader": say("公布活动的人"),
+    "checker": say("不相干的核查人"),
 }
 OBJECTIONS: Mapping[str, str] = {
     "open": say("待答复"),
@@ -86,6 +93,7 @@ _EVIDENCE: Mapping[str, str] = {
     "planned_minutes": say("计划时长"),
     "scanned_minutes": say("签到到签退"),
     "rounding_minutes": say("计时取整到"),
+    "sheet_id": say("纸质签到表编号"),
     "keyed_by": say("录入"),
     "confirmed_by": say("核对"),
     "story": say("经过"),

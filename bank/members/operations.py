@@ -252,11 +252,14 @@ def tell_each(
     *,
     now: datetime,
     link: str | None = None,
+    links: Sequence[str] | None = None,
 ) -> None:
-    """Leave the same sentence with each person's own facts, all in one statement."""
+    """Leave the same sentence with each person's own facts, and with a link of their own where `links` gives one for
+    each, all in one statement."""
+    own_links: Sequence[str | None] = links or [link] * len(told)
     rows = [
-        {"person_id": person_id, "sentence": sentence, "facts": dict(facts), "link": link, "created_at": now}
-        for person_id, facts in told
+        {"person_id": person_id, "sentence": sentence, "facts": dict(facts), "link": own, "created_at": now}
+        for (person_id, facts), own in zip(told, own_links, strict=True)
     ]
     if rows:
         session.execute(insert(Message), rows)

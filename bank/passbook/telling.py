@@ -120,8 +120,11 @@ def _credit_steps(credit: Explanation) -> list[Step]:
     if credit.notice_from and credit.notice_until:
         span = f"{day(credit.notice_from)} – {day(credit.notice_until)}"
         steps.append(_step(gettext("公示"), span, "megaphone"))
+    link = url_for("rulebook.show", version=credit.rules_number)
     since = day(credit.rules_since) if credit.rules_since else ""
-    steps.append(_step(gettext("按第 %(n)s 版规则", n=credit.rules_number), gettext("%(day)s起", day=since), "scales"))
+    steps.append(
+        _step(gettext("按第 %(n)s 版规则", n=credit.rules_number), gettext("%(day)s起", day=since), "scales", link)
+    )
     return steps
 
 

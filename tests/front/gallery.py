@@ -42,6 +42,10 @@ PAGES = {
     "judging.index": "/panel",
     "thanks.reported": "/thanks/reported",
     "board.board": "/board",
+    "rulebook.show": "/rules",
+    "rulebook.index": "/desk/rules",
+    "health.show": "/desk/health",
+    "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
 }
 

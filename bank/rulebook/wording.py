@@ -1,0 +1,477 @@
+"""Every setting of the rules as a sentence a resident understands, with the bounds within which it may be set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bank.communities.rules import SETTINGS, Rules
+from bank.deeds.rules import CATEGORIES
+from bank.errors import say
+
+MINUTES, YES_NO, NUMBER = "minutes", "yes_no", "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One number of the rules. `sentence` says it with `%(n)s`; `without` says what holds where it is 0 or None."""
+
+    name: str
+    label: str
+    sentence: str
+    least: int = 1
+    most: int = 366
+    kind: str = NUMBER
+    without: str | None = None
+    may_be_empty: bool = False
+    key: str | None = None
+    """The entry of a table that this is, as the class of evidence or the kind of deed."""
+
+    @property
+    def field(self) -> str:
+        """Name it in forms."""
+        return f"{self.name}.{self.key}" if self.key else self.name
+
+    def value(self, rules: Rules) -> int | None:
+        """Read it from a version."""
+        found: Any = getattr(rules, self.name)
+        value: int | None = found.get(self.key, 0) if self.key else found
+        return value
+
+    def said(self, value: int | None) -> tuple[str, dict[str, int]]:
+        """Give the marked sentence of a value with its facts; minutes are said as hours."""
+        if not value and self.without is not None:
+            return self.without, {}
+        return self.sentence, {"n_minutes" if self.kind == MINUTES else "n": int(value or 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page."""
+
+    code: str
+    title: str
+    settings: tuple[Setting, ...]
+
+
+def _points(code: str, name: str) -> Setting:
+    return Setting("deed_points", name, say("%(n)s 分"), 0, 500, without=say("不计分"), key=code)
+
+
+def _notice(code: str, label: str, sentence: str, without: str) -> Setting:
+    return Setting("notice_days", label, sentence, 0, 30, without=without, key=code)
+
+
+SECTIONS = (
+    Section(
+        "counting",
+        say("时长怎么算"),
+        (
+            Setting(
+                "rounding_minutes",
+                say("计时取整（分钟）"),
+                say("时长按 %(n)s 分钟的整数倍算，零头不计。"),
+                1,
+                60,
+            ),
+            Setting(
+                "check_in_early_minutes",
+                say("最早提前签到"),
+                say("活动开始前 %(n_minutes)s 起可以签到。"),
+                0,
+                240,
+                MINUTES,
+                say("活动开始后才能签到。"),
+            ),
+            Setting(
+                "check_out_late_minutes",
+                say("最晚签退"),
+                say("活动结束后 %(n_minutes)s 内可以签退。"),
+                0,
+                480,
+                MINUTES,
+                say("要在活动结束前签退。"),
+            ),
+            Setting(
+                "late_after_minutes",
+                say("迟到多久请人看一下"),
+                say("晚到超过 %(n_minutes)s 的，请工作人员看一下。"),
+                1,
+                240,
+                MINUTES,
+            ),
+            Setting(
+                "least_stay_minutes",
+                say("至少待多久"),
+                say("待不到 %(n_minutes)s 的，请工作人员看一下再算。"),
+                1,
+                120,
+                MINUTES,
+            ),
+            Setting(
+                "auto_close_after_minutes",
+                say("忘了签退多久后自动结束"),
+                say("忘了签退的，活动结束 %(n_minutes)s 后按计划的结束时间记，再请人看一下。"),
+                1,
+                1440,
+                MINUTES,
+            ),
+            Setting(
+                "scan_pairs_per_day",
+                say("同一活动每天签到签退次数"),
+                say("同一个活动，一天最多签到、签退 %(n)s 次。"),
+                1,
+                20,
+            ),
+        ),
+    ),
+    Section(
+        "caps",
+        say("最多能记多少"),
+        (
+            Setting("daily_minutes", say("一天常规上限"), say("一天一般最多记 %(n_minutes)s。"), 60, 1440, MINUTES),
+            Setting(
+                "daily_minutes_with_second",
+                say("一天最高上限"),
+                say("超过的要第二个人同意并写明原因，最多 %(n_minutes)s；再多就不记。"),
+                60,
+                1440,
+                MINUTES,
+            ),
+            Setting(
+                "home_service_minutes",
+                say("上门服务一次最长"),
+                say("一对一上门服务，一次最长 %(n_minutes)s。"),
+                30,
+                1440,
+                MINUTES,
+            ),
+            Setting(
+                "balance_cap_minutes",
+                say("存折里最多存多少"),
+                say("存折里最多存 %(n_minutes)s；多出的由本人选：捐给公益池，或只记荣誉。"),
+                600,
+                600_000,
+                MINUTES,
+            ),
+        ),
+    ),
+    Section(
+        "deciding",
+        say("谁说了算"),
+        (
+            Setting(
+                "issue_minutes_per_week",
+                say("一位协调员每周单独通过的时长"),
+                say(
+                    "自己的、家人的、自己报上来的，谁也不能批。"
+                    "一位协调员一周单独最多通过 %(n_minutes)s，再多要第二个人。"
+                ),
+                0,
+                600_000,
+                MINUTES,
+                say("每一条时长都要两个人通过。"),
+            ),
+            Setting(
+                "issue_points_per_week",
+                say("一位协调员每周单独通过的积分"),
+                say("积分一周单独最多通过 %(n)s 分，再多要第二个人。"),
+                0,
+                1_000_000,
+                without=say("每一条积分都要两个人通过。"),
+            ),
+            Setting(
+                "rule_notice_days",
+                say("规则改动提前几天公布"),
+                say("改规则要两个人同意，并至少提前 %(n)s 天公布，绝不往前追溯。"),
+                1,
+                90,
+            ),
+        ),
+    ),
+    Section(
+        "notice",
+        say("公示和异议"),
+        (
+            _notice(
+                "A",
+                say("扫码时长公示（工作日）"),
+                say("扫码记录的时长公示 %(n)s 个工作日，没有异议才入账。"),
+                say("扫码记录的时长通过后马上入账。"),
+            ),
+            _notice(
+                "B",
+                say("见证时长公示（工作日）"),
+                say("有人见证或纸质登记的，公示 %(n)s 个工作日。"),
+                say("有人见证或纸质登记的，通过后马上入账。"),
+            ),
+            _notice(
+                "C",
+                say("补记时长公示（工作日）"),
+                say("事后补记的荣誉时长，公示 %(n)s 个工作日，不能兑换。"),
+                say("事后补记的荣誉时长不公示，也不能兑换。"),
+            ),
+            Setting(
+                "object_after_posting_days",
+                say("入账后几天内可以提异议"),
+                say("入账后 %(n)s 天内，居民还可以提异议。"),
+                0,
+                365,
+                without=say("入账以后居民不再提异议，本人仍可请求更正。"),
+            ),
+            Setting(
+                "correct_after_posting_days",
+                say("入账后几天内可以请求更正"),
+                say("入账后 %(n)s 天内，本人可以请求更正。"),
+                0,
+                365,
+                without=say("入账以后不能请求更正。"),
+            ),
+            Setting(
+                "answer_objection_days",
+                say("几个工作日内答复"),
+                say("没有经手过的人在 %(n)s 个工作日内书面答复。"),
+                1,
+                30,
+            ),
+            Setting(
+                "panel_quorum",
+                say("评议小组几票有效"),
+                say("然后评议小组投票，至少 %(n)s 票才算数。"),
+                0,
+                15,
+                without=say("不设评议小组：书面答复就是结论。"),
+            ),
+            Setting("panel_days", say("评议小组几个工作日投完"), say("评议小组在 %(n)s 个工作日内投完。"), 1, 30),
+            Setting(
+                "last_days",
+                say("复核员几个工作日了结"),
+                say("还没有结论的，复核员在 %(n)s 个工作日内了结。"),
+                1,
+                30,
+            ),
+            Setting(
+                "is_tie_upheld",
+                say("票数相同时异议成立"),
+                say("票数相同，异议成立，不计入。"),
+                0,
+                1,
+                YES_NO,
+                say("票数相同，异议不成立，照常计入。"),
+            ),
+            Setting(
+                "is_silence_upheld",
+                say("到期没人了结时异议成立"),
+                say("到期一直没人了结，异议成立：拖着不办，不会有人多得。"),
+                0,
+                1,
+                YES_NO,
+                say("到期一直没人了结，异议不成立，照常计入。"),
+            ),
+        ),
+    ),
+    Section(
+        "deeds",
+        say("好人好事"),
+        (
+            Setting(
+                "deed_claims_per_week",
+                say("每人每周可以说几件"),
+                say("每人每周最多说 %(n)s 件好事。"),
+                0,
+                50,
+                without=say("现在不收好人好事的申报。"),
+            ),
+            Setting(
+                "deed_points_per_month",
+                say("每人每月最多得几分"),
+                say("每人每月最多得 %(n)s 分。"),
+                0,
+                10_000,
+                without=say("好人好事现在不计分。"),
+            ),
+            Setting(
+                "deed_notice_days",
+                say("积分公示（工作日）"),
+                say("积分公示 %(n)s 个工作日，没有异议才入账。"),
+                0,
+                30,
+                without=say("积分通过后马上入账。"),
+            ),
+            *(_points(code, name) for code, name in CATEGORIES.items()),
+        ),
+    ),
+    Section(
+        "paper",
+        say("纸质签到表"),
+        (
+            Setting(
+                "paper_days",
+                say("几个工作日内交"),
+                say("纸质签到表在活动后 %(n)s 个工作日内交来，由第二个人对照照片核对；晚了只记荣誉。"),
+                0,
+                30,
+                without=say("纸质签到表要当天交来，由第二个人对照照片核对；晚了只记荣誉。"),
+            ),
+            Setting(
+                "class_b_minutes_per_month",
+                say("每人每月见证时长上限"),
+                say("靠纸质或见证，一个人一个月最多记 %(n_minutes)s，再多只记荣誉。"),
+                0,
+                44_640,
+                MINUTES,
+                say("靠纸质或见证的，都只记荣誉。"),
+            ),
+            Setting(
+                "sheet_photo_days",
+                say("签到表照片保存几天"),
+                say("签到表的照片核对后保存 %(n)s 天，然后删除。"),
+                1,
+                3650,
+            ),
+        ),
+    ),
+    Section(
+        "expiry",
+        say("会不会过期"),
+        (
+            Setting(
+                "points_expire_months",
+                say("积分保留几个月（空着就是永远）"),
+                say("时长永远不过期。积分保留 %(n)s 个月，到月底转入公益池；老人的永远有效。"),
+                1,
+                600,
+                without=say("时长和积分都永远不过期。"),
+                may_be_empty=True,
+            ),
+        ),
+    ),
+    Section(
+        "spending",
+        say("怎么用"),
+        (
+            Setting(
+                "voucher_days",
+                say("兑换券有效几天"),
+                say("兑换券 %(n)s 天内去领，过期自动退回，不会损失。"),
+                1,
+                365,
+            ),
+            Setting(
+                "goods_orders_per_month",
+                say("每月兑换用品次数"),
+                say("每人每月最多换 %(n)s 次用品。"),
+                0,
+                1000,
+                without=say("换用品的次数不限。"),
+            ),
+            Setting(
+                "card_orders_per_day",
+                say("居民卡每天兑换次数"),
+                say("居民卡每天最多在柜台换 %(n)s 次，防止卡丢了被人用光。"),
+                0,
+                1000,
+                without=say("居民卡在柜台换的次数不限。"),
+            ),
+        ),
+    ),
+    Section(
+        "checks",
+        say("怎样防止弄虚作假"),
+        (
+            Setting(
+                "spot_check_percent",
+                say("每月抽查百分之几"),
+                say("每月从入账的里面抽查 %(n)s%%，由不相干的人核实，怎样抽的公开。"),
+                0,
+                100,
+                without=say("现在不做每月抽查。"),
+            ),
+            Setting(
+                "fresh_minutes",
+                say("刚建好多久内就来计的要看"),
+                say("下面这些会请人多看一眼，但不会自动退回：活动或账户建好不到 %(n_minutes)s 就来计的；"),
+                0,
+                1440,
+                MINUTES,
+                say("下面这些会请人多看一眼，但不会自动退回："),
+            ),
+            Setting("night_from_hour", say("夜里从几点起"), say("夜里 %(n)s 点以后提交的；"), 0, 23),
+            Setting("night_until_hour", say("夜里到几点止"), say("早上 %(n)s 点以前提交的；"), 0, 23),
+            Setting(
+                "pair_times",
+                say("同一人替同一人说好事几次要看"),
+                say("30 天里同一个人替同一位居民说了 %(n)s 次好事的；"),
+                2,
+                100,
+            ),
+            Setting(
+                "accounts_per_device",
+                say("同一手机签到几个人要看"),
+                say("30 天里同一部手机给 %(n)s 个人签过到的；"),
+                2,
+                1000,
+            ),
+            Setting(
+                "same_length_people",
+                say("几个人时长一秒不差要看"),
+                say("同一活动有 %(n)s 个人待的时间一秒不差的；"),
+                2,
+                1000,
+            ),
+            Setting(
+                "photo_distance_bits",
+                say("照片差多少算一样（0 到 64）"),
+                say("照片和以前交过的几乎一样的（64 处里最多差 %(n)s 处）。"),
+                0,
+                64,
+                without=say("照片和以前交过的一模一样的。"),
+            ),
+        ),
+    ),
+)
+BY_FIELD: Mapping[str, Setting] = {one.field: one for section in SECTIONS for one in section.settings}
+WORDED = frozenset(one.name for one in BY_FIELD.values())
+
+
+def settings_of(rules: Rules) -> Iterator[tuple[Setting, int | None]]:
+    """Give every setting with its value in a version, in the page's order."""
+    for one in BY_FIELD.values():
+        yield one, one.value(rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting that a version says differently."""
+
+    setting: Setting
+    before: int | None
+    after: int | None
+
+
+def changes(before: Rules, after: Rules) -> list[Change]:
+    """Give what differs between two versions, in the page's order."""
+    pairs = ((one, one.value(before), one.value(after)) for one in BY_FIELD.values())
+    return [Change(one, old, new) for one, old, new in pairs if old != new]
+
+
+def as_settings(values: Mapping[str, int | None]) -> dict[str, Any]:
+    """Fold values by field into what a rule version stores: only what differs from the defaults."""
+    folded: dict[str, Any] = {}
+    for name, value in values.items():
+        one = BY_FIELD[name]
+        if one.key:
+            folded.setdefault(one.name, {})[one.key] = value
+        else:
+            folded[one.name] = bool(value) if one.kind == YES_NO else value
+    usual = _defaults()
+    return {name: value for name, value in folded.items() if value != usual[name]}
+
+
+def _defaults() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for spec in fields(Rules):
+        if spec.name in SETTINGS:
+            made[spec.name] = spec.default if not callable(spec.default_factory) else spec.default_factory()
+    return made
