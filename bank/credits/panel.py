@@ -15,11 +15,12 @@ def judges(session: Session, credit: Credit, objection: Objection) -> set[int]:
     involved = _involved(credit, objection)
     homes = set(session.scalars(select(Person.household_id).where(Person.id.in_(involved))))
     holding = cases.holders(session, credit.community_id, "panel") - involved
+    holding -= cases.holders(session, credit.community_id, "admin")
     panel = session.execute(select(Person.id, Person.household_id).where(Person.id.in_(holding)))
     return {id_ for id_, own in panel if own is None or own not in homes}
 
 
 def _involved(credit: Credit, objection: Objection) -> set[int]:
-    hands = (credit.person_id, credit.proposed_by, credit.first_by, credit.second_by)
+    hands = (credit.person_id, credit.proposed_by, credit.leader_id, credit.first_by, credit.second_by)
     sides = (objection.by_person_id, objection.keyed_by, objection.replied_by)
     return {id_ for id_ in (*hands, *sides) if id_ is not None}
