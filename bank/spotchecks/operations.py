@@ -65,7 +65,9 @@ def draw_due(session: Session, *, now: datetime) -> int:
     A month in which no job ran is made up for: what is drawn does not depend on when.
     """
     places = session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)).all()
-    return sum(draw_month(session, place, month, now=now) for place in places for month in _undrawn(session, place, now))
+    return sum(
+        draw_month(session, place, month, now=now) for place in places for month in _undrawn(session, place, now)
+    )
 
 
 def _undrawn(session: Session, place: Community, now: datetime) -> list[date]:
@@ -73,9 +75,7 @@ def _undrawn(session: Session, place: Community, now: datetime) -> list[date]:
     months = rules.months_before(clock.local_day(now, place.time_zone), MOST_MONTHS)
     begins, _ = _span(place, months[0])
     drawn = set(
-        session.scalars(
-            select(SpotDraw.month).where(SpotDraw.community_id == place.id, SpotDraw.month >= months[0])
-        )
+        session.scalars(select(SpotDraw.month).where(SpotDraw.community_id == place.id, SpotDraw.month >= months[0]))
     )
     first = session.scalar(
         select(func.min(Credit.posted_at)).where(

@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bank.activities.models import Activity
 from bank.checkin import operations as checkin
 from bank.checkin.recording import Sighting
-from bank.credits import voting
 from bank.credits import operations as credits
+from bank.credits import voting
 from bank.credits.models import Credit, Objection, ObjectionVote
 from bank.credits.rules import AdminCannotCredit
 from bank.members.models import Person
