@@ -31,8 +31,8 @@ class InConflict(Conflict):
 def vote(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, reason: str, now: datetime) -> Objection:
     """Vote on an objection that lies with the panel; give it as it stands afterwards.
 
-    Raises NotAllowed, AdminCannotCredit, NotFound, Invalid without a reason, InConflict, AlreadyVoted, and AlreadyAnswered where the
-    verdict is in.
+    Raises NotAllowed, AdminCannotCredit, NotFound, Invalid without a reason, InConflict, AlreadyVoted, and
+    AlreadyAnswered where the verdict is in.
     """
     actor.require("panel")
     rules.check_no_admin(actor)

@@ -31,7 +31,9 @@ BORDERS = {
     "daily_minutes": f"{HERE}::test_a_day_has_its_two_borders",
     "daily_minutes_with_second": f"{HERE}::test_a_day_has_its_two_borders",
     "balance_cap_minutes": "credits/test_deciding.py::test_minutes_that_just_fit_under_the_cap_have_no_surplus",
-    "check_in_early_minutes": "checkin/test_scanning.py::test_the_doors_open_thirty_minutes_before_and_close_at_the_end",
+    "check_in_early_minutes": (
+        "checkin/test_scanning.py::test_the_doors_open_thirty_minutes_before_and_close_at_the_end"
+    ),
     "check_out_late_minutes": "checkin/test_scanning.py::test_checking_out_is_possible_until_an_hour_after_the_end",
     "late_after_minutes": "checkin/test_scanning.py::test_lateness_is_flagged_after_a_quarter_of_an_hour",
     "least_stay_minutes": "checkin/test_rules.py::test_the_server_decides_in_or_out",
@@ -66,7 +68,9 @@ BORDERS = {
         "checkin/test_attesting.py::test_the_fourth_person_of_one_phone_is_seen_at_whatever_activity"
     ),
     "same_length_people": "checkin/test_attesting.py::test_five_stays_equal_to_the_second_are_seen_four_are_not",
-    "headcount_days": "checkin/test_attesting.py::test_a_headcount_that_never_comes_is_seen_after_two_days_of_ten_people",
+    "headcount_days": (
+        "checkin/test_attesting.py::test_a_headcount_that_never_comes_is_seen_after_two_days_of_ten_people"
+    ),
     "headcount_people": (
         "checkin/test_attesting.py::test_a_headcount_that_never_comes_is_seen_after_two_days_of_ten_people"
     ),

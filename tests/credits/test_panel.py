@@ -274,7 +274,7 @@ def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -
     for days, told in ((1, 1), (1, 1), (6, 2), (1, 2)):
         move_on(world, days=days)
         with world.write() as session:
-            assert session.query(Message).filter(Message.text.contains("先解冻")).count() == 2 * told
+            assert session.query(Message).filter(Message.sentence.contains("先解冻")).count() == 2 * told
     with world.write() as session:
         db.book(session, world.community_id, world.clock.now).thaw(path, "MIN", session=session)
     move_on(world, days=7)
