@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bank import db
-from bank.checkin import closing
+from bank.checkin import attesting, closing
 from bank.communities.models import Community
 from bank.credits import expiring, objections
 from bank.credits import operations as credits_
@@ -41,6 +41,11 @@ def sweep_answers(session: Session, now: datetime) -> int:
 def close_activities(session: Session, now: datetime) -> int:
     """Close activities that are over: the forgetful get the planned end and a look, who never came is a no-show."""
     return closing.close_due(session, now=now)
+
+
+def miss_heads(session: Session, now: datetime) -> int:
+    """Look at activities whose leader never said how many were there."""
+    return attesting.miss_heads(session, now=now)
 
 
 def escalate_objections(session: Session, now: datetime) -> int:
@@ -79,7 +84,7 @@ def forget_photos(session: Session, now: datetime) -> int:
 
 
 def draw_checks(session: Session, now: datetime) -> int:
-    """Draw last month's random checks, once for each community."""
+    """Draw the random checks of every month that is over, once for each community."""
     return spotchecks.draw_due(session, now=now)
 
 
@@ -96,6 +101,7 @@ def seal(session: Session, now: datetime) -> int:
 
 JOBS: dict[str, Job] = {
     "close_activities": close_activities,
+    "miss_heads": miss_heads,
     "escalate_objections": escalate_objections,
     "close_deed_cases": close_deed_cases,
     "settle_thanks": settle_thanks,

@@ -59,6 +59,8 @@ class Activity(Base):
     """How many people the leader saw there, said once, afterwards."""
     headcount_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     headcount_at: Mapped[datetime | None]
+    heads_missed_at: Mapped[datetime | None]
+    """When the days for that had passed and nobody had said it."""
 
 
 class SignUp(Base):

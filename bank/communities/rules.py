@@ -100,6 +100,13 @@ class Rules:
     """So many people checked in by one phone within thirty days are looked at."""
     same_length_people: int = 5
     """So many stays at one activity that are equal to the second are looked at."""
+    headcount_days: int = 2
+    """Days after its end that the leader of an activity has to say how many were there."""
+    headcount_people: int = 10
+    """From so many people on, an activity whose leader never said it is looked at."""
+    work_from_hour: int = 9
+    work_until_hour: int = 17
+    """Service by the community's own staff on a working day between these hours is looked at: it may be their job."""
     photo_distance_bits: int = 6
     """Photos whose hashes (64 bits) differ in no more than this are taken for the same."""
     spot_check_percent: int = 5

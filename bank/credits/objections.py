@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
 from bank.communities.rules import Rules
 from bank.credits import cases, panel, posting, rules, stages, steps
-from bank.credits.models import Credit, Objection, ObjectionVote
+from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
 from bank.credits.operations import BANK, post_now, propose
 from bank.credits.rules import SameHousehold, SecondPersonRequired, SelfApproval
 from bank.credits.steps import Step
@@ -26,6 +26,7 @@ from bank.members.models import Person
 from bank.qr import new_public_id
 from ledger.errors import AccountFrozen, PeriodClosed
 
+WEEK = timedelta(days=7)
 BY_PANEL = {
     True: say("评议小组投票认为异议成立。"),
     False: say("评议小组投票认为异议不成立。"),
@@ -410,10 +411,28 @@ def try_to_settle(
     except (AccountFrozen, PeriodClosed):
         session.refresh(objection)
         session.refresh(credit)
-        objection.answer_due_at = now + timedelta(days=1)
-        session.flush()
+        _wait_for_the_book(session, objection, credit, words, now)
         return False
     return True
+
+
+def _wait_for_the_book(session: Session, objection: Objection, credit: Credit, words: str, now: datetime) -> None:
+    """Try again tomorrow, and a week after the first try weekly; each week tell who can free the account."""
+    first = session.scalar(
+        select(func.min(CreditStep.at)).where(
+            CreditStep.credit_id == credit.id, CreditStep.step == "escalated", CreditStep.reason == words
+        )
+    )
+    is_told = first is not None and now - first < WEEK
+    objection.answer_due_at = now + (timedelta(days=1) if first is None or is_told else WEEK)
+    session.flush()
+    if first is None:
+        steps.write(session, [Step(credit.id, "escalated", now, reason=words)])
+    if not is_told:
+        told = cases.holders(session, credit.community_id, "second_approver")
+        told |= cases.holders(session, credit.community_id, "coordinator")
+        sentence = say("“%(title)s”的异议已有结论，但本人的账户冻结着，冲正记不进账。请先解冻，系统会自动办完。")
+        members.tell(session, sorted(told), sentence, facts={"title": credit.title}, now=now)
 
 
 def _advance(session: Session, objection: Objection, credit: Credit, stage: str, now: datetime) -> None:

@@ -27,6 +27,8 @@ FLAG_SENTENCES: Mapping[str, str] = {
     "many_accounts": say("同一部手机 30 天里给 %(people)s 个人签过到"),
     "same_length": say("这场活动有 %(people)s 个人待的时间一秒不差"),
     "headcount": say("负责人报的到场人数是 %(told)s，签到的却有 %(scanned)s 人"),
+    "no_headcount": say("签到的有 %(scanned)s 人，负责人过了 %(days)s 天还没有报到场人数"),
+    "staff_hours": say("本人是社区工作人员，这场活动在上班时间里"),
 }
 """What each signal says, to the desk and to the person alike; its facts fill the placeholders."""
 WINDOW = timedelta(days=30)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bank.credits import objections, panel
+from bank.credits import objections, panel, rules
 from bank.credits.models import Objection, ObjectionVote
 from bank.errors import Conflict, Invalid, say
 from bank.members.actor import Actor
@@ -31,10 +31,11 @@ class InConflict(Conflict):
 def vote(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, reason: str, now: datetime) -> Objection:
     """Vote on an objection that lies with the panel; give it as it stands afterwards.
 
-    Raises NotAllowed, NotFound, Invalid without a reason, InConflict, AlreadyVoted, and AlreadyAnswered where the
-    verdict is in.
+    Raises NotAllowed, AdminCannotCredit, NotFound, Invalid without a reason, InConflict, AlreadyVoted, and
+    AlreadyAnswered where the verdict is in.
     """
     actor.require("panel")
+    rules.check_no_admin(actor)
     if not reason.strip():
         raise Invalid({"answer": [say("请写一句理由，会留在记录里。")]})
     objection, credit = objections.locked(session, actor, public_id)

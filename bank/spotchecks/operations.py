@@ -29,6 +29,8 @@ from ledger.models import CheckpointRow
 ANYBODY_AFTER = timedelta(days=14)
 """How long a check is its assignee's alone; then whoever is uninvolved may take it, so that none lies for ever."""
 MOST_SHOWN = 50
+MOST_MONTHS = 12
+"""How far back a month without a draw is made up for."""
 
 
 class AlreadyChecked(Conflict):
@@ -58,21 +60,43 @@ class Drawn:
 
 
 def draw_due(session: Session, *, now: datetime) -> int:
-    """Draw last month's checks of every community that has none yet; give for how many. Safe to run at once."""
+    """Draw the months that are over and have no draw yet, of every community; give how many. Safe to run at once.
+
+    A month in which no job ran is made up for: what is drawn does not depend on when.
+    """
     places = session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)).all()
-    return sum(draw_month(session, place, now=now) for place in places)
+    return sum(
+        draw_month(session, place, month, now=now) for place in places for month in _undrawn(session, place, now)
+    )
 
 
-def draw_month(session: Session, place: Community, *, now: datetime) -> bool:
-    """Draw the month before the one of `now`; False where that was done, or nothing was posted."""
-    month = rules.month_before(clock.local_day(now, place.time_zone))
+def _undrawn(session: Session, place: Community, now: datetime) -> list[date]:
+    """Give the months without a draw, oldest first: a year back, and none before anything was posted."""
+    months = rules.months_before(clock.local_day(now, place.time_zone), MOST_MONTHS)
+    begins, _ = _span(place, months[0])
+    drawn = set(
+        session.scalars(select(SpotDraw.month).where(SpotDraw.community_id == place.id, SpotDraw.month >= months[0]))
+    )
+    first = session.scalar(
+        select(func.min(Credit.posted_at)).where(
+            Credit.community_id == place.id, Credit.state == "posted", Credit.posted_at >= begins
+        )
+    )
+    if first is None:
+        return []
+    since = clock.local_day(first, place.time_zone).replace(day=1)
+    return [month for month in months if month >= since and month not in drawn]
+
+
+def draw_month(session: Session, place: Community, month: date, *, now: datetime) -> bool:
+    """Draw a month, by the rules of the first day after it; False where that was done, or nothing was posted."""
     known = select(SpotDraw.id).where(SpotDraw.community_id == place.id, SpotDraw.month == month)
     if session.scalar(known) is not None:
         return False
     posted = {credit.public_id: credit for credit in _posted(session, place, month)}
     if not posted:
         return False
-    percent = communities.rules_at(session, place, now).spot_check_percent
+    percent = communities.rules_on(session, place.id, _following(month)).spot_check_percent
     basis = _basis(session, place, month, sorted(posted))
     seed = rules.seed_of(month, basis)
     names = rules.draw(seed, posted, percent)
@@ -102,8 +126,11 @@ def _posted(session: Session, place: Community, month: date) -> Sequence[Credit]
 
 
 def _span(place: Community, month: date) -> tuple[datetime, datetime]:
-    following = (month + timedelta(days=31)).replace(day=1)
-    return clock.start_of_day(month, place.time_zone), clock.start_of_day(following, place.time_zone)
+    return clock.start_of_day(month, place.time_zone), clock.start_of_day(_following(month), place.time_zone)
+
+
+def _following(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
 
 
 def _basis(session: Session, place: Community, month: date, names: Sequence[str]) -> str:

@@ -46,3 +46,11 @@ def assignee(seed: str, public_id: str, candidates: Sequence[tuple[str, int]]) -
 def month_before(day: date) -> date:
     """Give the first day of the month before the one of `day`."""
     return date(day.year - 1, 12, 1) if day.month == 1 else date(day.year, day.month - 1, 1)
+
+
+def months_before(day: date, count: int) -> list[date]:
+    """Give the first days of so many months before the one of `day`, oldest first."""
+    found: list[date] = []
+    for _ in range(count):
+        found.insert(0, month_before(found[0] if found else day))
+    return found

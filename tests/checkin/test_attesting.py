@@ -103,3 +103,58 @@ def test_a_phone_is_forgotten_after_thirty_days(world: World, now: SetClock) -> 
         now.advance(minutes=30)
         scan(world, who, name, device_id="one-phone")
     assert not any("many_accounts" in found for found in flags(world))
+
+
+def crowd(world: World, now: SetClock, size: int) -> str:
+    """Have so many people come and go, and let the activity be closed."""
+    name = published(world, starts_in=1, lasts=60, capacity=30)
+    now.advance(minutes=1)
+    people = [f"guest{number}" for number in range(size)]
+    for who in people:
+        world.add_person(who, f"来宾{who[5:]}")
+    for minutes in (60, 60):
+        token = code(world, name)
+        for who in people:
+            assert world.api(who, "POST", "/check-ins", {"code": token}).status_code == 201
+            now.advance(seconds=1)
+        now.advance(minutes=minutes)
+    run_jobs(world)
+    return name
+
+
+@pytest.mark.parametrize(("size", "days", "is_seen"), [(10, 2, True), (9, 2, False), (10, 1, False)])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_headcount_that_never_comes_is_seen_after_two_days_of_ten_people(
+    world: World, now: SetClock, size: int, days: int, is_seen: bool
+) -> None:
+    crowd(world, now, size)
+    now.advance(days=days)
+    run_jobs(world)
+    assert [("no_headcount" in found) for found in flags(world)] == [is_seen] * size
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_headcount_in_time_is_no_signal(world: World, now: SetClock) -> None:
+    name = crowd(world, now, 10)
+    assert world.page("panel").post(f"/activities/{name}/headcount", data={"headcount": "10"}).status_code == 303
+    now.advance(days=3)
+    run_jobs(world)
+    assert not any("no_headcount" in found for found in flags(world))
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "days", "is_seen"),
+    [(60, 0, True), (7 * 60 + 59, 0, True), (8 * 60, 0, False), (60, 5, False)],
+    ids=["in the morning", "a minute before the end of work", "after work", "on a Saturday"],
+)
+def test_the_communitys_own_staff_in_working_hours_is_seen(
+    world: World, now: SetClock, starts_in: float, days: int, is_seen: bool
+) -> None:
+    name = published(world, starts_in=days * 24 * 60 + starts_in, lasts=60)
+    now.advance(days=days, minutes=starts_in)
+    for minutes in (60, 60):
+        for who in ("second", "volunteer"):
+            scan(world, who, name)
+        now.advance(minutes=minutes)
+    run_jobs(world)
+    assert ["staff_hours" in found for found in flags(world)] == [is_seen, False]

@@ -5,16 +5,22 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from bank.activities.models import Activity
 from bank.checkin import operations as checkin
 from bank.checkin.recording import Sighting
-from bank.credits.models import Credit
+from bank.credits import operations as credits
+from bank.credits import voting
+from bank.credits.models import Credit, Objection, ObjectionVote
+from bank.credits.rules import AdminCannotCredit
 from bank.members.models import Person
 from tests.checkin.street import code, published
 from tests.conftest import SetClock
-from tests.credits.builders import approve, balance, decide
+from tests.credits.builders import approve, balance, credit, decide, propose
+from tests.credits.test_hands import give, move_in
+from tests.credits.test_objections import object_to, on_notice
 from tests.deeds.test_operations import credit_of, tell
 from tests.world import World
 
@@ -140,3 +146,88 @@ def test_only_fewer_heads_than_scans_are_seen(world: World, now: SetClock, told:
     assert page.post(f"/activities/{name}/headcount", data={"headcount": str(told)}).status_code == 303
     found = ["headcount" in flags_of(world, item.id) for item in waiting(world, "清洁湖边")]
     assert found == [is_seen, is_seen]
+
+
+def test_an_activity_called_off_is_never_revived_and_gives_nothing(world: World, now: SetClock) -> None:
+    name = published(world, starts_in=1, lasts=60)
+    now.advance(minutes=1)
+    for minutes in (60, 0):
+        world.api("volunteer", "POST", "/check-ins", {"code": code(world, name)})
+        now.advance(minutes=minutes)
+    (item,) = waiting(world, "清洁湖边")
+    page = world.page("coordinator")
+    assert page.post(f"/activities/{name}/cancellation", data={"reason": "下雨"}).status_code == 303
+    assert page.post(f"/activities/{name}/publication", data={"none_of_these": "1"}).status_code == 409
+    assert world.api("volunteer", "POST", "/check-ins", {"code": "1"}).status_code in (409, 422)
+    assert approve(world, "coordinator", item.id) == ("void", "already_decided")
+    assert balance(world, "volunteer") == 0
+
+
+def under_doubt(world: World) -> tuple[int, int]:
+    """Give an item on notice, led by `leader`, and the objection to it."""
+    world.add_person("leader", "领队")
+    credit_id = on_notice(world)
+    with world.write() as session:
+        led = update(Credit).where(Credit.id == credit_id).values(leader_id=world.people["leader"].id)
+        session.execute(led)
+    object_to(world, "resident", credit_id)
+    with world.write() as session:
+        return credit_id, session.scalars(select(Objection.id)).one()
+
+
+@pytest.mark.parametrize("with_", ["volunteer", "resident", "coordinator", "leader", None])
+def test_the_database_takes_no_vote_of_who_has_a_part_in_it(world: World, with_: str | None) -> None:
+    """The doer, who objects, who approved and who led: they, or somebody behind their door."""
+    _, doubt = under_doubt(world)
+    if with_ is None:
+        voters = ["panel"]
+    elif world.people[with_].household_id is None:
+        voters = [with_]
+    else:
+        move_in(world, "kin", with_=with_, role="panel")
+        voters = [with_, "kin"]
+    for who in voters:
+        vote = {"objection_id": doubt, "is_upheld": False, "reason": "x", "at": world.clock.now}
+        row = insert(ObjectionVote).values(person_id=world.people[who].id, **vote)
+        if with_ is None:
+            with world.write() as session:
+                session.execute(row)
+            continue
+        with pytest.raises(SQLAlchemyError), world.write() as session:
+            session.execute(row)
+
+
+def test_who_runs_the_platform_votes_on_nothing(world: World) -> None:
+    give(world, world.people["admin"], "panel")
+    _, doubt = under_doubt(world)
+    admin = world.actor("admin")
+    with pytest.raises(AdminCannotCredit), world.write() as session:
+        voting.vote(session, admin, "x", is_upheld=False, reason="x", now=world.clock.now)
+    vote = {"objection_id": doubt, "is_upheld": False, "reason": "x", "at": world.clock.now}
+    with pytest.raises(SQLAlchemyError), world.write() as session:
+        session.execute(insert(ObjectionVote).values(person_id=admin.person_id, **vote))
+
+
+@pytest.mark.parametrize("second", [None, "coordinator", "kin", "second"])
+def test_the_database_knows_who_reopened_it(world: World, second: str | None) -> None:
+    """The coordinator brings back what somebody else had refused; whatever the code believes, another must follow."""
+    move_in(world, "kin", with_="coordinator", role="second_approver")
+    world.add_person("other", "赵敏")
+    give(world, world.people["other"], "coordinator")
+    credit_id = propose(world)
+    decide(world, "other", [credit_id], "reject", reason="没来")
+    actor = world.actor("coordinator")
+    with world.write() as session:
+        credits.reopen(session, actor, credit_id, reason="来了", now=world.clock.now)
+    first = "coordinator" if second in (None, "second") else "other"
+    made = {"state": "in_notice", "approved_amount": 60, "first_by": world.people[first].id}
+    if second is not None:
+        made["second_by"] = world.people[second].id
+    change = update(Credit).where(Credit.id == credit_id).values(**made)
+    if second == "second":
+        with world.write() as session:
+            session.execute(change)
+        assert credit(world, credit_id).state == "in_notice"
+        return
+    with pytest.raises(SQLAlchemyError), world.write() as session:
+        session.execute(change)

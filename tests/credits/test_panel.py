@@ -271,9 +271,13 @@ def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -
         db.book(session, world.community_id, world.clock.now).freeze(path, "MIN", session=session)
     states = [vote(world, who, objection, is_upheld=True) for who in ("panel", "judge1", "judge2")]
     assert states == ["open", "open", "open"]
+    for days, told in ((1, 1), (1, 1), (6, 2), (1, 2)):
+        move_on(world, days=days)
+        with world.write() as session:
+            assert session.query(Message).filter(Message.sentence.contains("先解冻")).count() == 2 * told
     with world.write() as session:
         db.book(session, world.community_id, world.clock.now).thaw(path, "MIN", session=session)
-    move_on(world, days=1)
+    move_on(world, days=7)
     assert stage(world, objection) == ("upheld", "panel")
     assert (credit(world, credit_id).state, balance(world, "volunteer")) == ("reversed", 0)
 

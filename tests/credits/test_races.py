@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
+import pytest
 from sqlalchemy.orm import Session
 
+from bank import chart, db
 from bank.communities.models import Community
+from bank.credits import objections
 from bank.credits import operations as credits
-from bank.credits.models import CreditStep
+from bank.credits.models import CreditStep, Objection
 from bank.credits.operations import Outcome
+from bank.errors import BankError
 from bank.members import operations as members
 from tests.credits.builders import approve, balance, credit, decide, propose, served
 from tests.credits.races import together
@@ -101,3 +106,71 @@ def test_a_decision_and_its_undo_at_once_leave_one_of_them(world: World) -> None
     undone, approved = together(world, [undoing, approving], held="SELECT id FROM credit FOR UPDATE")
     assert (undone, approved) in ((1, 10), (0, 20))
     assert credit(world, credit_id).state == ("posted" if approved == 20 else "submitted")
+
+
+def test_fifty_decisions_on_one_item_give_one_verdict_and_everyone_the_truth(world: World) -> None:
+    """Ten people press at once, five times over: half approve, half refuse."""
+    credit_id = propose(world)
+    names = [f"office{number}" for number in range(10)]
+    for who in names:
+        add_coordinator(world, who)
+    actors = [world.actor(who) for who in names]
+
+    def deciding(number: int) -> Callable[[Session], Outcome]:
+        decision: credits.Decision = "approve" if number % 2 else "reject"
+
+        def work(session: Session) -> Outcome:
+            return credits.decide(
+                session, actors[number], [credit_id], decision, reason="没有参加", now=world.clock.now
+            )[0]
+
+        return work
+
+    answers: list[Outcome] = []
+    for _ in range(5):
+        works = [deciding(number) for number in range(10)]
+        answers += together(world, works, held="SELECT id FROM person FOR NO KEY UPDATE")
+    end = credit(world, credit_id).state
+    assert Counter(answer.code for answer in answers) == {None: 1, "already_decided": 49}
+    assert {answer.state for answer in answers} == {end}
+    assert balance(world, "volunteer") == (60 if end == "posted" else 0)
+    with world.write() as session:
+        verdicts = session.query(CreditStep).filter(CreditStep.step.in_(("approved", "refused", "posted")))
+        assert verdicts.count() == (2 if end == "posted" else 1)
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_objecting_and_posting_at_once_leave_one_doubt_and_one_truth(world: World, is_frozen: bool) -> None:
+    """Five object and five jobs post, on an account that is free or frozen; then the doubt is answered ten times."""
+    credit_id = propose(world, evidence_class="B")
+    approve(world, "coordinator", credit_id)
+    name = credit(world, credit_id).public_id
+    world.clock.advance(days=4)  # type: ignore[attr-defined]
+    if is_frozen:
+        path = chart.member(world.people["volunteer"].public_id)
+        with world.write() as session:
+            db.book(session, world.community_id, world.clock.now).freeze(path, chart.MINUTES, session=session)
+    actors = [world.actor(who) for who in ("resident", "relative", "shop", "auditor", "panel")]
+
+    def objecting(number: int) -> Callable[[Session], str | int]:
+        def work(session: Session) -> str | int:
+            try:
+                return objections.object_to(session, actors[number], name, reason="没看到", now=world.clock.now).state
+            except BankError as refusal:
+                session.rollback()
+                return refusal.code
+
+        return work
+
+    def posting(session: Session) -> str | int:
+        return credits.post_due(session, now=world.clock.now)
+
+    works = [work for number in range(5) for work in (objecting(number), posting)]
+    answers = Counter(together(world, works, held="LOCK TABLE credit IN EXCLUSIVE MODE"))
+    state = credit(world, credit_id).state
+    assert (answers["open"], answers["already_objected"]) == (1, 4)
+    assert answers[1] == (1 if state == "posted" else 0)
+    assert state in (("objected",) if is_frozen else ("posted", "objected"))
+    assert balance(world, "volunteer") == (60 if state == "posted" else 0)
+    with world.write() as session:
+        assert session.query(Objection).filter_by(state="open").count() == 1

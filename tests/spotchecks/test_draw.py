@@ -255,3 +255,30 @@ def test_the_pages_lead_from_the_list_to_the_outcome(world: World) -> None:
     assert page.post(f"/spot-checks/{check}/outcome", data={"outcome": "right"}).status_code == 303
     assert "核查无误" in page.get(f"/spot-checks/{check}").text
     assert "核查无误 1" in world.page(None).get("/board/draws?community=430104001001").text
+
+
+def test_months_in_which_no_job_ran_are_made_up_for_and_come_out_the_same(world: World) -> None:
+    post(world, 25)
+    seal(world)
+    world.clock.now = world.clock.now.replace(month=12, day=20)
+    late = post(world, 3)
+    world.clock.now = world.clock.now.replace(year=2027, month=3, day=9)
+    with world.write() as session:
+        assert spotchecks.draw_due(session, now=world.clock.now) == 2
+        found = list(session.scalars(select(SpotDraw).order_by(SpotDraw.month)))
+    assert [(one.month, one.posted) for one in found] == [(NOVEMBER, 25), (date(2026, 12, 1), 3)]
+    assert found[0].basis.startswith("checkpoint 25 ")
+    assert found[0].seed == rules.seed_of(NOVEMBER, found[0].basis)
+    names = {credit(world, id_).public_id: id_ for id_ in late}
+    drawn = {names[name] for name in rules.draw(found[1].seed, names, 5)}
+    assert drawn == {check.credit_id for check in checks(world) if check.draw_id == found[1].id}
+    with world.write() as session:
+        assert spotchecks.draw_due(session, now=world.clock.now) == 0
+
+
+@pytest.mark.parametrize(("month", "drawn"), [(11, 1), (12, 0)])
+def test_a_draw_is_made_up_for_within_a_year(world: World, month: int, drawn: int) -> None:
+    post(world)
+    world.clock.now = world.clock.now.replace(year=2027, month=month, day=1)
+    with world.write() as session:
+        assert spotchecks.draw_due(session, now=world.clock.now) == drawn
