@@ -15,5 +15,19 @@ from bank.web import models as web
 from ledger import models as book
 from ledger.base import Base
 
-TABLES = (book, activities, checkin, communities, credits_, deeds, members, rulebook, sheets, shop, spotchecks, thanks, web)
+TABLES = (
+    book,
+    activities,
+    checkin,
+    communities,
+    credits_,
+    deeds,
+    members,
+    rulebook,
+    sheets,
+    shop,
+    spotchecks,
+    thanks,
+    web,
+)
 metadata = Base.metadata

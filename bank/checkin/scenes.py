@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, select, union_all
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, case, cast, null, select, union_all
 from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
@@ -126,7 +126,8 @@ def load(
     everything = _around(session, person.id, activity, row.time_zone)
     own = next((around for around in everything if around.attendance.activity_id == activity.id), None)
     events = _events(session, person.id, activity, uuid, device)
-    mine = [event for event in events if event.activity_id == activity.id and event.person_id == person.id]
+    here = [event for event in events if event.id is not None and event.activity_id == activity.id]
+    mine = [event for event in here if event.person_id == person.id]
     return Scene(
         person=person,
         activity=activity,
@@ -190,13 +191,24 @@ def _events_statement(has_uuid: bool, has_device: bool) -> Executable:
     here = ScanEvent.activity_id == bindparam("activity_id")
     wanted = [select(*EVENT).where(here, ScanEvent.person_id == bindparam("guest_id"))]
     if has_device:
-        phone = (ScanEvent.device == bindparam("device"), ScanEvent.happened_at >= bindparam("since"))
-        wanted.append(select(*EVENT).where(*phone).order_by(ScanEvent.happened_at.desc()).limit(MOST_OF_A_PHONE))
+        wanted.append(_of_phone())
     if has_uuid:
         wanted.append(select(*EVENT).where(ScanEvent.uuid == bindparam("uuid")))
     if len(wanted) == 1:
         return wanted[0]
     return union_all(*(select(part.subquery()) for part in wanted))
+
+
+def _of_phone() -> Select[Any]:
+    """Choose who used the phone of late, once each and whether here: all its scans would be the most rows by far."""
+    kept = (ScanEvent.person_id, ScanEvent.actor_id, ScanEvent.device, ScanEvent.verdict)
+    here = case((ScanEvent.activity_id == bindparam("activity_id"), ScanEvent.activity_id)).label("activity_id")
+    scans = select(*kept, here).where(
+        ScanEvent.device == bindparam("device"), ScanEvent.happened_at >= bindparam("since")
+    )
+    latest = scans.order_by(ScanEvent.happened_at.desc()).limit(MOST_OF_A_PHONE).subquery()
+    users = select(*latest.c).distinct().subquery()
+    return select(*(users.c.get(column.key, cast(null(), column.type).label(column.key)) for column in EVENT))
 
 
 def _person_where(same: ColumnElement[bool]) -> Select[Person]:

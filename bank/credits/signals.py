@@ -78,7 +78,7 @@ def night(now: datetime, in_force: Rules) -> list[Flag]:
 
 def _of_pair(session: Session, given: Proposal, in_force: Rules) -> list[Flag]:
     here = {"place": given.community_id, "since": given.now - WINDOW}
-    row = session.execute(_pairs(), {**here, "teller": given.proposed_by, "doer": given.person_id}).one()
+    row: Any = session.execute(_pairs(), {**here, "teller": given.proposed_by, "doer": given.person_id}).one()
     flags: list[Flag] = []
     if row[0] + 1 >= in_force.pair_times:
         flags.append({"code": "repeat_pair", "facts": {"times": row[0] + 1}})

@@ -11,10 +11,10 @@ import pytest
 from bank.credits import rules, stages
 from bank.credits.models import STATES
 from bank.deeds import judging
-from bank.thanks import rules as thanks
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
 from bank.spotchecks.rules import OUTCOMES
+from bank.thanks import rules as thanks
 
 Graph = Mapping[str, Collection[str]]
 
