@@ -207,7 +207,7 @@ class Objection(Base):
     answer_due_at: Mapped[datetime]
     """When the present stage ends."""
     wanted_amount: Mapped[int | None]
-    """What the person says is right, for a correction; None for "this is not mine" and where only the title is wrong."""
+    """What the person says is right, for a correction; None where the amount is not in question."""
     wanted_title: Mapped[str | None]
     """How the person says it should be called, for a correction; None where the title is not in question."""
     photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"))
