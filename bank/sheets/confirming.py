@@ -139,6 +139,8 @@ def _propose_line(session: Session, case: _Case, one: Line, month_minutes: int, 
         with session.begin_nested():
             made = [_propose(session, case, one.line, part, rest=":rest" if n else "") for n, part in enumerate(parts)]
     except IntegrityError:
+        if one.person.id not in recorded(session, case.activity.id):
+            raise
         return False
     one.line.credit_id = made[0]
     ids.extend(made)

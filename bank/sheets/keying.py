@@ -207,8 +207,9 @@ def hand_in(session: Session, who: Actor, public_id: str, *, now: datetime) -> N
     sheet, _ = _keying(session, who, public_id)
     if sheet.photo_id is None or not lines(session, sheet):
         raise rules.SheetIncomplete
-    values = {"round": Sheet.round + 1, "first_handed_in_at": sheet.first_handed_in_at or now}
-    move(session, who, sheet, "keying", "handed_in", now=now, handed_in_at=now, **values)
+    first = sheet.first_handed_in_at or now
+    number = sheet.round + 1
+    move(session, who, sheet, "keying", "handed_in", now=now, handed_in_at=now, round=number, first_handed_in_at=first)
 
 
 def discard(session: Session, who: Actor, public_id: str, *, reason: str, now: datetime) -> None:

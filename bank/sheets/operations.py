@@ -255,4 +255,7 @@ def _decided(session: Session, limit: int) -> Sequence[tuple[int, int, datetime]
         .where(Objection.photo_id.is_not(None), Objection.state != "open")
         .order_by(Objection.id)
     )
-    return [(row[0], row[1], row[2]) for chosen in (sheets, slips) for row in session.execute(chosen.limit(limit))]
+    found: list[tuple[int, int, datetime]] = []
+    for chosen in (sheets, slips):
+        found += [(row[0], row[1], row[2]) for row in session.execute(chosen.limit(limit)).all()]  # type: ignore[misc]
+    return found

@@ -15,7 +15,7 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-LIVE = "activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void') AND source NOT LIKE '%:rest%'"
+LIVE = "activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void') AND source NOT LIKE '%\\:rest%'"
 """What exceeds a cap becomes a second credit, of honour, beside the first of the same presence."""
 POSTED = (
     "(SELECT COALESCE(SUM(c.approved_amount), 0) FROM credit c WHERE c.person_id = NEW.person_id "

@@ -9,6 +9,9 @@ import pytest
 
 from bank.credits import rules, stages
 from bank.credits.models import STATES
+from bank.sheets import rules as sheets
+from bank.sheets.models import STATES as SHEETS
+from bank.spotchecks import rules as spotchecks
 
 Graph = Mapping[str, Collection[str]]
 
@@ -30,6 +33,10 @@ MACHINES = {
     "objection": Machine("answer", stages.STAGES, frozenset((*stages.STAGES, *stages.ENDS)), frozenset(stages.ENDS)),
     "objection left alone": Machine(
         "answer", stages.BY_TIME, frozenset((*stages.STAGES, "upheld", "dismissed")), frozenset(stages.ENDS)
+    ),
+    "paper roster": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
+    "random check": Machine(
+        "open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)
     ),
 }
 
