@@ -34,6 +34,11 @@ STEPS = (
     "passed_on",
 )
 
+ONE_PRESENCE = (
+    "activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void') AND source NOT LIKE '%\\:rest%'"
+)
+"""What exceeds a cap is a second credit, of honour, with a source that ends in `:rest`."""
+
 
 class Credit(Base):
     """A proposal of credit for one person with its evidence, from submission to posting.
@@ -79,8 +84,8 @@ class Credit(Base):
             "activity_id",
             "person_id",
             unique=True,
-            sqlite_where=text("activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void')"),
-            postgresql_where=text("activity_id IS NOT NULL AND state NOT IN ('refused', 'reversed', 'void')"),
+            sqlite_where=text(ONE_PRESENCE),
+            postgresql_where=text(ONE_PRESENCE),
         ),
         Index("ix_credit_desk", "community_id", "state", "created_at"),
         Index("ix_credit_due", "state", "due_at"),
@@ -208,7 +213,11 @@ class Objection(Base):
     answer_due_at: Mapped[datetime]
     """When the present stage ends."""
     wanted_amount: Mapped[int | None]
-    """What the person says is right, for a correction; None for "this is not mine"."""
+    """What the person says is right, for a correction; None where the amount is not in question."""
+    wanted_title: Mapped[str | None]
+    """How the person says it should be called, for a correction; None where the title is not in question."""
+    photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"))
+    """The slip of paper that it was brought on."""
     own_words: Mapped[str | None]
     """What the person concerned says to an objection."""
     reply: Mapped[str | None]

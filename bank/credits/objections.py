@@ -506,6 +506,7 @@ def _uphold(session: Session, actor: Actor | None, credit: Credit, words: str, n
         name = actor.public_id if actor else BANK
         txn_id = posting.reverse(session, credit, actor=name, now=now, may_owe=True)
         _move(session, credit, "posted", "reversed")
+        posting.uncount(session, [posting.as_served(credit)])
         steps.write(session, [Step(credit.id, "reversed", now, by, role, reason=words, txn_id=txn_id)])
     else:
         _move(session, credit, "objected", "refused")

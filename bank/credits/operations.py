@@ -158,6 +158,8 @@ def void(session: Session, credit_id: int, *, reason: str, by: int | None, now: 
     credit.reason = reason
     credit.due_at = None
     session.flush()
+    if was_posted:
+        posting.uncount(session, [posting.as_served(credit)])
     _close_objection(session, credit, reason, by, now)
     step = "reversed" if was_posted else "voided"
     steps.write(session, [Step(credit_id, step, now, by, reason=reason, txn_id=txn_id)])

@@ -240,7 +240,7 @@ def count_service(session: Session, served: Iterable[tuple[int, str, int]]) -> N
 def reverse(
     session: Session, credit: Credit, *, actor: str, now: datetime, may_owe: bool, memo: str | None = None
 ) -> uuid.UUID | None:
-    """Take a posted credit back by a linked transaction and lower the service total; None where none was posted.
+    """Take a posted credit back by a linked transaction; None where none was posted. `uncount` follows.
 
     With `may_owe` what is spent already becomes a debt; without it InsufficientFunds is raised.
     """
@@ -255,6 +255,18 @@ def reverse(
             session=session,
         )
         reversal = receipt.txn_id
-    if credit.unit == chart.MINUTES and credit.approved_amount:
-        count_service(session, [(credit.person_id, credit.evidence_class, -credit.approved_amount)])
     return reversal
+
+
+def uncount(session: Session, served: Iterable[tuple[int, str, str, int | None]]) -> None:
+    """Lower the lifetime totals by (person, evidence class, unit, amount) of credits that were reversed.
+
+    The database refuses a total below what is posted, so the credits' states have changed before.
+    """
+    minutes = ((person, name, -amount) for person, name, unit, amount in served if unit == chart.MINUTES and amount)
+    count_service(session, minutes)
+
+
+def as_served(credit: Credit) -> tuple[int, str, str, int | None]:
+    """Give what `uncount` needs of a credit, before its amount is forgotten."""
+    return credit.person_id, credit.evidence_class, credit.unit, credit.approved_amount

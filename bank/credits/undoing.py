@@ -103,14 +103,16 @@ def _hand(credit: Credit, actor: Actor, batch: str) -> int:
 
 
 def _undo_group(session: Session, actor: Actor, group: Sequence[Credit], hand: int, now: datetime) -> int:
-    reversals = {}
+    reversals, served = {}, {}
     for credit in group:
         try:
             reversals[credit.id] = _reverse(session, actor, credit, now)
+            served[credit.id] = posting.as_served(credit)
         except (InsufficientFunds, AccountFrozen, PeriodClosed):
             continue
     if not reversals:
         return 0
+    was_posted = group[0].state == "posted"
     moved = session.execute(
         update(Credit)
         .where(Credit.id.in_(list(reversals)), Credit.state == group[0].state)
@@ -119,6 +121,8 @@ def _undo_group(session: Session, actor: Actor, group: Sequence[Credit], hand: i
         .execution_options(synchronize_session="fetch")
     )
     undone = sorted(moved.scalars())
+    if was_posted:
+        posting.uncount(session, [served[id_] for id_ in undone])
     role = rules.role_of(actor)
     steps.write(session, (Step(id_, "undone", now, actor.person_id, role, txn_id=reversals[id_]) for id_ in undone))
     return len(undone)

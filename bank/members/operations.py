@@ -217,13 +217,10 @@ def search(session: Session, community_id: int, text: str, *, limit: int = 20) -
 
 
 def _homes(escaped: str) -> Select[int]:
-    """Choose the homes whose building and door, such as 3栋2单元501, begin so."""
+    """Choose the homes whose building and door, such as 3栋2单元501 or in short 3-2-501, begin so."""
     at = func.replace(Community.name + Household.door, " ", "")
-    return (
-        select(Household.id)
-        .join(Community, Community.id == Household.building_id)
-        .where(at.like(f"{escaped.replace(' ', '')}%", escape="\\"))
-    )
+    ways = [at.like(f"{start}%", escape="\\") for start in (escaped.replace(" ", ""), *rules.home_starts(escaped))]
+    return select(Household.id).join(Community, Community.id == Household.building_id).where(or_(*ways))
 
 
 def reissue_card(session: Session, person: Person) -> None:

@@ -15,6 +15,7 @@ WEAK_PINS = frozenset({"0000", "1111", "1234", "4321", "8888", "6666", "2222", "
 
 _CARD_NUMBER = re.compile(rf"([{ALPHABET}]{{8}})([1-9][0-9]{{0,3}})?\Z")
 LONGEST_CARD_NUMBER = 40
+_SHORT_HOME = re.compile(r"([0-9]{1,3})\s*[-－—–]\s*([0-9]{1,2})(?:\s*[-－—–]\s*([0-9]{1,4}))?\Z")
 
 
 def read_phone(text: str) -> str | None:
@@ -36,6 +37,15 @@ def mask_phone(phone: str | None) -> str:
 def initials(name: str) -> str:
     """Give a name's pinyin initials in lower case, such as `lxy` for 李秀英."""
     return "".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower()[:20]
+
+
+def home_starts(text: str) -> tuple[str, ...]:
+    """Read a building, unit and perhaps door in short, such as `3-2` or `3-2-501`, as homes are written; () if not."""
+    found = _SHORT_HOME.match(text)
+    if not found:
+        return ()
+    building, unit, door = found.groups()
+    return tuple(f"{building}{word}{unit}单元{door or ''}" for word in ("栋", "号楼", "幢"))
 
 
 def is_good_pin(pin: str) -> bool:

@@ -38,6 +38,13 @@ class Sheet(Base):
     reason: Mapped[str | None]
     """Why it was sent back or discarded, the latest."""
     photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id", ondelete="RESTRICT"))
+    arrived_at: Mapped[datetime | None]
+    """When everybody came, unless their line says otherwise; None for the planned beginning."""
+    left_at: Mapped[datetime | None]
+    round: Mapped[int] = mapped_column(default=0)
+    """Rises each time it is handed in, so that a confirmation is of what was looked at."""
+    first_handed_in_at: Mapped[datetime | None]
+    """Whether it came in time is judged by this, so that being sent back costs nobody anything."""
 
 
 class SheetLine(Base):
@@ -64,5 +71,19 @@ class SheetLine(Base):
     arrived_at: Mapped[datetime]
     left_at: Mapped[datetime]
     minutes: Mapped[int]
+    keyed_at: Mapped[datetime | None]
     struck_reason: Mapped[str | None]
     credit_id: Mapped[int | None] = mapped_column(ForeignKey("credit.id", ondelete="RESTRICT"))
+
+
+class SheetStep(Base):
+    """What somebody did with a sheet; only ever added, the database refuses anything else."""
+
+    __tablename__ = "sheet_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sheet_id: Mapped[int] = mapped_column(ForeignKey("sheet.id", ondelete="RESTRICT"), index=True)
+    step: Mapped[str]
+    at: Mapped[datetime]
+    by_person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    reason: Mapped[str | None]

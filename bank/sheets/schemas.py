@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from bank.web.fields import Moment, StrictSchema, Words
-from bank.web.pages import TIME_ZONE
+from marshmallow import fields
+
+from bank.web.fields import MESSAGES, OWN_MESSAGES, Int, StrictSchema, Words
 
 
-class LineSchema(StrictSchema):
-    """A person and the local times the sheet says; the planned ones where left out."""
+class TimeOfDay(fields.Time):
+    """A local time of day, `09:30`."""
+
+    def __init__(self) -> None:
+        said = {**OWN_MESSAGES, "format": MESSAGES["invalid"]}
+        super().__init__(format="%H:%M", load_default=None, error_messages=said)
+
+
+class TimesSchema(StrictSchema):
+    """When somebody came and left; as before where left out."""
+
+    came = TimeOfDay()
+    left = TimeOfDay()
+
+
+class LineSchema(TimesSchema):
+    """A person and the local times the sheet says; the sheet's own where left out."""
 
     person = Words(most=8, required=True)
-    arrived_at = Moment(zone=TIME_ZONE, load_default=None)
-    left_at = Moment(zone=TIME_ZONE, load_default=None)
 
 
 class ReasonSchema(StrictSchema):
@@ -21,6 +35,7 @@ class ReasonSchema(StrictSchema):
 
 
 class ConfirmationSchema(StrictSchema):
-    """Why lines are struck out, where any are."""
+    """Why lines are struck out, where any are, and which round was looked at."""
 
     reason = Words(most=200, load_default=None)
+    round = Int(load_default=None)

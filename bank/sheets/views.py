@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,19 +12,20 @@ from bank.activities import operations as activities
 from bank.activities.views import span
 from bank.deeds import photos
 from bank.errors import Invalid
-from bank.members import login
-from bank.members import operations as members
+from bank.members import login, people
+from bank.members.models import Person
+from bank.sheets import confirming, keying, rules
 from bank.sheets import operations as sheets
-from bank.sheets.schemas import ConfirmationSchema, LineSchema, ReasonSchema
+from bank.sheets.schemas import ConfirmationSchema, LineSchema, ReasonSchema, TimesSchema
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
-from bank.web.pages import TIME_ZONE
 
 pages = Blueprint("sheets", __name__)
 EMPTY_LINES = 8
 """For who comes without having signed up."""
 PHOTO_CACHED_S = 3600
+MOST_AT_ONCE = 200
 STRIKE = "strike_"
 _STRUCK = re.compile(rf"{STRIKE}[0-9]{{1,15}}\Z")
 
@@ -56,7 +55,7 @@ def start(public_id: str) -> ResponseReturnValue:
 
 @pages.post("/activities/<public_id>/sheets")
 def begin(public_id: str) -> ResponseReturnValue:
-    sheet = sheets.begin(db.session(), login.actor(), public_id, now=clock.utc_now())
+    sheet = keying.begin(db.session(), login.actor(), public_id, now=clock.utc_now())
     return redirect(url_for(".show", public_id=sheet.public_id), code=303)
 
 
@@ -64,7 +63,8 @@ def begin(public_id: str) -> ResponseReturnValue:
 def index() -> ResponseReturnValue:
     who = login.actor()
     who.require(*sheets.CONFIRMERS)
-    return render_template("sheets/index.html", waiting=sheets.waiting(db.session(), who))
+    waiting, begun = sheets.waiting(db.session(), who), sheets.begun(db.session(), who)
+    return render_template("sheets/index.html", waiting=waiting, begun=begun, words=rules)
 
 
 @pages.get("/sheets/<public_id>")
@@ -73,47 +73,89 @@ def show(public_id: str) -> ResponseReturnValue:
 
 
 def _page(public_id: str, errors: dict[str, list[str]]) -> str:
-    who = login.actor()
-    sheet, activity = sheets.find(db.session(), who, public_id)
-    asked = request.args.get("q", "")[:40]
-    found = members.search(db.session(), who.community_id, asked) if asked.isprintable() else []
+    who, session = login.actor(), db.session()
+    sheet, activity = sheets.find(session, who, public_id)
+    may_key = sheet.state == "keying" and sheet.keyed_by == who.person_id and who.may("coordinator")
+    asked = request.args.get("q", "")[:200].strip()
+    found = keying.search(session, who, asked) if may_key and asked.isprintable() else []
+    is_near = sheets.is_near(who, session.get_one(Person, sheet.keyed_by))
+    in_force = sheets.rules_of(session, activity)
+    recorded = sheets.recorded(session, activity.id) if sheet.state == "handed_in" else set()
     return render_template(
         "sheets/sheet.html",
         sheet=sheet,
         activity=activity,
         span=span(activity),
-        lines=sheets.lines(db.session(), sheet),
+        lines=sheets.lines(session, sheet),
         asked=asked,
-        found=found,
-        is_mine=sheet.keyed_by == who.person_id,
-        may_key=sheet.state == "keying" and who.may("coordinator"),
-        planned=(local_input(activity.starts_at), local_input(activity.ends_at)),
-        photo_days=sheets.rules_of(db.session(), activity).sheet_photo_days,
+        found=[(person, people.home_of(session, person)) for person in found],
+        may_key=may_key,
+        may_confirm=sheet.state == "handed_in" and not is_near,
+        may_discard=sheet.state in ("keying", "handed_in") and who.may("coordinator"),
+        expected=sheets.not_keyed(session, activity) if may_key else [],
+        recorded=recorded,
+        usual=keying.usual_times(sheet, activity),
+        seen=sheets.seen_before(session, sheet, in_force) if sheet.state == "handed_in" else [],
+        trail=sheets.trail(session, sheet),
+        words=rules,
+        in_force=in_force,
         errors=errors,
+        typed=request.form,
     )
-
-
-def local_input(moment: datetime) -> str:
-    """Write a moment as a page's own date and time field holds it."""
-    return f"{moment.astimezone(ZoneInfo(TIME_ZONE)):%Y-%m-%dT%H:%M}"
 
 
 @pages.post("/sheets/<public_id>/lines")
 def add_line(public_id: str) -> ResponseReturnValue:
-    who = login.actor()
+    who, now = login.actor(), clock.utc_now()
+    chosen = request.form.getlist("person")[:MOST_AT_ONCE]
     try:
-        given = read_form(LineSchema, request.form)
-        sheets.add_line(
-            db.session(), who, public_id, given["person"], arrived=given["arrived_at"], left=given["left_at"]
-        )
+        if request.form.get("all"):
+            _, activity = sheets.find(db.session(), who, public_id)
+            chosen = [person.public_id for person in sheets.not_keyed(db.session(), activity)]
+        if len(chosen) != 1:
+            added = keying.add_lines(db.session(), who, public_id, chosen, now=now)
+            flash(
+                gettext("记上了 %(n)s 个人。", n=added) if added else gettext("请先勾上表上有的人。"),
+                "ok" if added else "warn",
+            )
+        else:
+            given = read_form(LineSchema, request.form)
+            line = keying.add_line(
+                db.session(), who, public_id, given["person"], came=given["came"], left=given["left"], now=now
+            )
+            flash(gettext("记上了：%(name)s", name=db.session().get_one(Person, line.person_id).name), "ok")
     except Invalid as refusal:
         return _refused(public_id, refusal)
+    except rules.AlreadyThere as already:
+        flash(translate(already.sentence, already.facts), "warn")
+    return redirect(url_for(".show", public_id=public_id), code=303)
+
+
+@pages.post("/sheets/<public_id>/times")
+def set_times(public_id: str) -> ResponseReturnValue:
+    return _set_times(public_id, None)
+
+
+@pages.post("/sheets/<public_id>/lines/<int:line_id>/times")
+def set_line_times(public_id: str, line_id: int) -> ResponseReturnValue:
+    return _set_times(public_id, line_id)
+
+
+def _set_times(public_id: str, line_id: int | None) -> ResponseReturnValue:
+    who = login.actor()
+    try:
+        given = read_form(TimesSchema, request.form)
+        keying.set_times(db.session(), who, public_id, came=given["came"], left=given["left"], line_id=line_id)
+    except Invalid as refusal:
+        return _refused(public_id, refusal)
+    flash(gettext("时间改好了。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
 
 
 @pages.post("/sheets/<public_id>/lines/<int:line_id>/removal")
 def remove_line(public_id: str, line_id: int) -> ResponseReturnValue:
-    sheets.remove_line(db.session(), login.actor(), public_id, line_id)
+    keying.remove_line(db.session(), login.actor(), public_id, line_id)
+    flash(gettext("拿掉了。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
 
 
@@ -141,14 +183,14 @@ def attach(public_id: str) -> ResponseReturnValue:
     except Invalid as refusal:
         return _refused(public_id, refusal)
     begin_write()
-    sheets.attach(db.session(), who, public_id, picture, now=clock.utc_now())
+    keying.attach(db.session(), who, public_id, picture, now=clock.utc_now())
     flash(gettext("照片附上了。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
 
 
 @pages.post("/sheets/<public_id>/hand-in")
 def hand_in(public_id: str) -> ResponseReturnValue:
-    sheets.hand_in(db.session(), login.actor(), public_id, now=clock.utc_now())
+    keying.hand_in(db.session(), login.actor(), public_id, now=clock.utc_now())
     flash(gettext("交上了，等另一位核对。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
 
@@ -157,12 +199,20 @@ def hand_in(public_id: str) -> ResponseReturnValue:
 def confirm(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     try:
-        given = read_form(ConfirmationSchema, {"reason": request.form.get("reason", "")})
+        given = read_form(ConfirmationSchema, request.form)
         struck = {int(name.removeprefix(STRIKE)) for name in request.form if _STRUCK.match(name)}
-        ids = sheets.confirm(db.session(), who, public_id, struck=struck, reason=given["reason"], now=clock.utc_now())
+        confirming.confirm(
+            db.session(),
+            who,
+            public_id,
+            struck=struck,
+            reason=given["reason"],
+            seen_round=given["round"],
+            now=clock.utc_now(),
+        )
     except Invalid as refusal:
         return _refused(public_id, refusal)
-    flash(gettext("核对好了，%(n)s 个人的时长已提交。", n=len(ids)), "ok")
+    flash(gettext("核对好了，时长已提交。"), "ok")
     return redirect(url_for(".show", public_id=public_id), code=303)
 
 
@@ -170,7 +220,7 @@ def confirm(public_id: str) -> ResponseReturnValue:
 def send_back(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(ReasonSchema, request.form)
-        sheets.send_back(db.session(), login.actor(), public_id, reason=given["reason"], now=clock.utc_now())
+        confirming.send_back(db.session(), login.actor(), public_id, reason=given["reason"], now=clock.utc_now())
     except Invalid as refusal:
         return _refused(public_id, refusal)
     flash(gettext("退回给录入的人了。"), "ok")
@@ -181,7 +231,7 @@ def send_back(public_id: str) -> ResponseReturnValue:
 def discard(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(ReasonSchema, request.form)
-        sheets.discard(db.session(), login.actor(), public_id, reason=given["reason"])
+        keying.discard(db.session(), login.actor(), public_id, reason=given["reason"], now=clock.utc_now())
     except Invalid as refusal:
         return _refused(public_id, refusal)
     flash(gettext("这张表作废了。"), "ok")

@@ -15,6 +15,8 @@ STATES: Mapping[str, str] = {
     "not_reached": say("没有联系上"),
 }
 OUTCOMES = ("right", "not_right", "not_reached")
+TRANSITIONS: Mapping[str, tuple[str, ...]] = {"open": OUTCOMES}
+"""From each state of a check, where it may go."""
 CHECKERS = ("coordinator", "second_approver", "panel")
 
 

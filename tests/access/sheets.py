@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bank.activities.models import Activity
 from bank.deeds import photos
-from bank.sheets import operations as sheets
+from bank.sheets import keying
 from tests.access.activities import activity_in
 from tests.access.rows import Call, Row
 from tests.deeds.pictures import photo
@@ -27,9 +27,9 @@ def over(world: World, who: str) -> Call:
 def begun(world: World, who: str) -> Call:
     activity, keyer = over(world, who).path["public_id"], world.actor("coordinator")
     with world.write() as session:
-        sheet = sheets.begin(session, keyer, activity, now=world.clock.now).public_id
-        line = sheets.add_line(session, keyer, sheet, world.people["relative"].public_id, arrived=None, left=None)
-        sheets.attach(session, keyer, sheet, photos.prepare(photo()), now=world.clock.now)
+        sheet = keying.begin(session, keyer, activity, now=world.clock.now).public_id
+        line = keying.add_line(session, keyer, sheet, world.people["relative"].public_id, now=world.clock.now)
+        keying.attach(session, keyer, sheet, photos.prepare(photo()), now=world.clock.now)
         number = line.id
     return Call({"public_id": sheet, "line_id": str(number)}, {"reason": "看不清"})
 
@@ -37,7 +37,7 @@ def begun(world: World, who: str) -> Call:
 def waiting(world: World, who: str) -> Call:
     call, keyer = begun(world, who), world.actor("coordinator")
     with world.write() as session:
-        sheets.hand_in(session, keyer, call.path["public_id"], now=world.clock.now)
+        keying.hand_in(session, keyer, call.path["public_id"], now=world.clock.now)
     return call
 
 
@@ -53,6 +53,8 @@ ROWS = (
     Row("GET", "/sheets/<public_id>", READERS, prepare=begun),
     Row("GET", "/sheets/<public_id>/photo", READERS, refuse=404, prepare=begun),
     Row("POST", "/sheets/<public_id>/lines", ("coordinator",), answer=303, prepare=another),
+    Row("POST", "/sheets/<public_id>/times", ("coordinator",), answer=303, prepare=begun),
+    Row("POST", "/sheets/<public_id>/lines/<int:line_id>/times", ("coordinator",), answer=303, prepare=begun),
     Row("POST", "/sheets/<public_id>/lines/<int:line_id>/removal", ("coordinator",), answer=303, prepare=begun),
     Row("POST", "/sheets/<public_id>/photo", ("coordinator", "second"), answer=422, prepare=begun),
     Row("POST", "/sheets/<public_id>/hand-in", ("coordinator",), answer=303, prepare=begun),

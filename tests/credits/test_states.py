@@ -13,7 +13,9 @@ from bank.credits.models import STATES
 from bank.deeds import judging
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
-from bank.spotchecks.rules import OUTCOMES
+from bank.sheets import rules as sheets
+from bank.sheets.models import STATES as SHEETS
+from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
 Graph = Mapping[str, Collection[str]]
@@ -77,13 +79,8 @@ MACHINES = {
         also=("no_show",),
     ),
     "order": machine("held", {"held": ("handed_over", "cancelled", "lapsed")}, "handed_over", "cancelled", "lapsed"),
-    "spot check": machine("open", {"open": OUTCOMES}, *OUTCOMES),
-    "sheet": machine(
-        "keying",
-        {"keying": ("handed_in", "discarded"), "handed_in": ("keying", "confirmed", "discarded")},
-        "confirmed",
-        "discarded",
-    ),
+    "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
+    "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
 COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("credit", "state"): "credit",

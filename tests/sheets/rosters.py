@@ -9,6 +9,7 @@ from sqlalchemy import select
 from bank.activities.models import Activity
 from bank.credits.models import Credit
 from bank.deeds import photos
+from bank.sheets import confirming, keying
 from bank.sheets import operations as sheets
 from tests.checkin.street import published
 from tests.deeds.pictures import photo
@@ -31,9 +32,9 @@ def begun(world: World, activity: str, *who: str, by: str = "coordinator") -> st
     """Begin a sheet with these people on it; give its public id."""
     actor = world.actor(by)
     with world.write() as session:
-        sheet = sheets.begin(session, actor, activity, now=world.clock.now).public_id
+        sheet = keying.begin(session, actor, activity, now=world.clock.now).public_id
         for name in who:
-            sheets.add_line(session, actor, sheet, world.people[name].public_id, arrived=None, left=None)
+            keying.add_line(session, actor, sheet, world.people[name].public_id, now=world.clock.now)
     return sheet
 
 
@@ -41,8 +42,8 @@ def handed_in(world: World, activity: str, *who: str, by: str = "coordinator") -
     """Hand a photographed sheet in; give its public id."""
     sheet, actor = begun(world, activity, *who, by=by), world.actor(by)
     with world.write() as session:
-        sheets.attach(session, actor, sheet, photos.prepare(photo()), now=world.clock.now)
-        sheets.hand_in(session, actor, sheet, now=world.clock.now)
+        keying.attach(session, actor, sheet, photos.prepare(photo()), now=world.clock.now)
+        keying.hand_in(session, actor, sheet, now=world.clock.now)
     return sheet
 
 
@@ -53,7 +54,9 @@ def confirm(world: World, sheet: str, by: str = "second", *, struck: tuple[str, 
         found, _ = sheets.find(session, actor, sheet)
         names = {world.people[who].id for who in struck}
         lines = [one.line.id for one in sheets.lines(session, found) if one.person.id in names]
-        return sheets.confirm(session, actor, sheet, struck=lines, reason=WHY if struck else None, now=world.clock.now)
+        return confirming.confirm(
+            session, actor, sheet, struck=lines, reason=WHY if struck else None, now=world.clock.now
+        )
 
 
 def credits_of(world: World, who: str) -> list[Credit]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,8 +16,8 @@ from bank.deeds.models import Photo
 from bank.errors import Invalid, NotAllowed, NotFound
 from bank.members.models import Message
 from bank.qr import new_public_id
+from bank.sheets import confirming, keying, rules
 from bank.sheets import operations as sheets
-from bank.sheets import rules
 from bank.sheets.models import Sheet, SheetLine
 from tests.credits.builders import add_coordinator, approve
 from tests.sheets.rosters import WHY, begun, confirm, credits_of, handed_in, held
@@ -91,7 +93,7 @@ def test_a_struck_line_needs_a_reason_and_its_person_is_told(world: World) -> No
         found, _ = sheets.find(session, actor, sheet)
         first = sheets.lines(session, found)[0].line.id
     with pytest.raises(Invalid), world.write() as session:
-        sheets.confirm(session, actor, sheet, struck=[first], reason=None, now=world.clock.now)
+        confirming.confirm(session, actor, sheet, struck=[first], reason=None, now=world.clock.now)
     confirm(world, sheet, struck=("volunteer",))
     with world.write() as session:
         told = session.scalars(select(Message).where(Message.person_id == world.people["volunteer"].id)).all()
@@ -150,7 +152,7 @@ def test_one_person_stands_once_for_an_activity(world: World) -> None:
     actor = world.actor("coordinator")
     with world.write() as session:
         line = session.scalars(select(SheetLine)).one().id
-        sheets.remove_line(session, actor, sheet, line)
+        keying.remove_line(session, actor, sheet, line)
     assert begun(world, activity, "volunteer") == sheet
 
 
@@ -202,30 +204,26 @@ def test_a_refused_presence_is_not_reopened_beside_another(world: World) -> None
 def test_a_sheet_needs_a_line_and_a_photo(world: World) -> None:
     sheet, actor = begun(world, held(world), "volunteer"), world.actor("coordinator")
     with pytest.raises(rules.SheetIncomplete), world.write() as session:
-        sheets.hand_in(session, actor, sheet, now=world.clock.now)
+        keying.hand_in(session, actor, sheet, now=world.clock.now)
 
 
-@pytest.mark.parametrize("minutes", [-30, 0])
-def test_times_outside_the_activity_count_nothing_and_are_refused(world: World, minutes: int) -> None:
-    from datetime import timedelta
-
+@pytest.mark.parametrize("left", [time(9, 30), time(10)])
+def test_times_outside_the_activity_count_nothing_and_are_refused(world: World, left: time) -> None:
     activity, actor = held(world), world.actor("coordinator")
     sheet = begun(world, activity)
-    with world.write() as session:
-        starts = session.scalars(select(Activity.starts_at).where(Activity.public_id == activity)).one()
-        spans = {"arrived": starts - timedelta(hours=1), "left": starts + timedelta(minutes=minutes)}
-        with pytest.raises(Invalid):
-            sheets.add_line(session, actor, sheet, world.people["volunteer"].public_id, **spans)
+    number = world.people["volunteer"].public_id
+    with pytest.raises(Invalid), world.write() as session:
+        keying.add_line(session, actor, sheet, number, came=time(9), left=left, now=world.clock.now)
 
 
 def test_every_state_can_be_left(world: World) -> None:
     activity, keyer, second = held(world), world.actor("coordinator"), world.actor("second")
     sheet = handed_in(world, activity, "volunteer")
     with world.write() as session:
-        sheets.send_back(session, second, sheet, reason="看不清", now=world.clock.now)
+        confirming.send_back(session, second, sheet, reason="看不清", now=world.clock.now)
     assert state_of(world, sheet) == "keying"
     with world.write() as session:
-        sheets.discard(session, keyer, sheet, reason="重新拍")
+        keying.discard(session, keyer, sheet, reason="重新拍", now=world.clock.now)
     assert state_of(world, sheet) == "discarded"
     again = handed_in(world, activity, "volunteer")
     assert again != sheet
