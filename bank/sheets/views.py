@@ -6,6 +6,7 @@ import re
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from bank import clock, db, qr
 from bank.activities import operations as activities
@@ -41,7 +42,8 @@ def paper(public_id: str) -> ResponseReturnValue:
         span=span(activity),
         people=sheets.expected(db.session(), activity),
         empty_lines=EMPTY_LINES,
-        code=qr.svg(url_for(".start", public_id=public_id, _external=True)),
+        days=sheets.rules_of(db.session(), activity).paper_days,
+        code=Markup(qr.svg(url_for(".start", public_id=public_id, _external=True))),  # noqa: S704 -- drawn by ourselves
     )
 
 
