@@ -1,4 +1,4 @@
-"""A paper roster as people live through it: printed, keyed in without a mouse, confirmed against its photo, and seen."""
+"""A paper roster as people live it: printed, keyed in without a mouse, confirmed by its photo, and seen."""
 
 from __future__ import annotations
 
