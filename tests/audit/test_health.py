@@ -53,7 +53,7 @@ def test_a_month_with_postings_and_no_draw_is_named_until_it_is_drawn(world: Wor
     with world.write() as session:
         home = session.get_one(Community, world.community_id)
         assert list(examine(session, home, now.now, days=30).checks.missing) == [date(2026, 11, 1)]
-        assert spotchecks.draw_month(session, home, now=now.now)
+        assert spotchecks.draw_due(session, now=now.now) == 1
         checks = examine(session, home, now.now, days=30).checks
         assert (checks.open, checks.late, list(checks.missing)) == (1, 0, [])
         assert examine(session, home, now.now + timedelta(days=15), days=30).checks.late == 1

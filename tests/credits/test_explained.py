@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from bank.communities.models import Community
 from bank.credits import signals
 from bank.spotchecks import operations as spotchecks
 from tests.conftest import SetClock
@@ -82,7 +81,7 @@ def test_a_random_check_and_an_objection_stand_among_the_steps_without_the_objec
     approve(world, "coordinator", posted)
     now.advance(days=10)
     with world.write() as session:
-        spotchecks.draw_month(session, session.get_one(Community, world.community_id), now=now.now)
+        spotchecks.draw_due(session, now=now.now)
     assert "每月抽查抽到了这一条" in page(world, posted)
 
 
