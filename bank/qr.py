@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import qrcode
 from qrcode.image.svg import SvgPathImage
 
+LONGEST_SCAN = 200
+"""Characters of a scanned link: a long host name and the code."""
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U, so nobody misreads it."""
 

@@ -17,12 +17,10 @@ from bank.members import passwords, people
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import read_card_number
-from bank.qr import fold
+from bank.qr import LONGEST_SCAN, fold
 from bank.web import limits
 
 _CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
-LONGEST_SCAN = 200
-"""Characters of a scanned link: a long host name and the code."""
 PUBLIC_ID = 8
 WRONG_TRIES = 5
 LOCK_S = 15 * 60

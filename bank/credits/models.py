@@ -214,10 +214,6 @@ class Objection(Base):
     """When the present stage ends."""
     wanted_amount: Mapped[int | None]
     """What the person says is right, for a correction; None where the amount is not in question."""
-    wanted_title: Mapped[str | None]
-    """How the person says it should be called, for a correction; None where the title is not in question."""
-    photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"))
-    """The slip of paper that it was brought on."""
     own_words: Mapped[str | None]
     """What the person concerned says to an objection."""
     reply: Mapped[str | None]

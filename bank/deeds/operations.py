@@ -108,7 +108,7 @@ def tell(
         points=points,
         story=story,
         happened_on=happened_on,
-        photo_id=_keep(session, picture, now) if picture else None,
+        photo_id=keep(session, picture, now=now) if picture else None,
         created_at=now,
         witness_code=new_public_id(),
     )
@@ -177,7 +177,8 @@ def _looks_known(session: Session, picture: Picture, in_force: Rules) -> bool:
     return any(photos.distance(picture.dhash, other) <= in_force.photo_distance_bits for other in known if other)
 
 
-def _keep(session: Session, picture: Picture, now: datetime) -> int:
+def keep(session: Session, picture: Picture, *, now: datetime) -> int:
+    """Keep a photo; give its id."""
     photo = Photo(
         sha256=picture.sha256,
         jpeg=picture.jpeg,

@@ -13,6 +13,7 @@ from bank.activities import operations as activities
 from bank.activities.models import Activity
 from bank.checkin import codes
 from bank.communities.models import Community
+from bank.deeds import operations as deeds
 from bank.deeds.models import Photo
 from bank.deeds.photos import Picture
 from bank.errors import Invalid, say
@@ -180,26 +181,11 @@ def attach(session: Session, who: Actor, public_id: str, picture: Picture, *, no
     """Attach the photo of the sheet, in place of an earlier one."""
     sheet, _ = _keying(session, who, public_id)
     old = sheet.photo_id
-    sheet.photo_id = keep(session, picture, now=now)
+    sheet.photo_id = deeds.keep(session, picture, now=now)
     session.flush()
     if old is not None:
         session.execute(delete(Photo).where(Photo.id == old))
     note(session, who, sheet, "photo" if old is None else "photo_replaced", now=now)
-
-
-def keep(session: Session, picture: Picture, *, now: datetime) -> int:
-    """Keep a photo; give its id."""
-    photo = Photo(
-        sha256=picture.sha256,
-        jpeg=picture.jpeg,
-        width=picture.width,
-        height=picture.height,
-        created_at=now,
-        dhash=picture.dhash,
-    )
-    session.add(photo)
-    session.flush()
-    return photo.id
 
 
 def hand_in(session: Session, who: Actor, public_id: str, *, now: datetime) -> None:

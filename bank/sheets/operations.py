@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
@@ -16,7 +16,7 @@ from bank.clock import local_day
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.communities.rules import Rules
-from bank.credits.models import Credit, Objection
+from bank.credits.models import Credit
 from bank.credits.operations import GONE
 from bank.deeds import photos
 from bank.deeds.models import Deed, Photo
@@ -228,34 +228,24 @@ def note(session: Session, who: Actor, sheet: Sheet, step: str, *, now: datetime
 
 
 def forget_photos(session: Session, *, now: datetime, limit: int = 200) -> int:
-    """Delete photos of sheets confirmed or discarded, and of corrections closed, long ago; give how many."""
+    """Delete photos of sheets confirmed or discarded long ago; give how many."""
     over: list[int] = []
     for photo_id, community_id, since in _decided(session, limit):
         home = session.get_one(Community, community_id)
         kept = timedelta(days=communities.rules_at(session, home, now).sheet_photo_days)
-        if since + kept < now:
+        if photo_id is not None and since + kept < now:
             over.append(photo_id)
     if over:
         session.execute(update(Sheet).where(Sheet.photo_id.in_(over)).values(photo_id=None))
-        session.execute(update(Objection).where(Objection.photo_id.in_(over)).values(photo_id=None))
         session.execute(delete(Photo).where(Photo.id.in_(over)))
     return len(over)
 
 
-def _decided(session: Session, limit: int) -> Sequence[tuple[int, int, datetime]]:
+def _decided(session: Session, limit: int) -> Sequence[Row[int | None, int, datetime]]:
     """Give (photo, community, since when it is of no more use)."""
-    sheets = (
+    chosen = (
         select(Sheet.photo_id, Sheet.community_id, func.coalesce(Sheet.confirmed_at, Sheet.created_at))
         .where(Sheet.photo_id.is_not(None), Sheet.state.in_(("confirmed", "discarded")))
         .order_by(Sheet.id)
     )
-    slips = (
-        select(Objection.photo_id, Credit.community_id, Objection.answered_at)
-        .join(Credit, Credit.id == Objection.credit_id)
-        .where(Objection.photo_id.is_not(None), Objection.state != "open")
-        .order_by(Objection.id)
-    )
-    found: list[tuple[int, int, datetime]] = []
-    for chosen in (sheets, slips):
-        found += [(row[0], row[1], row[2]) for row in session.execute(chosen.limit(limit)).all()]  # type: ignore[misc]
-    return found
+    return session.execute(chosen.limit(limit)).all()

@@ -17,6 +17,7 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import mask_name
+from bank.qr import LONGEST_SCAN
 from bank.shop import desk, listing, operations, rules
 from bank.shop.models import Shop
 from bank.shop.refusals import VoucherNotFound
@@ -42,7 +43,7 @@ def counter() -> ResponseReturnValue:
 def look_up() -> ResponseReturnValue:
     who = login.actor()
     shops = listing.shops_kept(db.session(), who)
-    typed = request.form.get("code", "")[: rules.LONGEST_SCAN]
+    typed = request.form.get("code", "")[:LONGEST_SCAN]
     try:
         given = read_form(ScanForm, request.form)
         onward = _where_to(who, given["code"])

@@ -6,13 +6,11 @@ import re
 from datetime import date, datetime, timedelta
 
 from bank.clock import local_day, start_of_day
-from bank.qr import ALPHABET, fold
+from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
 CODE_LENGTH = 8
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
 _VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
-LONGEST_SCAN = 200
-"""Characters of a scanned link: a long host name and the code."""
 
 
 def read_code(text: str) -> str | None:

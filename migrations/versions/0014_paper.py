@@ -1,4 +1,4 @@
-"""Paper: a trail for every sheet, its own times, corrections brought on paper, and service minutes that never fall.
+"""Paper: a trail for every sheet, its own times, and service minutes that never fall.
 
 The triggers hold whatever the code above believes. Their text is frozen here on purpose.
 """
@@ -10,7 +10,7 @@ from alembic import op
 
 from ledger.base import BigId, Moment
 
-revision = "0012"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
@@ -30,8 +30,6 @@ def upgrade() -> None:
     _add("sheet", "round", number, "NOT NULL DEFAULT 0")
     _add("sheet", "first_handed_in_at", moment)
     _add("sheet_line", "keyed_at", moment)
-    _add("objection", "wanted_title", "TEXT")
-    _add("objection", "photo_id", number, "CONSTRAINT fk_objection_photo_id_photo REFERENCES photo (id)")
     op.execute("UPDATE sheet SET first_handed_in_at = handed_in_at")
     _presence()
     _trail()
