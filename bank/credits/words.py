@@ -38,12 +38,16 @@ STEPS: Mapping[str, str] = {
     "witnessed": say("有人作证"),
     "granted": say("评议小组同意"),
     "passed_on": say("评议到期没有结论，交工作人员"),
+}
+TOLD: Mapping[str, str] = {
+    **STEPS,
     "declared": say("公布活动时已声明：不是上班、不是换捐款、不是内部会议"),
     "drawn": say("每月抽查抽到了这一条"),
     "checked_right": say("抽查核实：无误"),
     "checked_not_right": say("抽查核实：与事实不符"),
     "checked_not_reached": say("抽查：没有联系上"),
 }
+"""The steps of a credit, and what is told between them though it is kept elsewhere."""
 ROLES: Mapping[str, str] = {
     "coordinator": say("协调员"),
     "second_approver": say("复核员"),

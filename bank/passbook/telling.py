@@ -116,7 +116,7 @@ def _credit_steps(credit: Explanation) -> list[Step]:
             role = words.ROLES.get(told.role or "")
             who = gettext("%(name)s（%(role)s）", name=by, role=translate(role)) if role else by
             said = " · ".join(part for part in (who, moment(told.at), translate(told.reason or "")) if part)
-            steps.append(_step(translate(words.STEPS.get(told.step, told.step)), said, _ICONS.get(told.step, "check")))
+            steps.append(_step(translate(words.TOLD.get(told.step, told.step)), said, _ICONS.get(told.step, "check")))
     if credit.notice_from and credit.notice_until:
         span = f"{day(credit.notice_from)} – {day(credit.notice_until)}"
         steps.append(_step(gettext("公示"), span, "megaphone"))

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bank.credits import rules, words
 from bank.credits.models import STATES, STEPS, Credit
+from bank.spotchecks.rules import OUTCOMES
 from tests.credits.builders import approve, decide, propose
 from tests.world import World
 
@@ -39,6 +40,7 @@ def test_from_every_state_the_end_can_be_reached() -> None:
 def test_every_state_and_step_has_words() -> None:
     assert set(words.STATES) == set(STATES)
     assert set(words.STEPS) == set(STEPS)
+    assert {f"checked_{state}" for state in OUTCOMES} | {"declared", "drawn"} == set(words.TOLD) - set(STEPS)
 
 
 @pytest.mark.parametrize(

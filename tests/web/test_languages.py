@@ -39,7 +39,7 @@ WRITTEN_BY_PEOPLE = {
     "story",
 }
 """Columns that hold what people gave: shown as it is in every language."""
-REASONS = {"reason", "end_reason"}
+REASONS = {"reason", "end_reason", "note"}
 """Columns with one of the bank's own sentences or with what somebody typed."""
 LOOKERS = (VISITOR, "volunteer", "coordinator", "shop", "panel", "admin")
 FILES = {"application/octet-stream", "text/x-python"}
