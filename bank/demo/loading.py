@@ -39,6 +39,7 @@ def load(*, households: int, days: int, seed: int, show: TextIO) -> None:
     now = clock.utc_now().replace(second=0, microsecond=0)
     draw = random.Random(seed)
     weight = days * 4
+    db.drop()  # a reader left open would keep SQLite from folding the log of writes into the file
     with (
         qr.drawn_from(random.Random(seed + 1)),
         click.progressbar(length=households + households // 20 + weight, label="  demo", file=show) as bar,
