@@ -23,4 +23,5 @@ export function watchWedge(take) {
       if (typed.length > 4) event.preventDefault();
     }
   }, true);
+  document.documentElement.dataset.listens = 'scanner'; // what is typed before this is lost
 }

@@ -98,6 +98,7 @@ def test_cards_are_recorded_one_after_the_other(open_page: Callable[..., Any], g
 def test_a_hand_scanner_types_a_card(open_page: Callable[..., Any], gallery: Any) -> None:
     gallery.app.scans.clear()
     watched = open_page("/gallery/cards")
+    watched.page.locator("[data-listens]").wait_for(state="attached")
     watched.page.keyboard.type(CARD)
     watched.page.keyboard.press("Enter")
     watched.page.locator("[data-result]").get_by_text("李秀英").wait_for(timeout=10_000)
