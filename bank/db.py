@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Table, text
+from sqlalchemy import URL, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,10 +29,15 @@ def init(app: Flask) -> None:
     """Give the app its engine, prepared as the book needs it."""
     url = book_engine.normalise_url(app.config["DATABASE_URL"])
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16, "max_overflow": 16, **book_engine.engine_options(url)}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
     db.init_app(app)
     with app.app_context():
         book_engine.prepare_engine(db.engine)
+
+
+def engine_options(url: URL | str) -> dict[str, Any]:
+    """Give what the bank's engine is made with."""
+    return {"pool_size": 16, "max_overflow": 16, **book_engine.engine_options(url)}
 
 
 def session() -> Session:

@@ -66,6 +66,11 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    @property
+    def contents(self) -> tuple[int, int, dict[str, Person]]:
+        """Give what a world has besides the application and the clock."""
+        return self.community_id, self.other_community_id, self.people
+
     def write(self) -> Any:
         """Open a session of its own that commits at the end: `with world.write() as session:`."""
         return _Work(self.app)
