@@ -95,12 +95,18 @@ def test_cards_are_recorded_one_after_the_other(open_page: Callable[..., Any], g
     assert "不是居民码" in watched.page.locator("[data-spoken]").inner_text()
 
 
+AS_FAST_AS_A_SCANNER = """text => {
+  for (const key of [...text, 'Enter'])
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+}"""
+"""Keys sent one by one from outside wait for each other on a busy machine, as no scanner does."""
+
+
 def test_a_hand_scanner_types_a_card(open_page: Callable[..., Any], gallery: Any) -> None:
     gallery.app.scans.clear()
     watched = open_page("/gallery/cards")
     watched.page.locator("[data-listens]").wait_for(state="attached")
-    watched.page.keyboard.type(CARD)
-    watched.page.keyboard.press("Enter")
+    watched.page.evaluate(AS_FAST_AS_A_SCANNER, CARD)
     watched.page.locator("[data-result]").get_by_text("李秀英").wait_for(timeout=10_000)
     assert [asked["card"] for asked, _ in gallery.app.scans] == [CARD]
 
