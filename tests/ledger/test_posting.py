@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import Ledger, Receipt, Rejection, Transfer, errors
+from ledger import Ledger, Receipt, Rejection, Transfer, Txn, errors, requests
 from ledger.grammar import MAX_AMOUNT, MAX_BATCH, MAX_MEMO, MAX_TRANSFERS
 from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, Clock, available, earn, pay, txn
 
@@ -349,3 +349,22 @@ def test_an_atomic_batch_is_refused_by_its_first_refusal_even_where_that_is_a_sh
     with pytest.raises(errors.InsufficientFunds) as refused:
         book.post_many(batch, atomic=True)
     assert refused.value.key == "a"
+
+
+def test_a_day_to_end_on_lies_before_the_year_3000(book: Ledger) -> None:
+    whole = txn(ISSUANCE, ANNA, 1)
+    late = Transfer(ISSUANCE, ANNA, UNIT, 1, expires_on=date(3000, 1, 1))
+    with pytest.raises(errors.InvalidTxn, match="2999"):
+        book.post(replace(whole, transfers=[late]), key="late")
+    book.post(replace(whole, transfers=[replace(late, expires_on=date(2999, 12, 31))]), key="in time")
+
+
+def test_what_was_asked_keeps_its_hash_from_version_to_version() -> None:
+    """A book that is years old answers a request sent again only while the digest of the same words is the same."""
+    said = Txn("credit", [Transfer("issue", "anna", "MIN", 5)], date(2026, 1, 31), "p:1", "memo")
+    dated = replace(said, transfers=[replace(said.transfers[0], expires_on=date(2027, 1, 31))])
+    hashes = [requests.posting("k", one).request.request_hash.hex() for one in (said, dated)]
+    assert hashes == [
+        "678b5811a129786671f37e7e4cd03526f750d1d86a2ecdf8805ce57564a724fa",
+        "f8f2a25e3558d9db1dd9c9a019a6a46f3cc1e34fed7e06eb03e45da064d69f5d",
+    ]
