@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bank import db
 from bank.checkin import attesting, closing
 from bank.communities.models import Community
-from bank.credits import expiring, objections
+from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
@@ -50,7 +50,7 @@ def miss_heads(session: Session, now: datetime) -> int:
 
 def escalate_objections(session: Session, now: datetime) -> int:
     """Move on the objections and corrections whose deadline passed, so that nothing stays frozen."""
-    return objections.escalate_due(session, now=now)
+    return escalating.escalate_due(session, now=now)
 
 
 def close_deed_cases(session: Session, now: datetime) -> int:

@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from bank.credits.escalating import BY_SILENCE
 from bank.credits.models import Credit, CreditStep, Objection
-from bank.credits.objections import BY_PANEL, BY_SILENCE
+from bank.credits.verdicts import BY_PANEL
 
 MOST_SHOWN = 100
 

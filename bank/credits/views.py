@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
-from bank.credits import cases, desk, flags, history, notices, objections, rules, words
+from bank.credits import cases, desk, doubts, flags, history, notices, objections, rules, words
 from bank.credits import operations as credits
 from bank.credits.desk import Filter
 from bank.credits.models import Credit
@@ -118,7 +118,7 @@ def _way_of(doubt: desk.Doubt, credit: Credit) -> str:
     """Tell what this person does with a doubt: `vote`, `answer` for the panel to judge, or `decide`."""
     if doubt.objection.stage == "panel":
         return "vote"
-    goes_on = objections.has_panel(db.session(), credit, doubt.objection, clock.utc_now())
+    goes_on = doubts.has_panel(db.session(), credit, doubt.objection, clock.utc_now())
     return "answer" if doubt.objection.stage == "answer" and goes_on else "decide"
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bank.credits import objections, panel, rules
+from bank.credits import doubts, panel, rules, verdicts
 from bank.credits.models import Objection, ObjectionVote
 from bank.errors import Conflict, Invalid, say
 from bank.members.actor import Actor
@@ -38,9 +38,9 @@ def vote(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, rea
     rules.check_no_admin(actor)
     if not reason.strip():
         raise Invalid({"answer": [say("请写一句理由，会留在记录里。")]})
-    objection, credit = objections.locked(session, actor, public_id)
+    objection, credit = doubts.locked(session, actor, public_id)
     if objection.state != "open" or objection.stage != "panel":
-        raise objections.AlreadyAnswered
+        raise doubts.AlreadyAnswered
     if actor.person_id not in panel.judges(session, credit, objection):
         raise InConflict
     try:
@@ -56,10 +56,10 @@ def vote(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, rea
             )
     except IntegrityError:
         raise AlreadyVoted from None
-    found = objections.verdict_so_far(session, objection, credit, now)
+    found = verdicts.verdict_so_far(session, objection, credit, now)
     if found is not None:
-        words = objections.BY_PANEL[found]
-        objections.try_to_settle(session, objection, credit, is_upheld=found, words=words, now=now)
+        words = verdicts.BY_PANEL[found]
+        verdicts.try_to_settle(session, objection, credit, is_upheld=found, words=words, now=now)
     return objection
 
 

@@ -9,7 +9,7 @@ import pytest
 from bank.audit.health import examine
 from bank.audit.waiting import escalated, frozen
 from bank.communities.models import Community
-from bank.credits import health, objections
+from bank.credits import escalating, health
 from bank.spotchecks import operations as spotchecks
 from tests.conftest import SetClock
 from tests.counting import counted
@@ -99,7 +99,7 @@ def test_an_objection_nobody_answers_is_on_the_auditors_list_to_its_end(world: W
             assert len(still) == (0 if found and found[0].objection.state != "open" else 1)
         now.advance(days=10)
         with world.write() as session:
-            objections.escalate_due(session, now=now.now)
+            escalating.escalate_due(session, now=now.now)
     assert seen[0] == []
     assert seen[1] == [("last", "open", False)]
     assert seen[2] == [("last", "upheld", True)]

@@ -10,7 +10,7 @@ import pytest
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.communities.rules import SETTINGS, Rules
-from bank.credits import cases, objections, rules, stages
+from bank.credits import cases, escalating, objections, rules, stages
 from bank.credits.rules import Case, DayCapExceeded, Standing
 from bank.errors import NotFound
 from bank.members.actor import Actor
@@ -140,7 +140,7 @@ def test_silence_has_words_for_both(world: World, is_upheld: bool) -> None:
     for _ in range(2):
         world.clock.advance(days=8)  # type: ignore[attr-defined]
         with world.write() as session:
-            assert objections.escalate_due(session, now=world.clock.now) == 1
+            assert escalating.escalate_due(session, now=world.clock.now) == 1
     assert credit(world, credit_id).state == ("refused" if is_upheld else "posted")
 
 

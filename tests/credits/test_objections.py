@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from bank.credits import objections
 from bank.credits import operations as credits
+from bank.credits.doubts import AlreadyAnswered
 from bank.credits.models import CreditStep, Objection
-from bank.credits.objections import AlreadyAnswered, AlreadyObjected, OwnItem
+from bank.credits.objections import AlreadyObjected, OwnItem
 from bank.credits.rules import SameHousehold, SecondPersonRequired, SelfApproval
 from bank.errors import BankError, Invalid, NotAllowed, NotFound
 from bank.members.models import Message, Person

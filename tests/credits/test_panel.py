@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from bank import chart, db
 from bank.communities.models import Community
 from bank.credits import objections, voting
+from bank.credits.doubts import AlreadyAnswered
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
-from bank.credits.objections import AlreadyAnswered
 from bank.credits.rules import SecondPersonRequired
 from bank.credits.voting import AlreadyVoted, InConflict
 from bank.errors import BankError, Invalid, NotAllowed, NotFound
