@@ -38,6 +38,7 @@ from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
 from bank.sheets import rules as sheet_rules
@@ -69,6 +70,7 @@ PAGES = (
     shop_counter,
     shop_shelves,
     passbook,
+    proxy_views,
     board,
     audit,
     health,

@@ -75,6 +75,8 @@ class Rules:
     """After so many days a reported card that nobody looked at is removed."""
     correct_after_posting_days: int = 30
     """How many days after posting the person may ask for a correction of their own item."""
+    appeal_days: int = 30
+    """How many days after a refusal the person may ask that somebody else look again."""
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7

@@ -229,6 +229,14 @@ SECTIONS = (
                 without=say("入账以后不能请求更正。"),
             ),
             Setting(
+                "appeal_days",
+                say("没有通过后几天内可以请求重新审核"),
+                say("没有通过的，%(n)s 天内本人可以请求一次重新审核，由没有经手过的人来定。"),
+                0,
+                365,
+                without=say("没有通过的，可以带新的凭据到社区服务台。"),
+            ),
+            Setting(
                 "answer_objection_days",
                 say("几个工作日内答复"),
                 say("没有经手过的人在 %(n)s 个工作日内书面答复。"),

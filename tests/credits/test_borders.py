@@ -50,6 +50,7 @@ BORDERS = {
     "is_tie_upheld": f"{HERE}::test_a_tie_goes_both_ways",
     "is_silence_upheld": f"{HERE}::test_silence_has_words_for_both",
     "correct_after_posting_days": f"{HERE}::test_a_correction_is_in_time_to_the_last_day",
+    "appeal_days": "credits/test_appeals.py::test_an_appeal_is_in_time_to_the_last_day",
     "object_after_posting_days": f"{HERE}::test_an_objection_is_in_time_to_the_last_day",
     "voucher_days": "shop/test_operations.py::test_a_voucher_is_good_until_the_end_of_its_last_day",
     "goods_orders_per_month": "shop/test_operations.py::test_goods_have_a_monthly_quota_where_the_rules_say_so",
