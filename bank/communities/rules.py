@@ -121,8 +121,8 @@ SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}
 
 
 def read_rules(number: int, effective_on: date, settings: Mapping[str, Any]) -> Rules:
-    """Lay a version's settings over the defaults. Raises ValueError for a setting that does not exist."""
-    unknown = set(settings) - SETTINGS
+    """Lay a version's settings over the defaults. Raises ValueError for a setting or a kind of deed without a name."""
+    unknown = set(settings) - SETTINGS | set(settings.get("deed_points", ())) - set(DEED_POINTS)
     if unknown:
         raise ValueError(f"no such rules: {', '.join(sorted(unknown))}")
     merged: Any = {
