@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import current_app, request
@@ -12,7 +13,7 @@ from bank.shop.listing import OnShelf, Placed
 from bank.shop.models import Order, Shop
 from bank.shop.stock import MOST_STOCK, PICTURES
 from bank.web.api import PageQuery, page_schema
-from bank.web.fields import Choice, Int, Moment, StrictSchema, Words
+from bank.web.fields import Choice, Day, Int, Moment, StrictSchema, Words
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
@@ -30,6 +31,13 @@ class CancelForm(StrictSchema):
     """Why, for the member to read."""
 
     reason = Words(most=200, load_default=None, allow_none=True)
+
+
+class Month(fields.Field[date]):
+    """A month, `2026-10`, given as its first day."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> date:
+        return Day().deserialize(f"{value}-01" if isinstance(value, str) else value)
 
 
 class EmptyForm(StrictSchema):
@@ -87,6 +95,26 @@ class KeeperForm(StrictSchema):
 
     person_id = Words(most=20, required=True)
     do = Choice(("add", "remove"), required=True)
+
+
+class StatementForm(StrictSchema):
+    """A shop and a month that is over, `2026-10`."""
+
+    shop_id = Words(most=40, required=True)
+    month = Month(required=True)
+
+
+class ReasonForm(StrictSchema):
+    """Why a statement is wrong, or the answer to it."""
+
+    words = Words(most=300, required=True)
+
+
+class PaidForm(StrictSchema):
+    """When a month was paid outside the bank, and a note without account numbers."""
+
+    paid_on = Day(required=True)
+    note = Words(most=200, least=0, load_default="")
 
 
 class ShelfQuery(PageQuery):
