@@ -123,7 +123,7 @@ def test_the_totals_are_the_movements_of_the_shops_account_in_the_book(built: Ma
         taken: dict[date, int] = {}
         for entry in entries:
             if entry.kind != "settlement":
-                month = entry.effective.replace(day=1)
+                month = entry.effective_date.replace(day=1)
                 taken[month] = taken.get(month, 0) + entry.amount
         assert {one.month: one.minutes for one in statements} == taken == {NOVEMBER: 60, date(2026, 12, 1): 30}
         assert [(one.book_minutes, one.book_points) for one in statements] == [(60, 0), (30, 0)]
