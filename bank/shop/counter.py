@@ -22,7 +22,7 @@ from bank.qr import LONGEST_SCAN
 from bank.shop import desk, listing, operations, rules, undoing
 from bank.shop.listing import Placed
 from bank.shop.models import Order, Shop
-from bank.shop.refusals import VoucherNotFound
+from bank.shop.refusals import VoucherNotFound, WrongShop
 from bank.shop.schemas import ChosenForm, PinForm, ScanForm
 from bank.shop.views import balances_of, pages
 from bank.web.app import begin_write, reads_first
@@ -222,6 +222,8 @@ def _pin_page(
 ) -> str:
     owner = members.in_community(db.session(), who.community_id, public_id)
     found = listing.on_shelf(db.session(), who.community_id, item_id)
+    if not operations.keeps(db.session(), who, found.shop.id):
+        raise WrongShop(shop=found.shop.name)
     return render_template(
         "shop/pin.html",
         owner=owner,

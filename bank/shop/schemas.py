@@ -17,6 +17,7 @@ from bank.web.fields import Choice, Day, Int, Moment, StrictSchema, Words
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
+SHOP_KINDS = ("shop", "provider")
 MOST_AT_ONCE = 1_000
 
 
@@ -85,6 +86,7 @@ class StockForm(StrictSchema):
 class ShopForm(StrictSchema):
     """A new shop or provider."""
 
+    kind = Choice(SHOP_KINDS, load_default=SHOP_KINDS[0])
     name = Words(most=40, required=True)
     place = Words(most=80, load_default="")
     hours = Words(most=80, load_default="")
