@@ -72,7 +72,8 @@ def _ask(market: Market, method: str, path: str, order: Order) -> TestResponse:
     form |= {"person_id": market.world.people["barber"].public_id, "is_offered": "0"}
     if path == "/shops":
         form["kind"] = "provider"
-    sent = {"data": form} if method == "POST" else {"query_string": form}
+    chosen = {"item_id": market.soap, "quantity": "1"} if path.endswith("/pin") else {}
+    sent = {"data": form} if method == "POST" else {"query_string": chosen}
     return market.world.page("barber").open(path, method=method, **sent)
 
 
