@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask import current_app, request
@@ -13,7 +12,7 @@ from bank.shop.listing import OnShelf, Placed
 from bank.shop.models import Order, Shop
 from bank.shop.stock import MOST_STOCK, PICTURES
 from bank.web.api import PageQuery, page_schema
-from bank.web.fields import Choice, Day, Int, Moment, StrictSchema, Words
+from bank.web.fields import Choice, Day, Int, Moment, Month, StrictSchema, Words
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
@@ -32,13 +31,6 @@ class CancelForm(StrictSchema):
     """Why, for the member to read."""
 
     reason = Words(most=200, load_default=None, allow_none=True)
-
-
-class Month(fields.Field[date]):
-    """A month, `2026-10`, given as its first day."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> date:
-        return Day().deserialize(f"{value}-01" if isinstance(value, str) else value)
 
 
 class EmptyForm(StrictSchema):

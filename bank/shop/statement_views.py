@@ -104,7 +104,7 @@ def settle_statement(statement_id: str) -> ResponseReturnValue:
         moved = settling.settle(db.session(), who, statement_id, now=clock.utc_now(), **given)
     except Invalid as refusal:
         return _page(who, statement_id, errors=refusal.errors), 422
-    flash(gettext("已记为结清，店家的账户清到下一期了。"), "ok")
+    flash(gettext("已记为结清，账本里店家这个月的也清掉了。"), "ok")
     return _shown(moved)
 
 
