@@ -162,7 +162,14 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
         now=now,
     )
     town.provider = stock.open_shop(
-        session, home, name="邻里服务站", place="社区服务中心二楼", hours="每天 9:00-18:00", keepers=[keeper], kind="provider", now=now
+        session,
+        home,
+        name="邻里服务站",
+        place="社区服务中心二楼",
+        hours="每天 9:00-18:00",
+        keepers=[keeper],
+        kind="provider",
+        now=now,
     )
     town.barber = stock.open_shop(
         session,

@@ -93,7 +93,9 @@ def pdf(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
         out, pagesize=A4, title=title, margin=15 * mm, topMargin=15 * mm, bottomMargin=18 * mm, invariant=1
     )
     story = [
-        Paragraph(_plain(title), ParagraphStyle("head", fontName=CHINESE, fontSize=18, leading=26, alignment=TA_CENTER)),
+        Paragraph(
+            _plain(title), ParagraphStyle("head", fontName=CHINESE, fontSize=18, leading=26, alignment=TA_CENTER)
+        ),
         Spacer(0, 4 * mm),
         _facts(facts_of(stated)),
         Spacer(0, 5 * mm),
@@ -178,7 +180,16 @@ def spreadsheet(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
         minutes, points = (line.total, 0) if line.unit == chart.MINUTES else (0, line.total)
         at = local_minute(line.handed_over_at)
         code = rules.show_code(line.code)
-        values = [line.number, code, line.title, line.quantity, minutes, points, at, Decimal(line.value_fen) / 100]
+        values: list[str | int | Decimal] = [
+            line.number,
+            code,
+            line.title,
+            line.quantity,
+            minutes,
+            points,
+            at,
+            Decimal(line.value_fen) / 100,
+        ]
         for column, value in enumerate(values, 1):
             _write(sheet, row, column, value)
         sheet.cell(row, len(values)).number_format = "0.00"

@@ -11,6 +11,7 @@ from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
 CODE_LENGTH = 8
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
+_LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
 
 
@@ -77,3 +78,8 @@ def may_take_back(handed_over_at: datetime, now: datetime, minutes: int, time_zo
 def undoable_since(now: datetime, minutes: int, time_zone: str) -> datetime:
     """Give from when on a hand-over may still be taken back; a day's end keeps it out of another month."""
     return max(now - timedelta(minutes=minutes), start_of_day(local_day(now, time_zone), time_zone))
+
+
+def has_account_number(text: str) -> bool:
+    """Tell whether a text holds twelve digits or more in a row, as bank accounts do; a date or a phone does not."""
+    return bool(_LONG_NUMBER.search(text))

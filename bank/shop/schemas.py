@@ -149,7 +149,7 @@ class VoucherSchema(Schema):
 
 
 class OrderSchema(Schema):
-    """An order: `held`, then `handed_over`, `cancelled` or `lapsed`."""
+    """An order: `held`, then `handed_over`, `cancelled` or `lapsed`; a hand-over just made may be taken back."""
 
     id = fields.String(required=True)
     state = fields.String(required=True)

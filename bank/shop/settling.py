@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
@@ -91,21 +91,28 @@ class AlreadyDisputed(Conflict):
 def build_due(session: Session, *, now: datetime) -> int:
     """Build one statement of a month that is over and has none; 0 where none is due. Safe to run at once."""
     for place in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)).all():
-        for month in rules.months_over(clock.local_day(now - GRACE, place.time_zone), MOST_MONTHS):
-            shop = _without_statement(session, place, month)
+        months = rules.months_over(clock.local_day(now - GRACE, place.time_zone), MOST_MONTHS)
+        missing = {month: _is_missing(place, month) for month in months}
+        if session.scalar(_shop_where(place, or_(*missing.values()))) is None:
+            continue
+        for month, condition in missing.items():
+            shop = session.scalar(_shop_where(place, condition))
             if shop is not None:
                 return int(_build(session, place, shop, month, now) is not None)
     return 0
 
 
-def _without_statement(session: Session, place: Community, month: date) -> Shop | None:
+def _shop_where(place: Community, condition: ColumnElement[bool]) -> Select[Shop]:
+    return select(Shop).where(Shop.community_id == place.id, condition).order_by(Shop.id).limit(1)
+
+
+def _is_missing(place: Community, month: date) -> ColumnElement[bool]:
+    """Say of a shop that it handed something over in a month and has no statement of it."""
     since, until = rules.month_bounds(month, place.time_zone)
     done = exists().where(
         Order.shop_id == Shop.id, Order.state == DONE, Order.handed_over_at >= since, Order.handed_over_at < until
     )
-    known = exists().where(Settlement.shop_id == Shop.id, Settlement.month == month)
-    found = select(Shop).where(Shop.community_id == place.id, done, ~known).order_by(Shop.id).limit(1)
-    return session.scalar(found)
+    return and_(done, ~exists().where(Settlement.shop_id == Shop.id, Settlement.month == month))
 
 
 def build(session: Session, actor: Actor, shop_id: str, month: date, *, now: datetime) -> Settlement:
@@ -231,9 +238,7 @@ def side_of(session: Session, actor: Actor, settlement: Settlement) -> str:
 
 def find(session: Session, actor: Actor, public_id: str) -> Settlement:
     """Find a statement for a keeper of its shop or the community's staff. Raises NotFound for everybody else."""
-    chosen = select(Settlement).where(
-        Settlement.public_id == public_id, Settlement.community_id == actor.community_id
-    )
+    chosen = select(Settlement).where(Settlement.public_id == public_id, Settlement.community_id == actor.community_id)
     found = session.scalar(chosen.execution_options(populate_existing=True))
     if found is None or not (actor.may(*STAFF) or _keeps(session, actor, found.shop_id)):
         raise NotFound
@@ -309,9 +314,7 @@ def answer(session: Session, actor: Actor, public_id: str, *, words: str, now: d
     return moved
 
 
-def settle(
-    session: Session, actor: Actor, public_id: str, *, paid_on: date, note: str, now: datetime
-) -> Settlement:
+def settle(session: Session, actor: Actor, public_id: str, *, paid_on: date, note: str, now: datetime) -> Settlement:
     """Write down that the month was paid outside the bank, and empty what it put on the shop's account.
 
     For the community's side alone. Raises NotFound, OwnStatement, Invalid, SameHousehold, AlreadyMoved.
@@ -323,6 +326,8 @@ def settle(
     today = clock.local_day(now, place.time_zone)
     if not rules.month_after(found.month) <= paid_on <= today:
         raise Invalid({"paid_on": [say("请填结清的那一天：在这个月过完以后，不晚于今天。")]})
+    if rules.has_account_number(note):
+        raise Invalid({"note": [say("备注里请不要写银行账号：钱不经过本系统。")]})
     values = {"state": "settled", "settled_by": actor.person_id, "settled_at": now, "paid_on": paid_on, "note": note}
     hands = or_(Settlement.provider_by.is_(None), Settlement.provider_by.not_in(_kin(actor)))
     moved = _move(session, found, (Settlement.state == "confirmed", hands), values)
@@ -443,9 +448,7 @@ def _step(
     words: str = "",
 ) -> None:
     by = actor.person_id if actor else None
-    session.add(
-        SettlementStep(settlement_id=settlement.id, step=step, side=side, by_person_id=by, at=now, words=words)
-    )
+    session.add(SettlementStep(settlement_id=settlement.id, step=step, side=side, by_person_id=by, at=now, words=words))
     session.flush()
 
 
@@ -460,4 +463,3 @@ def _tell(
         told |= cases.holders(session, settlement.community_id, "coordinator")
     known = {"shop": shop.name, "month": f"{settlement.month:%Y-%m}", **facts}
     members.tell(session, sorted(told), sentence, facts=known, link=f"/statements/{settlement.public_id}", now=now)
-

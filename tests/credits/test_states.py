@@ -87,7 +87,9 @@ MACHINES = {
         "lapsed",
     ),
     "statement": machine("open", settling.MOVES, "settled"),
-    "statement left alone": machine("open", {"open": ("confirmed",), "disputed": ("confirmed",)}, "confirmed", also=("disputed",)),
+    "statement left alone": machine(
+        "open", {"open": ("confirmed",), "disputed": ("confirmed",)}, "confirmed", also=("disputed",)
+    ),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }

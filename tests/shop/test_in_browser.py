@@ -6,16 +6,20 @@ import io
 import re
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from bank import chart
+from bank import chart, jobs
 from bank.members import passwords
 from bank.members.models import Person
+from bank.shop.models import Settlement
 from tests.front.conftest import CHROMIUM, FLAGS
 from tests.shop.market import PIN, Market, credit
+from tests.story.walking import FAULTS
 
 pytestmark = [
     pytest.mark.browser,
@@ -85,7 +89,7 @@ def test_a_hand_scanner_and_the_keypad_serve_a_card(counter: Counter) -> None:
 
 
 def test_three_people_are_served_with_nothing_but_keys(counter: Counter) -> None:
-    """A card that chooses by number, a voucher, and a card scanned while the page still asked for the last one's PIN."""
+    """A card that chooses by number, a voucher, and a card scanned while another's PIN was still asked for."""
     market = counter.market
     towel = market.add_item("毛巾", unit="PTS", price=30)
     for who in ("panel", "relative"):
@@ -147,6 +151,27 @@ def _scan(page: Any, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+@pytest.mark.parametrize("who", ["barber", "coordinator"])
+def test_a_statement_fits_a_phone_and_can_be_read_aloud(counter: Counter, who: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    market = counter.market
+    market.hand_over(market.order(item=market.haircut), "barber")
+    market.world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    with market.world.app.app_context():
+        jobs.run_due(market.now)
+    with market.world.write() as session:
+        public_id = session.scalars(select(Settlement.public_id)).one()
+    for width in (320, 390, 1024):
+        page = counter.page(who, width=width)
+        for path in ("/statements", f"/statements/{public_id}"):
+            page.goto(f"{counter.url}{path}")
+            assert page.evaluate(FAULTS) == []
+            assert axe.run(page).response["violations"] == []
+    page.get_by_role("button", name="核对过").click()
+    page.get_by_text("等对方确认").first.wait_for()
+    assert page.get_by_role("button", name="核对过").count() == 0
+
+
 def test_the_field_has_the_focus_whatever_was_tapped(counter: Counter) -> None:
     page = counter.page("shop", width=1024, height=768)
     page.goto(f"{counter.url}/counter")
@@ -162,7 +187,10 @@ def test_a_receipt_prints_on_a_roll_and_on_a_sheet(counter: Counter) -> None:
     for kind in ("", "?paper=a6"):
         page.goto(f"{counter.url}/counter/receipts/{done.public_id}{kind}")
         data = page.pdf(prefer_css_page_size=True)
-        sizes[kind] = [tuple(round(float(x) / 72 * 25.4) for x in box) for box in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", data)]
+        sizes[kind] = [
+            tuple(round(float(x) / 72 * 25.4) for x in box)
+            for box in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", data)
+        ]
     assert sizes == {"": [(58, 105)], "?paper=a6": [(105, 148)]}
 
 

@@ -157,6 +157,17 @@ def test_two_sides_confirm_and_the_account_is_emptied_once(built: Market) -> Non
         db.drop()
 
 
+@SQLITE_ONLY
+@pytest.mark.parametrize("note", ["卡号 6222021234567890123", "6222 0212 3456 7890", "6222-0212-3456"])
+def test_no_bank_account_is_kept(built: Market, note: str) -> None:
+    for who in ("barber", "coordinator"):
+        act(built, settling.confirm, who)
+    with pytest.raises(Invalid):
+        act(built, settling.settle, "coordinator", paid_on=date(2026, 12, 1), note=note)
+    harmless = "2026-12-01 现金 1500 元，经手 13800000001"
+    assert act(built, settling.settle, "coordinator", paid_on=date(2026, 12, 1), note=harmless).note == harmless
+
+
 def make_kin(market: Market, who: str, other: str) -> None:
     """Let two people live behind one door."""
     with market.world.write() as session:
@@ -280,8 +291,15 @@ def test_what_is_unpaid_after_fifteen_working_days_is_called_to_mind_again_and_a
 
 @pytest.mark.parametrize(
     ("unit", "total", "price", "fen"),
-    [("MIN", 60, 1500, 1500), ("MIN", 59, 1500, 1475), ("MIN", 1, 59, 0), ("MIN", 1, 60, 1), ("MIN", 60, 0, 0)]
-    + [("PTS", 3, 10, 30), ("PTS", 3, 0, 0)],
+    [
+        ("MIN", 60, 1500, 1500),
+        ("MIN", 59, 1500, 1475),
+        ("MIN", 1, 59, 0),
+        ("MIN", 1, 60, 1),
+        ("MIN", 60, 0, 0),
+        ("PTS", 3, 10, 30),
+        ("PTS", 3, 0, 0),
+    ],
 )
 def test_a_reference_value_is_in_whole_fen_rounded_down(unit: str, total: int, price: int, fen: int) -> None:
     assert rules.reference_fen(unit, total, price) == fen

@@ -152,7 +152,7 @@ def test_main_pages_fit_the_smallest_phone(demo: Served, browser: Any, look: str
     for who, paths in (
         ("volunteer", ["/", "/activities", "/passbook", "/shop", "/scan", "/me", "/me/pass", "/board"]),
         ("coordinator", ["/", "/desk", "/activities/new", "/people"]),
-        ("shop", ["/counter", "/counter/stock"]),
+        ("shop", ["/counter", "/counter/stock", "/statements"]),
     ):
         visitor = Visitor(browser, demo, who, width=320, height=640)
         name, value = {"elder": ("elder", "1"), "english": ("lang", "en")}[look]
