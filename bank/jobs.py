@@ -20,6 +20,7 @@ from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
+from bank.shop import settling
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.web import limits, replay
@@ -73,6 +74,16 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def build_statements(session: Session, now: datetime) -> int:
+    """Freeze a shop's month that is over into its statement, once."""
+    return settling.build_due(session, now=now)
+
+
+def move_statements(session: Session, now: datetime) -> int:
+    """Let the rule decide a statement whose deadline passed, and call unpaid ones to mind."""
+    return settling.move_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -107,6 +118,8 @@ JOBS: dict[str, Job] = {
     "settle_thanks": settle_thanks,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
+    "build_statements": build_statements,
+    "move_statements": move_statements,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,

@@ -85,6 +85,17 @@ class Rules:
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
+    counter_undo_minutes: int = 10
+    """How long a keeper may take back what they just handed over, on the same day; 0 means not at all."""
+    hour_reference_fen: int = 1_500
+    """What an hour is reckoned at in a provider's statement, in fen; 0 means that it names no value."""
+    point_reference_fen: int = 10
+    statement_days: int = 10
+    """Working days both sides of a month's statement have to confirm or dispute it; who is silent agrees."""
+    statement_answer_days: int = 5
+    """Working days the other side has to answer a dispute; then the statement stands as the book says."""
+    statement_paid_days: int = 15
+    """Working days after which an unpaid statement is called to mind, again and again."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
     scan_pairs_per_day: int = 3
