@@ -159,6 +159,11 @@ def test_both_sides_at_once_end_confirmed(market: Market) -> None:
         assert (one.state, one.provider_by is None, one.community_by is None) == ("confirmed", False, False)
 
 
+def test_one_side_confirms_once(market: Market) -> None:
+    path = _month(market)
+    assert _pages(market, [("barber", f"{path}/confirmation", {})] * 6) == {303: 1, 409: 5}
+
+
 def test_a_confirmation_and_a_dispute_leave_no_confirmed_dispute(market: Market) -> None:
     path = _month(market)
     dispute = ("barber", f"{path}/dispute", {"words": "少了"})
