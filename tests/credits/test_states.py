@@ -13,6 +13,7 @@ from bank.credits.models import STATES
 from bank.deeds import judging
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
+from bank.services import rules as help_
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
 from bank.spotchecks import rules as spotchecks
@@ -79,6 +80,10 @@ MACHINES = {
         also=("no_show",),
     ),
     "order": machine("held", {"held": ("handed_over", "cancelled", "lapsed")}, "handed_over", "cancelled", "lapsed"),
+    "help": machine("requested", help_.MOVES, *help_.ENDS),
+    "help left alone": machine("requested", help_.BY_TIME, *help_.ENDS, also=tuple(help_.BY_TIME)),
+    "help invitation": machine("open", help_.INVITATIONS, "accepted", "declined", "passed"),
+    "help report": machine("open", help_.REPORTS, "answered"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -88,6 +93,9 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("sign_up", "state"): "sign-up",
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
+    ("help_request", "state"): "help",
+    ("help_invitation", "state"): "help invitation",
+    ("help_report", "state"): "help report",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
