@@ -47,6 +47,7 @@ PAGES = {
     "health.show": "/desk/health",
     "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
+    "services.desk": "/desk/help",
 }
 
 

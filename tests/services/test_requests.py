@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from bank import chart
+from bank.communities.rules import Rules
 from bank.credits import operations as credits
 from bank.credits.models import Credit
 from bank.errors import Invalid, NotAllowed, NotFound
@@ -594,3 +595,9 @@ def test_a_problem_is_answered_by_the_desk_or_goes_to_the_second_approver(homes:
     homes.do("second", help_.answer, told.id, "已经赔了")
     with pytest.raises(Moved):
         homes.do("coordinator", help_.answer, told.id, "再答一次")
+
+
+def test_a_visit_in_vain_is_never_worth_more_than_was_agreed() -> None:
+    in_force = Rules(1, date(2026, 1, 1))
+    assert [rules.missed(in_force, agreed) for agreed in (29, 30, 31)] == [29, 30, 30]
+    assert rules.missed(Rules(1, date(2026, 1, 1), help_missed_minutes=0), 60) == 0
