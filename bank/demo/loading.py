@@ -91,6 +91,7 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
     if life.town.shop is not None:
         show_kindness(session, life.town, now)
         _fill_shop(session, life.town, now)
+        life.helping.leave_some(session, now)
 
 
 def _fill_shop(session: Session, town: Town, now: datetime) -> None:
