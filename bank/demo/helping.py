@@ -100,6 +100,8 @@ class Helping:
     def leave_some(self, session: Session, now: datetime) -> None:
         """Leave a request at every stage: one to verify, two to pick, one invited, one promised."""
         cast = self.town.cast
+        while help_.move_due(session, now=now):
+            pass
         with suppress(BankError), session.begin_nested():
             asked = self.ask(session, cast["resident"], now - timedelta(hours=3), ahead=3, which=0)
             help_.verify(session, cast["coordinator"], asked.public_id, now=now - timedelta(hours=2))

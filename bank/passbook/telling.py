@@ -148,7 +148,9 @@ def _scan(evidence: dict[str, Any], way: str, word: str) -> Step | None:
     if not at:
         return None
     via = words.VIAS.get(str(evidence.get(f"via_{way}")))
-    sub = " · ".join(part for part in (translate(via) if via else "", str(evidence.get("place") or "")) if part)
+    sub = " · ".join(
+        part for part in (translate(via) if via else "", translate(str(evidence.get("place") or ""))) if part
+    )
     return _step(f"{clock_time(datetime.fromisoformat(str(at)))} {word}", sub, way)
 
 

@@ -85,9 +85,12 @@ def invited(session: Session, actor: Actor) -> list[Row]:
 
 
 def open_to_all(session: Session, actor: Actor, now: datetime) -> list[Row]:
-    """Give what any volunteer may pick, what was let down first; none of one's own home."""
+    """Give what any volunteer may pick, what was let down first; none of one's own home or one's own invitations."""
     home = Person.household_id == actor.household_id if actor.household_id is not None else Person.id == actor.person_id
     own = select(Person.id).where(or_(home, Person.id == actor.person_id))
+    asked_already = select(HelpInvitation.request_id).where(
+        HelpInvitation.person_id == actor.person_id, HelpInvitation.state == "open"
+    )
     return _rows(
         session,
         HelpRequest.community_id == actor.community_id,
@@ -95,6 +98,7 @@ def open_to_all(session: Session, actor: Actor, now: datetime) -> list[Row]:
         HelpRequest.starts_at > now,
         HelpRequest.kind.not_in(HIGH),
         HelpRequest.person_id.not_in(own),
+        HelpRequest.id.not_in(asked_already),
         order=[HelpRequest.is_first.desc(), HelpRequest.starts_at, HelpRequest.id],
     )
 
