@@ -114,16 +114,16 @@ class Homes:
             communities.adopt_rules(session, place, settings, effective_on=day, now=self.now)
 
     def fill_pool(self, minutes: int) -> None:
-        """Let the resident's neighbours have given hours to the pool."""
+        """Let a neighbour have given hours to the pool."""
+        self.spend("panel", minutes)
+
+    def spend(self, who: str, minutes: int) -> None:
+        """Move somebody's minutes to the pool."""
         with self.world.write() as session:
             book = db.book(session, self.world.community_id, self.now)
             book.open_account(chart.pool(), chart.MINUTES, kind="pool", is_shared=True, session=session)
-            move = Transfer(
-                debit=chart.member(self.world.people["panel"].public_id),
-                credit=chart.pool(),
-                unit=chart.MINUTES,
-                amount=minutes,
-            )
+            own = chart.member(self.world.people[who].public_id)
+            move = Transfer(debit=own, credit=chart.pool(), unit=chart.MINUTES, amount=minutes)
             txn = Txn(kind="credit", transfers=[move], effective=self.now.date(), actor="test", memo="捐赠")
             book.post(txn, key=f"test:{uuid.uuid4()}", session=session)
 
