@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,6 +183,21 @@ def has_invitation(session: Session, actor: Actor, request_id: int) -> bool:
 def was_repeated(session: Session, request_id: int) -> bool:
     """Tell whether a request was asked for once more."""
     return session.scalar(select(HelpRequest.id).where(HelpRequest.repeats == request_id)) is not None
+
+
+def behind(session: Session, txn_id: uuid.UUID) -> HelpRequest | None:
+    """Find the request that held, paid, released or gave back by this transaction."""
+    ways = (
+        HelpRequest.hold_txn_id,
+        HelpRequest.capture_txn_id,
+        HelpRequest.release_txn_id,
+        HelpRequest.returned_txn_id,
+    )
+    for way in ways:
+        found = session.scalar(select(HelpRequest).where(way == txn_id))
+        if found is not None:
+            return found
+    return None
 
 
 def count_waiting(session: Session, actor: Actor) -> int:
