@@ -17,6 +17,8 @@ from bank.services.models import HelpRequest
 from bank.services.refusals import Involved, Moved
 
 AT_ONCE = 50
+MOST_RETURNS = 500
+"""How many are looked at in a turn, to find one whose account is not frozen."""
 
 
 def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None, now: datetime) -> HelpRequest:
@@ -179,15 +181,17 @@ def _late(now: datetime) -> Select[int]:
 def return_due(session: Session, *, now: datetime) -> int:
     """Give one resident back what they paid for a visit whose credit fell away; 0 when none is due.
 
+    A frozen account waits until it is thawed, and holds up nobody else's.
+
     Refused credits may be reopened, so their hours come back after `help_return_days`, what is void or reversed at
     once; not while another credit stands for the same visit. Safe to run twice and by several at once.
     """
     for community_id in session.scalars(_with_payments()).all():
         days = moving.rules_now(session, community_id, now).help_return_days
-        request = session.scalar(_unearned(community_id, now - timedelta(days=days)))
-        if request is not None:
-            _return(session, request, now)
-            return 1
+        for request in session.scalars(_unearned(community_id, now - timedelta(days=days))):
+            if not moving.is_frozen(session, request, now):
+                _return(session, request, now)
+                return 1
     return 0
 
 
@@ -213,7 +217,7 @@ def _unearned(community_id: int, refused_before: datetime) -> Select[HelpRequest
             ~stands,
         )
         .order_by(HelpRequest.id)
-        .limit(1)
+        .limit(MOST_RETURNS)
         .with_for_update(of=HelpRequest, skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from bank import chart
+from bank import chart, db
 from bank.communities.rules import Rules
 from bank.credits import operations as credits
 from bank.credits.models import Credit
@@ -601,3 +601,26 @@ def test_a_visit_in_vain_is_never_worth_more_than_was_agreed() -> None:
     in_force = Rules(1, date(2026, 1, 1))
     assert [rules.missed(in_force, agreed) for agreed in (29, 30, 31)] == [29, 30, 30]
     assert rules.missed(Rules(1, date(2026, 1, 1), help_missed_minutes=0), 60) == 0
+
+
+def _freeze(homes: Homes, *, is_frozen: bool) -> None:
+    path = chart.member(homes.world.people["resident"].public_id)
+    with homes.world.write() as session:
+        book = db.book(session, homes.world.community_id, homes.now)
+        (book.freeze if is_frozen else book.thaw)(path, chart.MINUTES, session=session)
+
+
+def test_a_frozen_account_holds_up_nobody_elses_request(homes: Homes) -> None:
+    request, refused = homes.visit(), homes.done()
+    actor = homes.world.actor("coordinator")
+    with homes.world.write() as session:
+        credits.decide(session, actor, [refused.credit_id], "reject", reason="没有这回事", now=homes.now)
+    _freeze(homes, is_frozen=True)
+    homes.do("volunteer", help_.confirm_by_card, request.public_id, homes.world.people["resident"])
+    homes.world.clock.advance(days=30)
+    homes.run_jobs()
+    assert homes.get(request).state in rules.ENDS
+    _freeze(homes, is_frozen=False)
+    homes.world.clock.advance(days=1)
+    homes.run_jobs()
+    assert homes.get(refused).returned_txn_id is not None
