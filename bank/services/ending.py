@@ -15,6 +15,7 @@ from bank.members.actor import Actor
 from bank.services import dispatch, moving, rules, visiting
 from bank.services.models import HelpRequest
 from bank.services.refusals import Involved, Moved
+from ledger.errors import AccountFrozen, PeriodClosed
 
 AT_ONCE = 50
 MOST_RETURNS = 500
@@ -189,10 +190,19 @@ def return_due(session: Session, *, now: datetime) -> int:
     for community_id in session.scalars(_with_payments()).all():
         days = moving.rules_now(session, community_id, now).help_return_days
         for request in session.scalars(_unearned(community_id, now - timedelta(days=days))):
-            if not moving.is_frozen(session, request, now):
-                _return(session, request, now)
+            if _returned(session, request, now):
                 return 1
     return 0
+
+
+def _returned(session: Session, request: HelpRequest, now: datetime) -> bool:
+    """Try to give back; a refusal of the book leaves no trace, so that the same is tried again another time."""
+    try:
+        with session.begin_nested():
+            _return(session, request, now)
+    except (AccountFrozen, PeriodClosed):
+        return False
+    return True
 
 
 def _with_payments() -> Select[int]:

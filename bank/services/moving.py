@@ -199,12 +199,6 @@ def give_back(session: Session, request: HelpRequest, now: datetime) -> uuid.UUI
     return receipt.txn_id
 
 
-def is_frozen(session: Session, request: HelpRequest, now: datetime) -> bool:
-    """Tell whether the account that paid can be given nothing for now."""
-    account = _book(session, request.community_id, now).account(purse(session, request), chart.MINUTES, session=session)
-    return account is not None and account.is_frozen
-
-
 def end_unpaid(
     session: Session,
     request: HelpRequest,
