@@ -41,6 +41,8 @@ from bank.models import metadata
 from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
+from bank.services import desk_views as services_desk
+from bank.services import views as services
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
@@ -80,6 +82,8 @@ PAGES = (
     judging,
     witness,
     thanks,
+    services,
+    services_desk,
     sheets,
     log,
     spotchecks,
@@ -119,6 +123,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
+    app.jinja_env.globals.update(help_waiting=services_desk.count_waiting)
     cli.init(app)
     return app
 

@@ -18,6 +18,7 @@ from bank.deeds import judging
 from bank.deeds import operations as deeds
 from bank.log import keys
 from bank.log import operations as log
+from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
 from bank.shop import settling
@@ -69,6 +70,21 @@ def post_credits(session: Session, now: datetime) -> int:
     return credits_.post_due(session, now=now)
 
 
+def move_help(session: Session, now: datetime) -> int:
+    """Move on a request for help whose wait is over, so that nobody's hours stay held."""
+    return help_.move_due(session, now=now)
+
+
+def warn_of_help(session: Session, now: datetime) -> int:
+    """Tell the desk of requests and reports that were not answered as promised."""
+    return help_.warn_late(session, now=now) + help_.escalate_due(session, now=now)
+
+
+def return_help(session: Session, now: datetime) -> int:
+    """Give back the hours spent on a visit whose credit fell away."""
+    return help_.return_due(session, now=now)
+
+
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
@@ -117,6 +133,9 @@ JOBS: dict[str, Job] = {
     "close_deed_cases": close_deed_cases,
     "settle_thanks": settle_thanks,
     "post_credits": post_credits,
+    "move_help": move_help,
+    "warn_of_help": warn_of_help,
+    "return_help": return_help,
     "lapse_vouchers": lapse_vouchers,
     "build_statements": build_statements,
     "move_statements": move_statements,

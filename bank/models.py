@@ -7,6 +7,7 @@ from bank.credits import models as credits_
 from bank.deeds import models as deeds
 from bank.members import models as members
 from bank.rulebook import models as rulebook
+from bank.services import models as services
 from bank.sheets import models as sheets
 from bank.shop import models as shop
 from bank.spotchecks import models as spotchecks
@@ -24,6 +25,7 @@ TABLES = (
     deeds,
     members,
     rulebook,
+    services,
     sheets,
     shop,
     spotchecks,

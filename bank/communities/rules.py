@@ -98,6 +98,32 @@ class Rules:
     """Working days after which an unpaid statement is called to mind, again and again."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
+    help_verify_days: int = 1
+    """Working days within which a request for help is verified."""
+    help_answer_days: int = 2
+    """Working days within which somebody is found for a verified request, or its resident told how it stands."""
+    help_invite_hours: int = 24
+    """How long an invited volunteer may think about it."""
+    help_cancel_hours: int = 24
+    """So long before the visit or earlier it can be cancelled for nothing."""
+    help_missed_minutes: int = 30
+    """What the volunteer is given for a late cancellation or a closed door."""
+    help_wait_minutes: int = 15
+    """After so many minutes a resident may say that nobody came, or a volunteer that nobody opened."""
+    help_scan_hours: int = 24
+    """How long after its planned end what was scanned without a network may still arrive."""
+    help_confirm_days: int = 3
+    """Working days within which both sides confirm."""
+    help_decide_days: int = 5
+    """Working days within which a disputed visit is decided by somebody uninvolved."""
+    help_differs_percent: int = 25
+    help_differs_minutes: int = 15
+    """A visit that differs from what was agreed by more than either is looked at."""
+    help_return_days: int = 5
+    """Days after which the resident's hours come back where the volunteer's were refused: until then it may be
+    reopened."""
+    help_report_days: int = 3
+    """Working days within which a reported problem is answered."""
     scan_pairs_per_day: int = 3
     """How often a day one may check in and out at the same activity."""
     issue_minutes_per_week: int = 600 * 60

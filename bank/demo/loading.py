@@ -93,6 +93,7 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
         show_kindness(session, life.town, now)
         settling.build(session, now)
         _fill_shop(session, life.town, now)
+        life.helping.leave_some(session, now)
 
 
 def _fill_shop(session: Session, town: Town, now: datetime) -> None:

@@ -13,6 +13,7 @@ from bank.credits.models import STATES
 from bank.deeds import judging
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
+from bank.services import rules as help_
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
 from bank.shop import settling
@@ -90,6 +91,10 @@ MACHINES = {
     "statement left alone": machine(
         "open", {"open": ("confirmed",), "disputed": ("confirmed",)}, "confirmed", also=("disputed",)
     ),
+    "help": machine("requested", help_.MOVES, *help_.ENDS),
+    "help left alone": machine("requested", help_.BY_TIME, *help_.ENDS, also=tuple(help_.BY_TIME)),
+    "help invitation": machine("open", help_.INVITATIONS, "accepted", "declined", "passed"),
+    "help report": machine("open", help_.REPORTS, "answered"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -100,6 +105,9 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
     ("settlement", "state"): "statement",
+    ("help_request", "state"): "help",
+    ("help_invitation", "state"): "help invitation",
+    ("help_report", "state"): "help report",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
