@@ -153,7 +153,11 @@ def correct(public_id: str) -> ResponseReturnValue:
     except Invalid as refusal:
         return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
     begin_objection(who)
-    objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
+    try:
+        objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
+    except Invalid as refusal:
+        db.drop()
+        return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
     flash(gettext("已收到您的更正请求，由没有经手过的人核实，会告诉您结果。"), "ok")
     return redirect(url_for(".own", public_id=public_id), code=303)
 

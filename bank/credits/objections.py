@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from bank import chart
 from bank.credits import doubts, escalating, rules, steps, verdicts
 from bank.credits.models import Credit, Objection
 from bank.credits.rules import SecondPersonRequired
@@ -17,6 +18,8 @@ from bank.errors import Conflict, Invalid, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.qr import new_public_id
+
+MORE_THAN_ANY_DEED = say("没有哪件好事值这么多积分，请照规则里的分数写。")
 
 
 class OwnItem(Conflict):
@@ -74,16 +77,24 @@ def correct(
     """Ask for a correction of one's own item: its amount, in its unit, or its title; neither says "this is not mine".
 
     It goes the way of an objection. `person_id` is whose it is where staff key it in for them. Raises NotFound for
-    another's item or one posted too long ago.
+    another's item or one posted too long ago, Invalid for more points than any deed is worth.
     """
     owner_id = actor.person_id if person_id is None else person_id
     days = doubts.rules_of(session, actor.community_id, now).correct_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
     if credit.person_id != owner_id:
         raise NotFound
+    if credit.unit == chart.POINTS and (wanted_amount or 0) > _most_points(session, credit, now):
+        raise Invalid({"amount": [MORE_THAN_ANY_DEED]})
     keyed_by = None if owner_id == actor.person_id else actor.person_id
     wanted = {"wanted_amount": wanted_amount, "wanted_title": wanted_title}
     return _doubt(session, credit, owner_id, reason, now, kind="correction", keyed_by=keyed_by, **wanted)
+
+
+def _most_points(session: Session, credit: Credit, now: datetime) -> int:
+    """Give what the dearest deed is worth, or what was asked for at first where that is more."""
+    table = doubts.rules_of(session, credit.community_id, now).deed_points
+    return max((*table.values(), credit.amount))
 
 
 def correct_until(session: Session, credit: Credit, now: datetime) -> datetime | None:
