@@ -200,6 +200,31 @@ def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, d
     return {(person_id, day): int(total or 0) for person_id, day, total in rows}
 
 
+def witnessed_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, int, int], int]:
+    """Sum what of class B each person of the chosen credits was approved for in their months (`Case.month`)."""
+    mine = [case for case in chosen if case.is_witnessed]
+    if not mine:
+        return {}
+    first = min(case.happened_on for case in mine).replace(day=1)
+    last = max(case.happened_on for case in mine).replace(day=1) + timedelta(days=31)
+    rows = session.execute(
+        select(Credit.person_id, Credit.happened_on, func.sum(Credit.approved_amount))
+        .where(
+            Credit.person_id.in_({case.person_id for case in mine}),
+            Credit.happened_on.between(first, last),
+            Credit.unit == chart.MINUTES,
+            Credit.evidence_class == "B",
+            Credit.state.in_(COUNTED),
+        )
+        .group_by(Credit.person_id, Credit.happened_on)
+    )
+    sums: dict[tuple[int, int, int], int] = {}
+    for person_id, day, total in rows:
+        month = person_id, day.year, day.month
+        sums[month] = sums.get(month, 0) + int(total or 0)
+    return sums
+
+
 def issued_alone(session: Session, actor: Actor, *, now: datetime) -> dict[str, int]:
     """Sum by unit what one person has let through this week without a second; lock them first (`lock_people`)."""
     zone = session.get_one(Community, actor.community_id).time_zone

@@ -104,6 +104,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
     """
     mine = [case for case in wanted if case.community_id == tap.actor.community_id]
     days = cases.day_minutes(tap.session, mine)
+    months = cases.witnessed_minutes(tap.session, mine)
     issued = cases.issued_alone(tap.session, tap.actor, now=tap.now) if mine else {}
     versions = cases.rules_of(tap.session, ((case.community_id, case.rules_number) for case in wanted))
     verdicts = {}
@@ -114,7 +115,11 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             case,
             tap.actor,
             versions[case.community_id, case.rules_number],
-            Standing(days.get(day, 0) - known, issued.get(case.unit, 0)),
+            Standing(
+                days.get(day, 0) - known,
+                issued.get(case.unit, 0),
+                months.get(case.month, 0) - known,
+            ),
             lowered=lowered,
             reason=tap.reason,
         )
@@ -122,6 +127,8 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             continue
         if case.unit == chart.MINUTES:
             days[day] = days.get(day, 0) + verdict.amount - known
+        if case.is_witnessed:
+            months[case.month] = months.get(case.month, 0) + verdict.amount - known
         if case.state == "submitted" and verdict.state != "second_review":
             issued[case.unit] = issued.get(case.unit, 0) + verdict.amount
     tap.versions = versions

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bank import chart
+from bank.communities import operations as communities
 from bank.credits import doubts, escalating, rules, steps, verdicts
 from bank.credits.models import Credit, Objection
+from bank.credits.operations import GONE
 from bank.credits.rules import SecondPersonRequired
 from bank.credits.steps import Step
 from bank.errors import Conflict, Invalid, NotFound, say
@@ -19,7 +20,6 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.qr import new_public_id
 
-MORE_THAN_ANY_DEED = say("没有哪件好事值这么多积分，请照规则里的分数写。")
 
 
 class OwnItem(Conflict):
@@ -77,24 +77,40 @@ def correct(
     """Ask for a correction of one's own item: its amount, in its unit, or its title; neither says "this is not mine".
 
     It goes the way of an objection. `person_id` is whose it is where staff key it in for them. Raises NotFound for
-    another's item or one posted too long ago, Invalid for more points than any deed is worth.
+    another's item or one posted too long ago, and Invalid for nothing or for more than the fact can give.
     """
     owner_id = actor.person_id if person_id is None else person_id
     days = doubts.rules_of(session, actor.community_id, now).correct_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
     if credit.person_id != owner_id:
         raise NotFound
-    if credit.unit == chart.POINTS and (wanted_amount or 0) > _most_points(session, credit, now):
-        raise Invalid({"amount": [MORE_THAN_ANY_DEED]})
+    if wanted_amount is not None:
+        _check_wanted(session, credit, wanted_amount)
     keyed_by = None if owner_id == actor.person_id else actor.person_id
     wanted = {"wanted_amount": wanted_amount, "wanted_title": wanted_title}
     return _doubt(session, credit, owner_id, reason, now, kind="correction", keyed_by=keyed_by, **wanted)
 
 
-def _most_points(session: Session, credit: Credit, now: datetime) -> int:
-    """Give what the dearest deed is worth, or what was asked for at first where that is more."""
-    table = doubts.rules_of(session, credit.community_id, now).deed_points
-    return max((*table.values(), credit.amount))
+def _check_wanted(session: Session, credit: Credit, wanted: int) -> None:
+    """Go on only for an amount that the fact itself could have given."""
+    if wanted < 1:
+        raise Invalid({"amount": [say("不能更正到 0；全部不算，请选“这不是我的”。")]})
+    in_force = communities.rules_numbered(session, credit.community_id, credit.rules_number)
+    if wanted > rules.most_corrected(credit, in_force) - _beside(session, credit):
+        raise Invalid({"amount": [say("更正后不能比活动计划的时长，或这类好事的积分还多。")]})
+
+
+def _beside(session: Session, credit: Credit) -> int:
+    """Sum what else the person has of the same presence: the part of it that was not scanned."""
+    if credit.activity_id is None:
+        return 0
+    others = select(func.coalesce(func.sum(func.coalesce(Credit.approved_amount, Credit.amount)), 0)).where(
+        Credit.activity_id == credit.activity_id,
+        Credit.person_id == credit.person_id,
+        Credit.id != credit.id,
+        Credit.state.not_in(GONE),
+    )
+    return int(session.scalar(others) or 0)
 
 
 def correct_until(session: Session, credit: Credit, now: datetime) -> datetime | None:

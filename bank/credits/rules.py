@@ -5,7 +5,8 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
 
 from bank import chart
 from bank.communities.rules import Rules
@@ -79,6 +80,13 @@ class DayCapExceeded(Conflict):
     sentence = say("加上这一条，当天的时长超过了上限。请调低分钟数，或退回并说明原因。")
 
 
+class MonthFull(Conflict):
+    """More of class B a month than paper and witnesses may give; reopening and correcting are no way round it."""
+
+    code = "cap_exceeded"
+    sentence = say("加上这一条，靠纸质或见证的时长超过了这个月的上限。请调低分钟数，或退回并说明原因。")
+
+
 class LongDayReason(Conflict):
     """A second person lets a long day pass without saying why."""
 
@@ -118,6 +126,14 @@ class TooMuch(Conflict):
 
     code = "invalid"
     sentence = say("只能调低，不能调高，也不能调到 0；全部不算请用“退回”。")
+
+
+class Corrected(Protocol):
+    """What of a credit bounds its correction."""
+
+    unit: str
+    amount: int
+    evidence: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,16 @@ class Case:
     def homes(self) -> tuple[int | None, ...]:
         """Give the households of these."""
         return self.proposed_home, self.leader_home, self.reopened_home
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Tell whether it is time on people's word, which has its limit a month."""
+        return self.unit == chart.MINUTES and self.evidence_class == "B"
+
+    @property
+    def month(self) -> tuple[int, int, int]:
+        """Give whose month it belongs to."""
+        return self.person_id, self.happened_on.year, self.happened_on.month
 
     @property
     def is_spendable(self) -> bool:
@@ -245,11 +271,14 @@ def _may_begin(case: Case, actor: Actor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What counts already when one credit is judged, without that credit: the person's day, the actor's week."""
+    """What counts already when one credit is judged, without that credit: the person's day and month, the actor's
+    week."""
 
     day_minutes: int = 0
     issued: int = 0
     """What the actor has let through alone this week, in the credit's unit."""
+    witnessed: int = 0
+    """Minutes of class B in the person's month."""
 
 
 def judge(
@@ -265,6 +294,8 @@ def judge(
     day = standing.day_minutes + amount if case.unit == chart.MINUTES else 0
     if day > rules.daily_minutes_with_second:
         return Verdict(refusal=DayCapExceeded)
+    if case.is_witnessed and standing.witnessed + amount > rules.class_b_minutes_per_month:
+        return Verdict(refusal=MonthFull)
     is_long = day > rules.daily_minutes
     if case.state == "second_review":
         if had_a_hand(case, actor) or approved_first(case, actor):
@@ -276,6 +307,20 @@ def judge(
     if had_a_hand(case, actor) or is_long or over_budget:
         return Verdict("second_review", amount)
     return Verdict(_after_review(case, rules), amount)
+
+
+def most_corrected(credit: Corrected, rules: Rules) -> int:
+    """Give the most that a correction may ask for: the planned time, or what some kind of deed gives in a month.
+
+    Never less than was proposed; time without a plan ends at the longest day.
+    """
+    if credit.unit != chart.MINUTES:
+        return max(credit.amount, *(p for p in rules.deed_points.values() if p <= rules.deed_points_per_month), 0)
+    plan = [credit.evidence.get(name) for name in ("starts_at", "ends_at")]
+    if not all(plan):
+        return max(credit.amount, rules.daily_minutes_with_second)
+    begins, ends = (datetime.fromisoformat(moment) for moment in plan if moment)
+    return max(credit.amount, (ends - begins) // timedelta(minutes=1))
 
 
 def budget(rules: Rules, unit: str) -> int:

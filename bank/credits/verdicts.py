@@ -164,29 +164,44 @@ def go_on(session: Session, credit: Credit, now: datetime) -> None:
         post_now(session, [credit.id], now=now)
 
 
-def _propose_again(session: Session, objection: Objection, credit: Credit, actor: Actor | None, now: datetime) -> None:
+def _propose_again(
+    session: Session, objection: Objection, credit: Credit, granted_by: Actor | None, now: datetime
+) -> None:
     """Put what the person says is right on the desk, where it goes through every step like any other item.
 
-    Who granted it brought it there, and does not approve it alone.
+    Who of the staff brought in the first one brings in this one, else who granted it: they do not let it through alone.
     """
-    propose(
-        session,
-        community_id=credit.community_id,
-        source=f"{credit.source}:correction:{objection.id}",
-        person_id=credit.person_id,
-        proposed_by=actor.person_id if actor else credit.person_id,
-        title=objection.wanted_title or credit.title,
-        happened_on=credit.happened_on,
-        unit=credit.unit,
-        amount=objection.wanted_amount or credit.approved_amount or credit.amount,
-        evidence_class=credit.evidence_class,
-        evidence={**credit.evidence, "corrects": credit.public_id},
-        flags=[{"code": "corrected", "facts": {"amount": credit.approved_amount or credit.amount}}],
-        rules_number=credit.rules_number,
-        activity_id=credit.activity_id,
-        leader_id=credit.leader_id,
-        now=now,
-    )
+    proposed_by = credit.proposed_by
+    if granted_by is not None and proposed_by == credit.person_id:
+        proposed_by = granted_by.person_id
+    source = f"{credit.source}:correction:{objection.id}"
+    for n, (evidence_class, amount) in enumerate(_parts(objection, credit)):
+        propose(
+            session,
+            community_id=credit.community_id,
+            source=f"{source}:rest" if n else source,
+            person_id=credit.person_id,
+            proposed_by=proposed_by,
+            title=objection.wanted_title or credit.title,
+            happened_on=credit.happened_on,
+            unit=credit.unit,
+            amount=amount,
+            evidence_class=evidence_class,
+            evidence={**credit.evidence, "corrects": credit.public_id},
+            flags=[{"code": "corrected", "facts": {"amount": credit.approved_amount or credit.amount}}],
+            rules_number=credit.rules_number,
+            activity_id=credit.activity_id,
+            leader_id=credit.leader_id,
+            now=now,
+        )
+
+
+def _parts(objection: Objection, credit: Credit) -> list[tuple[str, int]]:
+    """Split a corrected amount by its evidence: what was scanned, and what is more, for which people's word stands."""
+    amount = objection.wanted_amount or credit.approved_amount or credit.amount
+    if credit.unit != chart.MINUTES or credit.evidence_class != "A" or amount <= credit.amount:
+        return [(credit.evidence_class, amount)]
+    return [("A", credit.amount), ("B", amount - credit.amount)]
 
 
 def _tell_both(

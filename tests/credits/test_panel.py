@@ -25,7 +25,7 @@ from bank.members.models import Message, Person
 from ledger.errors import AccountFrozen
 from tests.credits.builders import add_coordinator, approve, balance, credit, propose
 from tests.credits.races import together
-from tests.credits.test_objections import answer, object_to, on_notice, withdraw
+from tests.credits.test_objections import answer, object_to, on_notice, post_due, withdraw
 from tests.world import World
 
 JUDGES = ("panel", "judge1", "judge2", "judge3")
@@ -235,9 +235,13 @@ def test_an_accepted_correction_reverses_and_proposes_anew_for_two_other_people_
     assert answer(world, "second", objection, is_upheld=True) == "reversed"
     corrected = credit(world, credit_id).public_id
     with world.write() as session:
-        again = session.query(Credit).filter_by(state="submitted").one()
-        assert (again.amount, again.evidence["corrects"]) == (90, corrected)
-    assert approve(world, "coordinator", again.id) == ("posted", None)
+        scanned, more = session.query(Credit).filter_by(state="submitted").order_by(Credit.id).all()
+        assert (scanned.amount, scanned.evidence_class, scanned.evidence["corrects"]) == (60, "A", corrected)
+        assert (more.amount, more.evidence_class, more.evidence["corrects"]) == (30, "B", corrected)
+    assert approve(world, "coordinator", scanned.id) == ("posted", None)
+    assert approve(world, "coordinator", more.id) == ("in_notice", None)
+    world.clock.advance(days=7)
+    assert post_due(world) == 1
     assert balance(world, "volunteer") == 90
 
 
@@ -366,7 +370,7 @@ def test_who_grants_a_correction_does_not_approve_it_alone(world: World) -> None
     credit_id = propose(world)
     approve(world, "coordinator", credit_id)
     add_coordinator(world)
-    objection = correct(world, "volunteer", credit_id, 90)
+    objection = correct(world, "volunteer", credit_id, 50)
     assert answer(world, "other", objection, is_upheld=True) == "reversed"
     with world.write() as session:
         anew = session.query(Credit).filter(Credit.source.contains(":correction:")).one().id
@@ -375,9 +379,9 @@ def test_who_grants_a_correction_does_not_approve_it_alone(world: World) -> None
     assert approve(world, "second", anew)[0] in {"in_notice", "posted"}
 
 
-def test_a_correction_of_points_asks_for_no_more_than_the_dearest_deed(world: World) -> None:
+def test_a_correction_of_points_asks_for_no_more_than_a_deed_of_a_month_gives(world: World) -> None:
     credit_id = propose(world, unit=chart.POINTS, amount=2, evidence_class="C")
     assert approve(world, "coordinator", credit_id)[0] == "in_notice"
     with pytest.raises(Invalid):
-        correct(world, "volunteer", credit_id, 101)
-    assert correct(world, "volunteer", credit_id, 100)
+        correct(world, "volunteer", credit_id, 31)
+    assert correct(world, "volunteer", credit_id, 30)
