@@ -20,6 +20,7 @@ from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
+from bank.shop import stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.web import limits, replay
@@ -73,6 +74,11 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def expire_counts(session: Session, now: datetime) -> int:
+    """End counts of a shelf that nobody confirmed in time."""
+    return stocktaking.expire_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -107,6 +113,7 @@ JOBS: dict[str, Job] = {
     "settle_thanks": settle_thanks,
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
+    "expire_counts": expire_counts,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,

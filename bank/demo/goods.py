@@ -24,8 +24,9 @@ SERVICES: tuple[tuple[str, int, str, str], ...] = (
 )
 """Title, price in minutes, drawing, description."""
 
+DONOR = "望月湖便民超市"
 LOW_STOCK = {"大米 5 公斤": 2, "食用油 1.8 升": 0}
-"""What is left of these today: the shop runs low."""
+"""What is left of these at most today: the shop runs low."""
 
 
 @dataclass(frozen=True, slots=True)

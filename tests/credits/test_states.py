@@ -15,6 +15,7 @@ from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
+from bank.shop import stocktaking
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -79,6 +80,7 @@ MACHINES = {
         also=("no_show",),
     ),
     "order": machine("held", {"held": ("handed_over", "cancelled", "lapsed")}, "handed_over", "cancelled", "lapsed"),
+    "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -88,6 +90,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("sign_up", "state"): "sign-up",
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
+    ("stocktake", "state"): "stocktake",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
