@@ -174,7 +174,7 @@ class StocktakeLine(Base):
 
 
 class StockMovement(Base):
-    """One change of an item's stock; the sum of all of them is `Item.stock`. Only ever added, the database refuses else."""
+    """One change of an item's stock; the sum of all is `Item.stock`. Only ever added: the database sees to it."""
 
     __tablename__ = "stock_movement"
     __table_args__ = (

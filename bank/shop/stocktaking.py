@@ -1,4 +1,4 @@
-"""Counting a shelf by two people: one counts, another of another household confirms, and only then the stock changes."""
+"""Counting a shelf by two people: one counts, one of another household confirms, and only then the stock changes."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class CountOutdated(Conflict):
 
 
 def on_shelf(session: Session, shop_id: int) -> list[tuple[Item, int]]:
-    """Give the goods of a shop, each with what should stand there now: the stock and what is ordered and not fetched."""
+    """Give the goods of a shop, each with what should stand there now: the stock and what is ordered, not fetched."""
     ordered = (
         select(func.coalesce(func.sum(Order.quantity), 0))
         .where(Order.item_id == Item.id, Order.state == OPEN)
         .correlate(Item)
         .scalar_subquery()
     )
-    found = select(Item, Item.stock + ordered).where(Item.shop_id == shop_id, Item.stock.is_not(None))
+    found = select(Item, func.coalesce(Item.stock, 0) + ordered).where(Item.shop_id == shop_id, Item.kind == "goods")
     return [(item, int(expected)) for item, expected in session.execute(found.order_by(Item.id).limit(500))]
 
 

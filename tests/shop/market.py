@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
 from bank import chart, db
 from bank.communities import operations as communities
-from bank.communities.models import Community
+from bank.communities.models import Community, RuleVersion
 from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person
@@ -44,6 +44,11 @@ class Market:
     def now(self) -> datetime:
         return self.world.clock.now
 
+    @property
+    def quiet_since(self) -> date:
+        """Give the day from which no quotas hold."""
+        return self.now.date() - timedelta(days=2)
+
     def order(self, who: str = "volunteer", item: str | None = None, quantity: int = 1) -> Order:
         """Place an order as a request would."""
         actor = self.world.actor(who)
@@ -72,10 +77,13 @@ class Market:
             stock.offer(session, actor, self.soap, is_offered=is_offered)
 
     def count(self, number: int) -> None:
-        """Let so many pieces of soap, fewer than there are, be left on the shelf."""
-        actor, left = self.world.actor("shop"), self.stock()
+        """Let so many pieces of soap stand on the shelf."""
+        actor, more = self.world.actor("shop"), number - (self.stock() or 0)
         with self.world.write() as session:
-            stock.write_off(session, actor, self.soap, (left or 0) - number, note="受潮", now=self.now)
+            if more > 0:
+                stock.add_stock(session, actor, self.soap, more, now=self.now)
+            elif more < 0:
+                stock.write_off(session, actor, self.soap, -more, note="受潮", now=self.now)
 
     def count_shelf(self, number: int) -> Stocktake:
         """Hand in that so many pieces of soap stand there; everything else as it should be."""
@@ -181,7 +189,11 @@ def build_market(world: World) -> Market:
         )
         session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
     market = Market(world, goods.public_id, hair.public_id, soap.public_id, cut.public_id)
-    market.adopt(days_ago=2)
+    with world.write() as session:
+        versions = select(RuleVersion.id).where(RuleVersion.community_id == world.community_id)
+        is_first = session.scalar(versions.where(RuleVersion.effective_on == market.quiet_since)) is None
+    if is_first:
+        market.adopt(days_ago=2)
     credit(world, "volunteer", chart.POINTS, 100)
     credit(world, "volunteer", chart.MINUTES, 180)
     credit(world, "resident", chart.POINTS, 100)

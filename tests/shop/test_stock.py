@@ -140,8 +140,8 @@ def test_nobody_confirms_their_own_or_their_households_count(market: Market) -> 
         with pytest.raises(NotFound):
             market.confirm(taken, who)
     assert market.stock() == 5
+    mine = market.world.people["coordinator"].id
     with pytest.raises(DBAPIError, match="household"), market.world.write() as session:
-        mine = market.world.people["coordinator"].id
         session.execute(update(Stocktake).values(state="confirmed", confirmed_by=mine, ended_at=market.now))
 
 
