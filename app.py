@@ -48,6 +48,7 @@ from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import statement_views as shop_statements
+from bank.shop import stocktaking_views as shop_stocktaking
 from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
@@ -73,6 +74,7 @@ PAGES = (
     shop_counter,
     shop_shelves,
     shop_statements,
+    shop_stocktaking,
     passbook,
     proxy_views,
     board,

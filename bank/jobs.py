@@ -21,7 +21,7 @@ from bank.log import operations as log
 from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
-from bank.shop import settling
+from bank.shop import settling, stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.web import limits, replay
@@ -100,6 +100,11 @@ def move_statements(session: Session, now: datetime) -> int:
     return settling.move_due(session, now=now)
 
 
+def expire_counts(session: Session, now: datetime) -> int:
+    """End counts of a shelf that nobody confirmed in time."""
+    return stocktaking.expire_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -139,6 +144,7 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "build_statements": build_statements,
     "move_statements": move_statements,
+    "expire_counts": expire_counts,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,

@@ -80,8 +80,18 @@ class Rules:
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7
-    goods_orders_per_month: int = 0
+    goods_orders_per_month: int = 2
     """How many orders of goods a member may place a month; 0 means no limit."""
+    household_orders_per_month: int = 4
+    """How many orders of goods everybody behind one door may place a month together; 0 means no limit."""
+    item_orders_per_quarter: int = 1
+    """How many orders of the same goods a member may place in a quarter of the year; 0 means no limit."""
+    household_item_orders_per_quarter: int = 2
+    """How many of the same goods everybody behind one door may order in a quarter together; 0 means no limit."""
+    redemption_weekday: int = 0
+    """The day on which goods are handed over, 1 for Monday to 7 for Sunday; 0 means every day."""
+    stocktake_days: int = 3
+    """How many days a count of the shelf waits for its second person; then it ends and changes nothing."""
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""

@@ -21,7 +21,6 @@ from bank.members.actor import Actor
 from bank.qr import new_public_id
 
 
-
 class OwnItem(Conflict):
     """One's own credit needs no objection."""
 

@@ -189,6 +189,8 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
             title=title,
             unit="PTS",
             price=price,
+            now=now,
+            by=keeper,
             stock=amount,
             picture=picture,
             description=text,
@@ -201,6 +203,7 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
             title=title,
             unit="MIN",
             price=minutes,
+            now=now,
             picture=picture,
             description=text,
         )

@@ -269,7 +269,7 @@ class Life:
         if day.weekday() == 0:
             for title, item in self.town.items.items():
                 if item.stock is not None and title not in goods.LOW_STOCK:
-                    stock.add_stock(session, keeper, item.public_id, 6)
+                    stock.add_stock(session, keeper, item.public_id, 6, now=now - timedelta(hours=4))
         self._hand_over(session, day, now - timedelta(hours=2))
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
             now += timedelta(minutes=2)

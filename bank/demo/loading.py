@@ -19,7 +19,7 @@ from bank.demo.founding import Town, found_towns
 from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
-from bank.shop import stock
+from bank.shop import stock, stocktaking
 from bank.shop.refusals import NotEnough
 
 OPENED_BEFORE = 7
@@ -96,9 +96,23 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
         life.helping.leave_some(session, now)
 
 
+def _count_shelf(session: Session, town: Town, now: datetime) -> None:
+    """Let the keeper find the shop low, and the coordinator confirm it."""
+    assert town.shop is not None  # noqa: S101 -- the caller asked
+    shelf = stocktaking.on_shelf(session, town.shop.id)
+    found = {item.public_id: expected for item, expected in shelf}
+    for item, expected in shelf:
+        if item.title in goods.LOW_STOCK:
+            assert item.stock is not None  # noqa: S101 -- goods on a shelf
+            found[item.public_id] = expected - max(0, item.stock - goods.LOW_STOCK[item.title])
+    counted = stocktaking.count(session, town.cast["shop"], town.shop.public_id, found, now=now)
+    stocktaking.confirm(session, town.cast["coordinator"], counted.public_id, now=now + timedelta(minutes=30))
+
+
 def _fill_shop(session: Session, town: Town, now: datetime) -> None:
     keeper, resident = town.cast["shop"], town.cast["resident"]
-    for title, left in goods.LOW_STOCK.items():
-        stock.count_stock(session, keeper, town.items[title].public_id, left)
+    soap = town.items["香皂"].public_id
+    stock.receive(session, keeper, soap, 20, donor=goods.DONOR, is_named=True, now=now - timedelta(hours=3))
+    _count_shelf(session, town, now - timedelta(hours=2))
     with suppress(NotEnough):  # a history of few days may not have earned it
         shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)

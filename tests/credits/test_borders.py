@@ -54,6 +54,11 @@ BORDERS = {
     "object_after_posting_days": f"{HERE}::test_an_objection_is_in_time_to_the_last_day",
     "voucher_days": "shop/test_operations.py::test_a_voucher_is_good_until_the_end_of_its_last_day",
     "goods_orders_per_month": "shop/test_operations.py::test_goods_have_a_monthly_quota_where_the_rules_say_so",
+    "household_orders_per_month": "shop/test_stock.py::test_a_household_shares_its_months_quota",
+    "item_orders_per_quarter": "shop/test_stock.py::test_the_same_goods_come_once_a_quarter",
+    "household_item_orders_per_quarter": "shop/test_stock.py::test_a_household_shares_its_quarter_of_one_item",
+    "redemption_weekday": "shop/test_stock.py::test_goods_are_handed_over_on_their_day_only",
+    "stocktake_days": "shop/test_stock.py::test_a_count_nobody_confirms_ends_by_its_day",
     "card_orders_per_day": (
         "shop/test_operations.py::test_serving_stops_at_the_days_card_limit_and_at_other_shops_shelves"
     ),

@@ -16,7 +16,7 @@ from bank.rulebook.models import STATES as PROPOSALS
 from bank.services import rules as help_
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
-from bank.shop import settling
+from bank.shop import settling, stocktaking
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -95,6 +95,7 @@ MACHINES = {
     "help left alone": machine("requested", help_.BY_TIME, *help_.ENDS, also=tuple(help_.BY_TIME)),
     "help invitation": machine("open", help_.INVITATIONS, "accepted", "declined", "passed"),
     "help report": machine("open", help_.REPORTS, "answered"),
+    "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -108,6 +109,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("help_request", "state"): "help",
     ("help_invitation", "state"): "help invitation",
     ("help_report", "state"): "help report",
+    ("stocktake", "state"): "stocktake",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
