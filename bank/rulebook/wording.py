@@ -409,6 +409,55 @@ SECTIONS = (
         ),
     ),
     Section(
+        "giving",
+        say("转赠、捐赠和公益池"),
+        (
+            Setting(
+                "gift_minutes_per_month",
+                say("每月最多转赠"),
+                say("可以把时长转给绑定的亲属，每月最多 %(n_minutes)s。"),
+                0,
+                100 * 60,
+                MINUTES,
+                say("现在不能转赠。"),
+            ),
+            Setting(
+                "gift_hours_to_take_back", say("转赠几小时内可以收回"), say("转出后 %(n)s 小时内可以收回，过后不能。"), 1, 168
+            ),
+            Setting(
+                "answer_days",
+                say("等人答复最多几天"),
+                say("绑定亲属、补助名单，%(n)s 天没人答复就作罢，可以重新提。"),
+                3,
+            ),
+            Setting(
+                "grant_minutes_per_month",
+                say("每月给困难居民"),
+                say("公益池每月给名单上的困难居民每人 %(n_minutes)s，月底没用完的回到池里。"),
+                0,
+                100 * 60,
+                MINUTES,
+                say("公益池现在不发放时长。"),
+            ),
+            Setting(
+                "grant_review_months",
+                say("补助名单多久复核"),
+                say("名单每 %(n)s 个月复核一次，没复核的先暂停，再过同样久就停止。"),
+                1,
+                36,
+            ),
+            Setting(
+                "pool_floor_minutes",
+                say("公益池至少留多少"),
+                say("公益池至少留 %(n_minutes)s，不够发的按名单次序发。"),
+                0,
+                1_000_000,
+                MINUTES,
+                say("公益池发完为止，不够发的按名单次序发。"),
+            ),
+        ),
+    ),
+    Section(
         "checks",
         say("怎样防止弄虚作假"),
         (
