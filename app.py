@@ -38,12 +38,14 @@ from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
 from bank.models import metadata
+from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
+from bank.shop import statement_views as shop_statements
 from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
@@ -68,7 +70,9 @@ PAGES = (
     shop,
     shop_counter,
     shop_shelves,
+    shop_statements,
     passbook,
+    proxy_views,
     board,
     audit,
     health,

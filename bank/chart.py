@@ -22,6 +22,11 @@ def shop(public_id: str) -> str:
     return f"shop:{public_id}"
 
 
+def settled() -> str:
+    """Where a shop's month goes when it was settled: a shop's account shows what is still to be settled."""
+    return "settled"
+
+
 def pool() -> str:
     """The community's pool of given and lapsed hours."""
     return "pool"

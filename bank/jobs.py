@@ -21,6 +21,7 @@ from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
+from bank.shop import settling
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.web import limits, replay
@@ -94,6 +95,16 @@ def pay_grants(session: Session, now: datetime) -> int:
     return grants.pay_due(session, now=now)
 
 
+def build_statements(session: Session, now: datetime) -> int:
+    """Freeze a shop's month that is over into its statement, once."""
+    return settling.build_due(session, now=now)
+
+
+def move_statements(session: Session, now: datetime) -> int:
+    """Let the rule decide a statement whose deadline passed, and call unpaid ones to mind."""
+    return settling.move_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -130,6 +141,8 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "lapse_bonds": lapse_bonds,
     "deliver_gifts": deliver_gifts,
+    "build_statements": build_statements,
+    "move_statements": move_statements,
     "expire_points": expire_points,
     "move_grants": move_grants,
     "pay_grants": pay_grants,

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from bank.credits import appeals
 from bank.credits.escalating import BY_SILENCE
 from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.verdicts import BY_PANEL
@@ -26,12 +27,13 @@ class Passed:
     @property
     def by_silence(self) -> bool:
         """Tell whether the rule closed it because nobody did."""
-        return self.objection.answer in BY_SILENCE.values()
+        return self.objection.answer in {*BY_SILENCE.values(), *appeals.BY_SILENCE.values()}
 
     @property
     def by_panel(self) -> bool:
         """Tell whether the panel's votes closed it."""
-        return self.objection.stage == "panel" and self.objection.answer in BY_PANEL.values()
+        said = {*BY_PANEL.values(), *appeals.BY_PANEL.values()}
+        return self.objection.stage == "panel" and self.objection.answer in said
 
 
 def escalated(session: Session, community_id: int, now: datetime) -> list[Passed]:

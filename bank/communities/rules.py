@@ -75,6 +75,8 @@ class Rules:
     """After so many days a reported card that nobody looked at is removed."""
     correct_after_posting_days: int = 30
     """How many days after posting the person may ask for a correction of their own item."""
+    appeal_days: int = 30
+    """How many days after a refusal the person may ask that somebody else look again."""
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7
@@ -83,6 +85,17 @@ class Rules:
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
+    counter_undo_minutes: int = 10
+    """How long a keeper may take back what they just handed over, on the same day; 0 means not at all."""
+    hour_reference_fen: int = 1_500
+    """What an hour is reckoned at in a provider's statement, in fen; 0 means that it names no value."""
+    point_reference_fen: int = 10
+    statement_days: int = 10
+    """Working days both sides of a month's statement have to confirm or dispute it; who is silent agrees."""
+    statement_answer_days: int = 5
+    """Working days the other side has to answer a dispute; then the statement stands as the book says."""
+    statement_paid_days: int = 15
+    """Working days after which an unpaid statement is called to mind, again and again."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
     scan_pairs_per_day: int = 3
@@ -129,8 +142,8 @@ SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}
 
 
 def read_rules(number: int, effective_on: date, settings: Mapping[str, Any]) -> Rules:
-    """Lay a version's settings over the defaults. Raises ValueError for a setting that does not exist."""
-    unknown = set(settings) - SETTINGS
+    """Lay a version's settings over the defaults. Raises ValueError for a setting or a kind of deed without a name."""
+    unknown = set(settings) - SETTINGS | set(settings.get("deed_points", ())) - set(DEED_POINTS)
     if unknown:
         raise ValueError(f"no such rules: {', '.join(sorted(unknown))}")
     merged: Any = {

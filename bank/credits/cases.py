@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from bank import chart, clock
 from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
-from bank.credits.models import Credit, CreditStep
+from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.rules import Case
 from bank.members.actor import Actor
 from bank.members.models import Person, Role
@@ -57,6 +57,8 @@ def _cases() -> Select[Any]:
         leader.household_id,
         first.household_id,
         Credit.waits_for,
+        _overruled(),
+        _home_of(_overruled()),
     )
     read: Select[Any] = (
         chosen.join(Person, Person.id == Credit.person_id)
@@ -87,6 +89,15 @@ def _reopened_by() -> ScalarSelect[int | None]:
         CreditStep.credit_id == Credit.id, CreditStep.step == "reopened", overruled
     )
     return reopened.order_by(CreditStep.id.desc()).limit(1).correlate(Credit).scalar_subquery()
+
+
+@cache
+def _overruled() -> ScalarSelect[int | None]:
+    """Choose whose refusal an appeal set aside, None for nobody's."""
+    chosen = select(Objection.refused_by).where(
+        Objection.credit_id == Credit.id, Objection.is_appeal, Objection.state == "upheld"
+    )
+    return chosen.limit(1).correlate(Credit).scalar_subquery()
 
 
 @cache

@@ -92,7 +92,7 @@ def _outcome(
 def _refusals(wanted: Sequence[Case], actor: Actor) -> dict[int, Verdict]:
     verdicts = {}
     for case in wanted:
-        refusal = rules.decider_check(case, actor)
+        refusal = rules.refuser_check(case, actor)
         verdicts[case.id] = Verdict(refusal=refusal) if refusal else Verdict("refused")
     return verdicts
 

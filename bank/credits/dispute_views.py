@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.communities import calendar
 from bank.communities.models import Community
-from bank.credits import history, notices, objections, voting, words
+from bank.credits import appeals, history, notices, objections, voting, words
 from bank.credits.notice_views import begin_objection
-from bank.credits.schemas import CorrectionSchema, DayRulingSchema, PaperSchema, VoteSchema
+from bank.credits.schemas import AppealSchema, CorrectionSchema, DayRulingSchema, PaperSchema, VoteSchema
 from bank.credits.views import show_item, translated
 from bank.errors import Invalid, NotFound, say
 from bank.members import login
@@ -109,7 +109,8 @@ def _own_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[
         raise NotFound
     story = history.explain(db.session(), credit)
     is_corrected = any(doubt.kind == "correction" for doubt in story.objections)
-    until = None if is_corrected else objections.correct_until(db.session(), credit, clock.utc_now())
+    now = clock.utc_now()
+    until = None if is_corrected else objections.correct_until(db.session(), credit, now)
     return render_template(
         "credits/own.html",
         credit=credit,
@@ -119,6 +120,7 @@ def _own_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[
         is_corrected=is_corrected,
         may_correct=credit.state == "in_notice" or until is not None,
         correct_until=until,
+        appeal_until=None if is_corrected else appeals.appeal_until(db.session(), credit, now),
         steps=history.with_beside(db.session(), credit, story.steps),
         evidence=words.evidence_of(credit.evidence),
         is_own=True,
@@ -127,21 +129,45 @@ def _own_page(who: Actor, public_id: str, *, given: Any, errors: dict[str, list[
     )
 
 
+@pages.post("/me/credits/<public_id>/appeals")
+@reads_first
+def appeal(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    try:
+        given = read_form(AppealSchema, request.form)
+    except Invalid as refusal:
+        return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
+    begin_objection(who)
+    appeals.appeal(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now())
+    flash(gettext("已收到。由没有经手过的人重新看，会告诉您结果。"), "ok")
+    return redirect(url_for(".own", public_id=public_id), code=303)
+
+
 @pages.post("/me/credits/<public_id>/corrections")
 @reads_first
 def correct(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     try:
         given = read_form(CorrectionSchema, request.form)
-        if given["what"] == "amount" and given["amount"] is None:
-            raise Invalid({"amount": [say("请写应该是多少。")]})
+        wanted = wanted_of(given)
     except Invalid as refusal:
         return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
     begin_objection(who)
-    wanted = given["amount"] if given["what"] == "amount" else None
-    objections.correct(db.session(), who, public_id, reason=given["reason"], wanted_amount=wanted, now=clock.utc_now())
+    objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
     flash(gettext("已收到您的更正请求，由没有经手过的人核实，会告诉您结果。"), "ok")
     return redirect(url_for(".own", public_id=public_id), code=303)
+
+
+def wanted_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Read what a correction asks for. Raises Invalid where the new amount or name is missing."""
+    if given["what"] == "amount" and given["amount"] is None:
+        raise Invalid({"amount": [say("请写应该是多少。")]})
+    if given["what"] == "title" and not given["title"]:
+        raise Invalid({"title": [say("请写应该叫什么。")]})
+    return {
+        "wanted_amount": given["amount"] if given["what"] == "amount" else None,
+        "wanted_title": given["title"] if given["what"] == "title" else None,
+    }
 
 
 @pages.get("/desk/calendar")

@@ -79,7 +79,9 @@ def locked(session: Session, actor: Actor, public_id: str) -> tuple[Objection, C
 
 
 def has_panel(session: Session, credit: Credit, objection: Objection, now: datetime, *, without: int = 0) -> bool:
-    """Tell whether enough of the panel are free of conflict to give a verdict."""
+    """Tell whether enough of the panel are free of conflict to give a verdict; on its own refusal it gives none."""
+    if objection.is_appeal and objection.refused_by is None:
+        return False
     quorum = rules_of(session, credit.community_id, now).panel_quorum
     return 0 < quorum <= len(panel.judges(session, credit, objection) - {without})
 
@@ -90,7 +92,8 @@ def check_stranger(session: Session, actor: Actor, objection: Objection, credit:
     household_id = session.get_one(Person, credit.person_id).household_id
     if household_id is not None and household_id == actor.household_id:
         raise SameHousehold
-    hands = {credit.first_by, credit.second_by, credit.proposed_by, credit.leader_id, objection.by_person_id}
+    sides = {objection.by_person_id, objection.keyed_by, objection.refused_by}
+    hands = {credit.first_by, credit.second_by, credit.proposed_by, credit.leader_id} | sides
     if actor.person_id in hands or is_home_of_any(session, actor.household_id, hands):
         raise SecondPersonRequired
 

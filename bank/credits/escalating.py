@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bank.credits import cases, doubts, panel, stages, steps, verdicts
+from bank.credits import appeals, cases, doubts, panel, stages, steps, verdicts
 from bank.credits.models import Credit, Objection
 from bank.credits.steps import Step
 from bank.errors import say
@@ -17,6 +17,11 @@ BY_SILENCE = {
     True: say("到期没有人作出结论，按规则先不计入；可以请协调员重新打开。"),
     False: say("到期没有人作出结论，按规则照常计入。"),
 }
+
+
+def silence_words(objection: Objection, is_upheld: bool) -> str:
+    """Give the sentence for what the rule says where nobody decided."""
+    return (appeals.BY_SILENCE if objection.is_appeal else BY_SILENCE)[is_upheld]
 
 
 def escalate_due(session: Session, *, now: datetime, limit: int = 100) -> int:
@@ -37,13 +42,15 @@ def _move_on(session: Session, objection_id: int, credit_id: int, now: datetime)
         advance(session, objection, credit, stage, now)
     elif objection.stage == "last":
         is_upheld = doubts.rules_of(session, credit.community_id, now).is_silence_upheld
-        verdicts.try_to_settle(session, objection, credit, is_upheld=is_upheld, words=BY_SILENCE[is_upheld], now=now)
+        words = silence_words(objection, is_upheld)
+        verdicts.try_to_settle(session, objection, credit, is_upheld=is_upheld, words=words, now=now)
     else:
         found = verdicts.verdict_so_far(session, objection, credit, now, is_over=True)
         if found is None:
             advance(session, objection, credit, "last", now)
         else:
-            verdicts.try_to_settle(session, objection, credit, is_upheld=found, words=verdicts.BY_PANEL[found], now=now)
+            words = verdicts.panel_words(objection, found)
+            verdicts.try_to_settle(session, objection, credit, is_upheld=found, words=words, now=now)
     return True
 
 
@@ -56,8 +63,12 @@ def advance(session: Session, objection: Objection, credit: Credit, stage: str, 
     if stage == "panel":
         told = panel.judges(session, credit, objection)
         sentence = say("有一条异议请您评议：“%(title)s”。请在工作台投票，并写明理由。")
+        if objection.is_appeal:
+            sentence = say("有人请求重新审核“%(title)s”，请您评议。请在工作台投票，并写明理由。")
     else:
         steps.write(session, [Step(credit.id, "escalated", now)])
         told = cases.holders(session, credit.community_id, "second_approver")
         sentence = say("“%(title)s”的异议到期没有结论，请您尽快处理，否则按规则自动了结。")
+        if objection.is_appeal:
+            sentence = say("“%(title)s”的重新审核请求到期没有结论，请您尽快处理，否则按规则自动了结。")
     members.tell(session, sorted(told), sentence, facts={"title": credit.title}, now=now)

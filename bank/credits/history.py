@@ -46,6 +46,8 @@ class Doubted:
     kind: str
     stage: str
     wanted_amount: int | None
+    wanted_title: str | None
+    is_appeal: bool
     own_words: str | None
     reply: str | None
     replied_by: str | None
@@ -181,6 +183,8 @@ def _doubted(found: Objection, answered_by: str | None, replied_by: str | None, 
         kind=found.kind,
         stage=found.stage,
         wanted_amount=found.wanted_amount,
+        wanted_title=found.wanted_title,
+        is_appeal=found.is_appeal,
         own_words=found.own_words,
         reply=found.reply,
         replied_by=replied_by,

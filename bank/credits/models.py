@@ -32,6 +32,8 @@ STEPS = (
     "witnessed",
     "granted",
     "passed_on",
+    "appealed",
+    "kept",
 )
 
 ONE_PRESENCE = (
@@ -189,6 +191,8 @@ class Objection(Base):
         CheckConstraint("wanted_amount IS NULL OR (wanted_amount >= 1 AND kind = 'correction')", name="wanted_amount"),
         CheckConstraint("replied_by IS NULL OR replied_by <> by_person_id", name="replied_by_another"),
         CheckConstraint("keyed_by IS NULL OR keyed_by <> by_person_id", name="keyed_by_another"),
+        CheckConstraint("NOT is_appeal OR kind = 'correction'", name="is_appeal"),
+        CheckConstraint("wanted_title IS NULL OR kind = 'correction'", name="wanted_title"),
         UniqueConstraint("credit_id", "by_person_id"),
         Index("ix_objection_due", "state", "answer_due_at"),
         Index(
@@ -225,6 +229,12 @@ class Objection(Base):
     answered_at: Mapped[datetime | None]
     answer: Mapped[str | None]
     """In words for both sides; None where the objection was taken back."""
+    is_appeal: Mapped[bool] = mapped_column(default=False)
+    """A correction of a refusal: the person asks that somebody else look again. The item stays refused meanwhile."""
+    refused_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who refused what is appealed against, who has no word in it; None where the panel did."""
+    wanted_title: Mapped[str | None]
+    """What it should be called, for a correction; None where its name is not in question."""
 
 
 class ObjectionVote(Base):

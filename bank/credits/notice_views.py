@@ -102,5 +102,6 @@ def begin_objection(who: Actor) -> None:
 @pages.post("/notices/objections/<public_id>/withdrawal")
 def withdraw(public_id: str) -> ResponseReturnValue:
     credit = objections.withdraw(db.session(), login.actor(), public_id, now=clock.utc_now())
-    flash(gettext("异议已撤回。"), "ok")
-    return redirect(url_for(".item", public_id=credit.public_id), code=303)
+    is_own = credit.person_id == login.actor().person_id
+    flash(gettext("请求已撤回。") if is_own else gettext("异议已撤回。"), "ok")
+    return redirect(url_for("disputes.own" if is_own else ".item", public_id=credit.public_id), code=303)

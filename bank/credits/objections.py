@@ -61,17 +61,29 @@ def key_in(
 
 
 def correct(
-    session: Session, actor: Actor, public_id: str, *, reason: str, wanted_amount: int | None, now: datetime
+    session: Session,
+    actor: Actor,
+    public_id: str,
+    *,
+    reason: str,
+    wanted_amount: int | None,
+    wanted_title: str | None = None,
+    person_id: int | None = None,
+    now: datetime,
 ) -> Objection:
-    """Ask for a correction of one's own item: what it should be, in its unit, or None for "this is not mine".
+    """Ask for a correction of one's own item: its amount, in its unit, or its title; neither says "this is not mine".
 
-    It goes the way of an objection. Raises NotFound for another's item or one posted too long ago.
+    It goes the way of an objection. `person_id` is whose it is where staff key it in for them. Raises NotFound for
+    another's item or one posted too long ago.
     """
+    owner_id = actor.person_id if person_id is None else person_id
     days = doubts.rules_of(session, actor.community_id, now).correct_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
-    if credit.person_id != actor.person_id:
+    if credit.person_id != owner_id:
         raise NotFound
-    return _doubt(session, credit, actor.person_id, reason, now, kind="correction", wanted_amount=wanted_amount)
+    keyed_by = None if owner_id == actor.person_id else actor.person_id
+    wanted = {"wanted_amount": wanted_amount, "wanted_title": wanted_title}
+    return _doubt(session, credit, owner_id, reason, now, kind="correction", keyed_by=keyed_by, **wanted)
 
 
 def correct_until(session: Session, credit: Credit, now: datetime) -> datetime | None:

@@ -28,5 +28,5 @@ def uninvolved(session: Session, community_id: int, involved: Collection[int]) -
 
 def _involved(credit: Credit, objection: Objection) -> set[int]:
     hands = (credit.person_id, credit.proposed_by, credit.leader_id, credit.first_by, credit.second_by)
-    sides = (objection.by_person_id, objection.keyed_by, objection.replied_by)
+    sides = (objection.by_person_id, objection.keyed_by, objection.replied_by, objection.refused_by)
     return {id_ for id_ in (*hands, *sides) if id_ is not None}

@@ -106,6 +106,13 @@ class WaitsForPanel(Conflict):
     sentence = say("这一条正由评议小组评议，有了结论才轮到工作台。")
 
 
+class RefusedBefore(Conflict):
+    """An appeal against their refusal was granted; to refuse it again is another's."""
+
+    code = "second_person_required"
+    sentence = say("您退回过这一条，本人请求重新审核得到了同意。您可以通过；要退回，请另一位工作人员来定。")
+
+
 class TooMuch(Conflict):
     """More than was proposed, or nothing at all."""
 
@@ -143,6 +150,9 @@ class Case:
     leader_home: int | None = None
     first_home: int | None = None
     waits_for: str | None = None
+    overruled: int | None = None
+    """Whose refusal of it an appeal set aside."""
+    overruled_home: int | None = None
 
     @property
     def hands(self) -> tuple[int | None, ...]:
@@ -217,6 +227,15 @@ def decider_check(case: Case, actor: Actor) -> type[BankError] | None:
     if case.state == "submitted" and not _may_begin(case, actor):
         return NotAllowed
     return None if case.state in UNDECIDED else AlreadyDecided
+
+
+def refuser_check(case: Case, actor: Actor) -> type[BankError] | None:
+    """Refuse who may not refuse this credit now."""
+    refusal = decider_check(case, actor)
+    if refusal is not None:
+        return refusal
+    at_home = actor.household_id is not None and actor.household_id == case.overruled_home
+    return RefusedBefore if actor.person_id == case.overruled or at_home else None
 
 
 def _may_begin(case: Case, actor: Actor) -> bool:

@@ -48,11 +48,18 @@ class PaperSchema(StrictSchema):
     reason = Words(most=500, lines=True, required=True)
 
 
-class CorrectionSchema(StrictSchema):
-    """What is wrong about an own item: its amount, or that it is not theirs."""
+class AppealSchema(StrictSchema):
+    """Why somebody else should look again at what was refused."""
 
-    what = Choice(("amount", "not_mine"), required=True)
+    reason = Words(most=500, lines=True, required=True)
+
+
+class CorrectionSchema(StrictSchema):
+    """What is wrong about an own item: its amount, what it is called, or that it is not theirs."""
+
+    what = Choice(("amount", "title", "not_mine"), required=True)
     amount = Int(most=24 * 60, load_default=None)
+    title = Words(most=100, load_default=None)
     reason = Words(most=500, lines=True, required=True)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bank.credits import cases, posting, rules, steps
-from bank.credits.models import Credit, CreditStep
+from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.steps import Step
 from bank.errors import Conflict, NotFound, say
 from bank.members.actor import Actor
@@ -45,6 +45,13 @@ class NotRefused(Conflict):
 
     code = "already_decided"
     sentence = say("这一条现在不是退回的状态，不能重新打开。")
+
+
+class AppealOpen(Conflict):
+    """The person asked for the same, and somebody uninvolved answers that."""
+
+    code = "already_objected"
+    sentence = say("本人已经请求重新审核，请在下面答复这个请求，不用另外打开。")
 
 
 class CreditedElsewhere(Conflict):
@@ -146,6 +153,9 @@ def reopen(session: Session, actor: Actor, credit_id: int, *, reason: str, now: 
     refusal = NotFound if case is None else rules.person_check(case, actor)
     if refusal is not None:
         raise refusal
+    session.execute(select(Credit.id).where(Credit.id == credit_id).with_for_update())
+    if session.scalar(select(Objection.id).where(Objection.credit_id == credit_id, Objection.state == "open")):
+        raise AppealOpen
     reopened = (
         update(Credit)
         .where(Credit.id == credit_id, Credit.state == "refused", Credit.txn_id.is_(None))

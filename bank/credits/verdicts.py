@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bank.credits import cases, doubts, panel, posting, rules, stages, steps
+from bank import chart, db
+from bank.credits import appeals, cases, doubts, panel, posting, rules, stages, steps
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
 from bank.credits.operations import BANK, post_now, propose
 from bank.credits.steps import Step
 from bank.errors import say
 from bank.members import operations as members
 from bank.members.actor import Actor
+from bank.members.models import Person
 from ledger.errors import AccountFrozen, PeriodClosed
 
 WEEK = timedelta(days=7)
@@ -21,6 +23,11 @@ BY_PANEL = {
     True: say("评议小组投票认为异议成立。"),
     False: say("评议小组投票认为异议不成立。"),
 }
+
+
+def panel_words(objection: Objection, is_upheld: bool) -> str:
+    """Give the sentence for what the panel's votes came to."""
+    return (appeals.BY_PANEL if objection.is_appeal else BY_PANEL)[is_upheld]
 
 
 def verdict_so_far(
@@ -53,6 +60,9 @@ def settle(
 ) -> None:
     """Close an objection whose credit is locked, with what follows for the item. `actor` is None for the panel or
     the rule. Raises AlreadyAnswered, and the book's AccountFrozen or PeriodClosed."""
+    if objection.is_appeal:
+        appeals.settle(session, objection, credit, is_upheld=is_upheld, words=words, actor=actor, now=now)
+        return
     state = "upheld" if is_upheld else "dismissed"
     doubts.close(session, objection, state, actor, words, now)
     by, role = (actor.person_id, rules.role_of(actor)) if actor else (None, None)
@@ -60,7 +70,7 @@ def settle(
     steps.write(session, [Step(credit.id, state, now, by, role, reason=words)])
     if is_upheld:
         _uphold(session, actor, credit, words, now)
-        if objection.kind == "correction" and objection.wanted_amount is not None:
+        if objection.wanted_amount is not None or objection.wanted_title is not None:
             _propose_again(session, objection, credit, now)
     else:
         go_on(session, credit, now)
@@ -70,35 +80,58 @@ def settle(
 def try_to_settle(
     session: Session, objection: Objection, credit: Credit, *, is_upheld: bool, words: str, now: datetime
 ) -> bool:
-    """Settle by the panel or the rule; where the book refuses for now, the job tries again tomorrow."""
+    """Settle by the panel or the rule; where the book refuses for now, the job tries again tomorrow.
+
+    An account that is still frozen a week later is thawed for this one reversal: a verdict does not wait for ever.
+    """
+    first = _first_try(session, credit, words)
+    is_forced = first is not None and now - first >= WEEK
     try:
         with session.begin_nested():
             settle(session, objection, credit, is_upheld=is_upheld, words=words, actor=None, now=now)
-    except (AccountFrozen, PeriodClosed):
+        return True
+    except (AccountFrozen, PeriodClosed) as refusal:
         session.refresh(objection)
         session.refresh(credit)
-        _wait_for_the_book(session, objection, credit, words, now)
-        return False
-    return True
+        if is_forced and isinstance(refusal, AccountFrozen):
+            _settle_through_ice(session, objection, credit, is_upheld=is_upheld, words=words, now=now)
+            return True
+    _wait_for_the_book(session, objection, credit, words, now, is_first=first is None)
+    return False
 
 
-def _wait_for_the_book(session: Session, objection: Objection, credit: Credit, words: str, now: datetime) -> None:
-    """Try again tomorrow, and a week after the first try weekly; each week tell who can free the account."""
-    first = session.scalar(
+def _first_try(session: Session, credit: Credit, words: str) -> datetime | None:
+    return session.scalar(
         select(func.min(CreditStep.at)).where(
             CreditStep.credit_id == credit.id, CreditStep.step == "escalated", CreditStep.reason == words
         )
     )
-    is_told = first is not None and now - first < WEEK
-    objection.answer_due_at = now + (timedelta(days=1) if first is None or is_told else WEEK)
+
+
+def _settle_through_ice(
+    session: Session, objection: Objection, credit: Credit, *, is_upheld: bool, words: str, now: datetime
+) -> None:
+    """Settle with the person's account open for this moment; it is frozen again before anybody else can see it."""
+    book = db.book(session, credit.community_id, now)
+    path = chart.member(session.get_one(Person, credit.person_id).public_id)
+    book.thaw(path, credit.unit, session=session)
+    settle(session, objection, credit, is_upheld=is_upheld, words=words, actor=None, now=now)
+    book.freeze(path, credit.unit, session=session)
+
+
+def _wait_for_the_book(
+    session: Session, objection: Objection, credit: Credit, words: str, now: datetime, *, is_first: bool
+) -> None:
+    """Try again tomorrow; the first time, say so to who can free the account."""
+    objection.answer_due_at = now + timedelta(days=1)
     session.flush()
-    if first is None:
-        steps.write(session, [Step(credit.id, "escalated", now, reason=words)])
-    if not is_told:
-        told = cases.holders(session, credit.community_id, "second_approver")
-        told |= cases.holders(session, credit.community_id, "coordinator")
-        sentence = say("“%(title)s”的异议已有结论，但本人的账户冻结着，冲正记不进账。请先解冻，系统会自动办完。")
-        members.tell(session, sorted(told), sentence, facts={"title": credit.title}, now=now)
+    if not is_first:
+        return
+    steps.write(session, [Step(credit.id, "escalated", now, reason=words)])
+    told = cases.holders(session, credit.community_id, "second_approver")
+    told |= cases.holders(session, credit.community_id, "coordinator")
+    sentence = say("“%(title)s”的异议已有结论，但本人的账户冻结着，冲正记不进账。请先解冻；一周后系统会照结论冲正。")
+    members.tell(session, sorted(told), sentence, facts={"title": credit.title}, now=now)
 
 
 def _uphold(session: Session, actor: Actor | None, credit: Credit, words: str, now: datetime) -> None:
@@ -129,10 +162,10 @@ def _propose_again(session: Session, objection: Objection, credit: Credit, now: 
         source=f"{credit.source}:correction:{objection.id}",
         person_id=credit.person_id,
         proposed_by=credit.person_id,
-        title=credit.title,
+        title=objection.wanted_title or credit.title,
         happened_on=credit.happened_on,
         unit=credit.unit,
-        amount=objection.wanted_amount or 0,
+        amount=objection.wanted_amount or credit.approved_amount or credit.amount,
         evidence_class=credit.evidence_class,
         evidence={**credit.evidence, "corrects": credit.public_id},
         flags=[{"code": "corrected", "facts": {"amount": credit.approved_amount or credit.amount}}],

@@ -58,7 +58,7 @@ def vote(session: Session, actor: Actor, public_id: str, *, is_upheld: bool, rea
         raise AlreadyVoted from None
     found = verdicts.verdict_so_far(session, objection, credit, now)
     if found is not None:
-        words = verdicts.BY_PANEL[found]
+        words = verdicts.panel_words(objection, found)
         verdicts.try_to_settle(session, objection, credit, is_upheld=found, words=words, now=now)
     return objection
 

@@ -38,6 +38,8 @@ STEPS: Mapping[str, str] = {
     "witnessed": say("有人作证"),
     "granted": say("评议小组同意"),
     "passed_on": say("评议到期没有结论，交工作人员"),
+    "appealed": say("本人请求重新审核"),
+    "kept": say("核实后维持不通过"),
 }
 TOLD: Mapping[str, str] = {
     **STEPS,
@@ -69,6 +71,14 @@ STAGES: Mapping[str, str] = {
 KINDS: Mapping[str, str] = {
     "objection": say("居民异议"),
     "correction": say("本人请求更正"),
+    "appeal": say("本人请求重新审核"),
+}
+"""An appeal is a correction of a refusal."""
+APPEALS: Mapping[str, str] = {
+    "open": say("待答复"),
+    "upheld": say("已重新审核"),
+    "dismissed": say("维持不通过"),
+    "withdrawn": say("请求撤回"),
 }
 CLASSES: Mapping[str, str] = {
     "A": say("信用时长（签到签退都有记录）"),

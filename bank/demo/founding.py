@@ -36,6 +36,7 @@ class Town:
     cast: dict[str, Actor] = field(default_factory=dict)
     shop: Shop | None = None
     provider: Shop | None = None
+    barber: Shop | None = None
     items: dict[str, Item] = field(default_factory=dict)
 
 
@@ -161,7 +162,24 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
         now=now,
     )
     town.provider = stock.open_shop(
-        session, home, name="邻里服务站", place="社区服务中心二楼", hours="每天 9:00-18:00", keepers=[keeper], now=now
+        session,
+        home,
+        name="邻里服务站",
+        place="社区服务中心二楼",
+        hours="每天 9:00-18:00",
+        keepers=[keeper],
+        kind="provider",
+        now=now,
+    )
+    town.barber = stock.open_shop(
+        session,
+        home,
+        name="国平理发",
+        place="3栋架空层",
+        hours="周二至周日 9:00-18:00",
+        keepers=[town.cast["barber"].person_id],
+        kind="provider",
+        now=now,
     )
     for title, price, amount, picture, text in goods.GOODS:
         town.items[title] = stock.put_on_shelf(
@@ -178,7 +196,7 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
     for title, minutes, picture, text in goods.SERVICES:
         town.items[title] = stock.put_on_shelf(
             session,
-            town.provider,
+            town.barber if title in goods.BARBERS else town.provider,
             kind="service",
             title=title,
             unit="MIN",

@@ -27,7 +27,7 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.shop import operations as shop
 from bank.shop import stock
-from bank.shop.models import Item
+from bank.shop.models import Item, Order
 
 TIME_ZONE = "Asia/Shanghai"
 REGULARS = 0.14
@@ -60,7 +60,7 @@ class Life:
     regulars: list[Actor] = field(default_factory=list)
     kind_ones: list[Actor] = field(default_factory=list)
     """Whoever was told a good deed of, the latest last: they have points to spend."""
-    vouchers: list[tuple[date, str, str]] = field(default_factory=list)
+    vouchers: list[tuple[date, Order]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         people = [who for who in self.town.people if who not in self.town.cast.values()]
@@ -262,7 +262,7 @@ class Life:
             for title, item in self.town.items.items():
                 if item.stock is not None and title not in goods.LOW_STOCK:
                     stock.add_stock(session, keeper, item.public_id, 6)
-        self._hand_over(session, keeper, day, now - timedelta(hours=2))
+        self._hand_over(session, day, now - timedelta(hours=2))
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
             now += timedelta(minutes=2)
             item = self.draw.choice(self._shelf)
@@ -283,14 +283,16 @@ class Life:
         except BankError:
             return  # not enough saved yet, or sold out: real people are refused, too
         if self.draw.random() < 0.9:
-            self.vouchers.append((day + timedelta(days=self.draw.randint(0, 4)), placed.voucher_code, placed.public_id))
+            self.vouchers.append((day + timedelta(days=self.draw.randint(0, 4)), placed))
 
-    def _hand_over(self, session: Session, keeper: Actor, day: date, now: datetime) -> None:
+    def _hand_over(self, session: Session, day: date, now: datetime) -> None:
         due = [voucher for voucher in self.vouchers if voucher[0] <= day]
         self.vouchers = [voucher for voucher in self.vouchers if voucher[0] > day]
-        for _, code, order_id in due:
+        for _, placed in due:
+            is_barbers = self.town.barber is not None and placed.shop_id == self.town.barber.id
+            keeper = self.town.cast["barber" if is_barbers else "shop"]
             now += timedelta(seconds=30)  # the book orders by the moment, so no two fall in the same one
             if self.draw.random() < 0.07:
-                shop.cancel(session, keeper, order_id, reason="顾客改了主意", now=now)
+                shop.cancel(session, keeper, placed.public_id, reason="顾客改了主意", now=now)
             else:
-                shop.hand_over(session, keeper, code, now=now)
+                shop.hand_over(session, keeper, placed.voucher_code, now=now)

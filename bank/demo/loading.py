@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from bank import clock, db, qr
 from bank.checkin.codes import Keys
-from bank.demo import goods
+from bank.demo import goods, settling
 from bank.demo.founding import Town, found_towns
 from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
@@ -67,6 +67,7 @@ def _live(lives: list[Life], now: datetime, days: int, bar: object) -> None:
         with db.unit_of_work() as session:
             for life in lives if ago <= 10 else lives[:1]:
                 life.live(session, today - timedelta(days=ago), is_last=ago == 1)
+                settling.settle_month(session, life.town, today - timedelta(days=ago), today=today)
         bar.update(4)  # type: ignore[attr-defined]
     with db.unit_of_work() as session:
         for life in lives:
@@ -90,6 +91,7 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
         life.sign_up(session, open_one, life.invite(coming)[:: ahead + 1], now)
     if life.town.shop is not None:
         show_kindness(session, life.town, now)
+        settling.build(session, now)
         _fill_shop(session, life.town, now)
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LOGINS = ("volunteer", "resident", "coordinator", "second", "shop", "panel", "auditor", "admin")
+LOGINS = ("volunteer", "resident", "coordinator", "second", "shop", "panel", "auditor", "admin", "barber")
 """The demo's logins; every one of them has the same password."""
 
 CAST: dict[str, tuple[str, tuple[str, ...], bool]] = {
@@ -18,6 +18,7 @@ CAST: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "panel": ("吴桂兰", ("panel",), True),
     "auditor": ("郑明", ("auditor",), False),
     "admin": ("孙伟", ("admin",), False),
+    "barber": ("周国平", ("shopkeeper",), False),
 }
 """Login: name, roles, large type."""
 

@@ -100,7 +100,11 @@ def check(session: Session, actor: Actor, public_id: str, *, is_right: bool, now
     near.check_uninvolved(session, actor, (found.asker_id, found.other_id, found.agent_id))
     after = "bound" if is_right else "refused"
     bond = _move(session, [Bond.id == found.id], "agreed", after, now, checked_by=actor.person_id)
-    said = say("亲属已经绑定好，现在可以互相转赠时长。") if is_right else say("社区没有核对上你们的亲属关系，请到服务台问一问。")
+    said = (
+        say("亲属已经绑定好，现在可以互相转赠时长。")
+        if is_right
+        else say("社区没有核对上你们的亲属关系，请到服务台问一问。")
+    )
     members.tell(session, [bond.asker_id, bond.other_id], said, link=PAGE, now=now)
     return bond
 

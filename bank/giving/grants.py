@@ -105,13 +105,17 @@ def move_due(session: Session, *, now: datetime) -> int:
     more: dict[str, object] = {"due_at": until} if after == "paused" else {"ended_at": now}
     _move(session, grant, (grant.state,), after, now, more, is_job=True)
     if after == "paused":
-        near.tell_staff(session, grant.community_id, say("补助名单上有人到了复核的时候，先暂停了。"), link=DESK, now=now)
+        near.tell_staff(
+            session, grant.community_id, say("补助名单上有人到了复核的时候，先暂停了。"), link=DESK, now=now
+        )
     return 1
 
 
 def pay_due(session: Session, *, now: datetime) -> int:
     """Pay one grant its month, in list order, as far as the pool allows; 0 where none is due or the pool is empty."""
-    for community_id in session.scalars(select(Community.id).where(Community.kind == "community").order_by(Community.id)):
+    for community_id in session.scalars(
+        select(Community.id).where(Community.kind == "community").order_by(Community.id)
+    ):
         place = session.get_one(Community, community_id)
         month = rules.month_of(clock.local_day(now, place.time_zone))
         grant = _next_unpaid(session, community_id, month, now)
@@ -122,9 +126,7 @@ def pay_due(session: Session, *, now: datetime) -> int:
 
 def _next_unpaid(session: Session, community_id: int, month: date, now: datetime) -> Grant | None:
     paid = exists().where(GrantPayment.grant_id == Grant.id, GrantPayment.month == month)
-    chosen = select(Grant).where(
-        Grant.community_id == community_id, Grant.state == "active", Grant.due_at > now, ~paid
-    )
+    chosen = select(Grant).where(Grant.community_id == community_id, Grant.state == "active", Grant.due_at > now, ~paid)
     return session.scalar(chosen.order_by(Grant.id).limit(1).with_for_update(skip_locked=True))
 
 

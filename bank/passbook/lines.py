@@ -78,16 +78,26 @@ def service(session: Session, actor: Actor) -> Service:
     return Service(by_class.get("A", 0), by_class.get("B", 0), by_class.get("C", 0))
 
 
-def on_the_way(session: Session, actor: Actor) -> Sequence[Underway]:
-    """Give what was proposed for the member and is not in the book yet, summed by state and unit."""
+def on_the_way(session: Session, actor: Actor) -> tuple[Sequence[Underway], bool]:
+    """Give what was proposed for the member and is not in the book yet, summed by state and unit; and whether
+    anything of theirs was refused."""
     amount = func.sum(func.coalesce(Credit.approved_amount, Credit.amount))
     rows = session.execute(
         select(Credit.state, Credit.unit, amount)
-        .where(Credit.person_id == actor.person_id, Credit.state.in_(UNDERWAY))
+        .where(Credit.person_id == actor.person_id, Credit.state.in_((*UNDERWAY, "refused")))
         .group_by(Credit.state, Credit.unit)
     ).all()
-    found = [Underway(state, unit, int(total)) for state, unit, total in rows if total]
-    return sorted(found, key=lambda one: (UNDERWAY.index(one.state), one.unit))
+    found = [Underway(state, unit, int(total)) for state, unit, total in rows if total and state != "refused"]
+    is_refused = any(state == "refused" for state, _, _ in rows)
+    return sorted(found, key=lambda one: (UNDERWAY.index(one.state), one.unit)), is_refused
+
+
+def refusals(session: Session, actor: Actor, *, before: int | None = None, limit: int = 20) -> list[Credit]:
+    """Give the member's refused items, newest first; `before` is the row id at which the page before ended."""
+    chosen = select(Credit).where(Credit.person_id == actor.person_id, Credit.state == "refused")
+    if before is not None:
+        chosen = chosen.where(Credit.id < before)
+    return list(session.scalars(chosen.order_by(Credit.id.desc()).limit(limit)))
 
 
 def entries(

@@ -6,8 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from bank.credits.schemas import CorrectionSchema
 from bank.web.api import page_schema
-from bank.web.fields import Day, Moment
+from bank.web.fields import Choice, Day, Int, Moment, StrictSchema, Words
 from ledger import Entry
 
 
@@ -70,3 +71,16 @@ def entry_answer(entry: Entry) -> dict[str, Any]:
         "recorded_at": entry.recorded_at,
         "memo": entry.memo,
     }
+
+
+class RefusedQuery(StrictSchema):
+    """A page of what was refused: the row at which the page before ended."""
+
+    before = Int(most=2**53, load_default=None)
+
+
+class ForThemSchema(CorrectionSchema):
+    """What a resident says at the desk about their own item, with the PIN of their card."""
+
+    what = Choice(("amount", "title", "not_mine", "appeal"), required=True)
+    pin = Words(most=8, required=True)

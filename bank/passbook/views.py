@@ -18,7 +18,9 @@ from bank.log import operations as log
 from bank.members import login
 from bank.passbook import lines, telling
 from bank.passbook.evidence import Behind, behind
+from bank.passbook.schemas import RefusedQuery
 from bank.shop import listing
+from bank.web.fields import read_form
 from ledger import Entry
 
 pages = Blueprint("passbook", __name__)
@@ -39,6 +41,7 @@ def passbook() -> ResponseReturnValue:
     who, now = login.actor(), clock.utc_now()
     unit = request.args.get("unit") if request.args.get("unit") in chart.UNITS else None
     found = lines.entries(db.session(), who, now, units=_units(unit), limit=PER_PAGE, cursor=request.args.get("cursor"))
+    underway, has_refused = lines.on_the_way(db.session(), who)
     return render_template(
         "passbook/passbook.html",
         unit=unit,
@@ -49,9 +52,19 @@ def passbook() -> ResponseReturnValue:
         endings=lines.endings(db.session(), who, now) if balances[chart.POINTS].available > 0 else [],
         ends_soon=telling.ends_soon,
         service=lines.service(db.session(), who),
-        underway=lines.on_the_way(db.session(), who),
+        underway=underway,
+        has_refused=has_refused,
         waiting=listing.waiting_for(db.session(), who.person_id),
     )
+
+
+@pages.get("/passbook/refused")
+def refused() -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(RefusedQuery, request.args)
+    found = lines.refusals(db.session(), who, before=given["before"], limit=PER_PAGE + 1)
+    following = found[PER_PAGE - 1].id if len(found) > PER_PAGE else None
+    return render_template("passbook/refused.html", items=found[:PER_PAGE], next=following)
 
 
 @pages.get("/passbook/<txn_id>")

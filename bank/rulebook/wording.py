@@ -229,6 +229,14 @@ SECTIONS = (
                 without=say("入账以后不能请求更正。"),
             ),
             Setting(
+                "appeal_days",
+                say("没有通过后几天内可以请求重新审核"),
+                say("没有通过的，%(n)s 天内本人可以请求一次重新审核，由没有经手过的人来定。"),
+                0,
+                365,
+                without=say("没有通过的，可以带新的凭据到社区服务台。"),
+            ),
+            Setting(
                 "answer_objection_days",
                 say("几个工作日内答复"),
                 say("没有经手过的人在 %(n)s 个工作日内书面答复。"),
@@ -406,6 +414,58 @@ SECTIONS = (
                 1000,
                 without=say("居民卡在柜台换的次数不限。"),
             ),
+            Setting(
+                "counter_undo_minutes",
+                say("柜台多久内可以撤销"),
+                say("店员交错了，当天 %(n_minutes)s 内可以撤销。"),
+                0,
+                60,
+                MINUTES,
+                say("交出去的不能撤销。"),
+            ),
+        ),
+    ),
+    Section(
+        "settling",
+        say("怎样和店家对账"),
+        (
+            Setting(
+                "statement_days",
+                say("几个工作日内确认对账单"),
+                say("每月的对账单由店家和社区各一人（不是一家）在 %(n)s 个工作日内确认，没有说话算同意。"),
+                1,
+                60,
+            ),
+            Setting(
+                "statement_answer_days",
+                say("几个工作日内答复对账单的疑问"),
+                say("有疑问的，对方在 %(n)s 个工作日内答复，没有答复以账本为准。"),
+                1,
+                60,
+            ),
+            Setting(
+                "statement_paid_days",
+                say("几个工作日内和店家结清"),
+                say("确认后社区在 %(n)s 个工作日内结清，钱不经过本系统。"),
+                1,
+                120,
+            ),
+            Setting(
+                "hour_reference_fen",
+                say("一小时的参考价（分，人民币）"),
+                say("一小时按 %(n)s 分钱（人民币）和店家对账，时长不能换钱。"),
+                0,
+                100_000,
+                without=say("对账单上时长不标参考价。"),
+            ),
+            Setting(
+                "point_reference_fen",
+                say("一个积分的参考价（分，人民币）"),
+                say("一个积分按 %(n)s 分钱对账。"),
+                0,
+                10_000,
+                without=say("对账单上积分不标参考价。"),
+            ),
         ),
     ),
     Section(
@@ -422,7 +482,11 @@ SECTIONS = (
                 say("现在不能转赠。"),
             ),
             Setting(
-                "gift_hours_to_take_back", say("转赠几小时内可以收回"), say("转出后 %(n)s 小时内可以收回，过后不能。"), 1, 168
+                "gift_hours_to_take_back",
+                say("转赠几小时内可以收回"),
+                say("转出后 %(n)s 小时内可以收回，过后不能。"),
+                1,
+                168,
             ),
             Setting(
                 "answer_days",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bank.activities import operations as activities
 from bank.activities.models import Activity
-from bank.checkin import codes
+from bank.checkin import bearers, codes
 from bank.communities.models import Community
 from bank.deeds import operations as deeds
 from bank.deeds.models import Photo
@@ -70,7 +70,7 @@ def _of_card(text: str) -> str | None:
     if number is not None:
         return number[0]
     try:
-        card = codes.read(text)
+        card = codes.read(bearers.read_pass_text(text) or text)
     except codes.CodeInvalid:
         return None
     return card.person_id if isinstance(card, codes.Pass) else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
 from bank.checkin import bearers
+from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import Conflict, Invalid, NotFound, TooMany
 from bank.members import login
@@ -18,14 +19,16 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import mask_name
 from bank.qr import LONGEST_SCAN
-from bank.shop import desk, listing, operations, rules
-from bank.shop.models import Shop
-from bank.shop.refusals import VoucherNotFound
+from bank.shop import desk, listing, operations, rules, undoing
+from bank.shop.listing import Placed
+from bank.shop.models import Order, Shop
+from bank.shop.refusals import VoucherNotFound, WrongShop
 from bank.shop.schemas import ChosenForm, PinForm, ScanForm
 from bank.shop.views import balances_of, pages
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
-from bank.web.i18n import translate
+from bank.web.i18n import gettext, translate
+from ledger import Balance
 
 RECEIPT_SHOWS_BALANCE = timedelta(minutes=10)
 """The balance on a receipt is for the resident who stands there, not for whoever opens the page next week."""
@@ -35,7 +38,7 @@ RECEIPT_SHOWS_BALANCE = timedelta(minutes=10)
 def counter() -> ResponseReturnValue:
     who = login.actor()
     shops = listing.shops_kept(db.session(), who)
-    return _counter(who, shops)
+    return _counter(who, shops, done=_just_done(who, request.args.get("done")))
 
 
 @pages.post("/counter")
@@ -60,7 +63,7 @@ def hand_over(code: str) -> ResponseReturnValue:
     found = desk.read_voucher_code(who, code, now=clock.utc_now())
     begin_write()
     done = operations.hand_over(db.session(), who, found, now=clock.utc_now())
-    return redirect(url_for(".receipt", order_id=done.public_id), code=303)
+    return _next_one(done)
 
 
 @pages.get("/counter/receipts/<order_id>")
@@ -68,13 +71,22 @@ def receipt(order_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("shopkeeper")
     done = listing.receipt(db.session(), who, order_id)
-    balance = None
-    is_fresh = done.order.handed_over_at and clock.utc_now() - done.order.handed_over_at < RECEIPT_SHOWS_BALANCE
-    if is_fresh and done.order.placed_by == who.person_id != done.order.person_id:
-        owner = db.session().get_one(Person, done.order.person_id)
-        balance = balances_of(owner.public_id, owner.community_id)[done.order.unit]
-    line = rules.bill_line(done.order.title, done.order.quantity)
-    return render_template("shop/receipt.html", placed=done, line=line, balance=balance, masked=mask_name(done.owner))
+    return render_template(
+        "shop/receipt.html",
+        placed=done,
+        line=rules.bill_line(done.order.title, done.order.quantity),
+        balance=_balance(who, done),
+        masked=mask_name(done.owner),
+        paper_kind="a6" if request.args.get("paper") == "a6" else "slip",
+    )
+
+
+@pages.post("/counter/receipts/<order_id>/undo")
+def take_back(order_id: str) -> ResponseReturnValue:
+    undone = undoing.take_back(db.session(), login.actor(), order_id, now=clock.utc_now())
+    line = rules.bill_line(undone.title, undone.quantity)
+    flash(gettext("已撤销「%(line)s」，时长或积分已经退给居民。", line=line), "ok")
+    return redirect(url_for(".counter"), code=303)
 
 
 @pages.get("/counter/cards/<public_id>")
@@ -115,7 +127,7 @@ def serve(public_id: str) -> ResponseReturnValue:
     done = operations.serve(
         db.session(), who, owner, item_id=given["item_id"], quantity=given["quantity"], now=clock.utc_now()
     )
-    return redirect(url_for(".receipt", order_id=done.public_id), code=303)
+    return _next_one(done)
 
 
 @pages.get("/counter/handed-over")
@@ -141,13 +153,47 @@ def handed_over() -> ResponseReturnValue:
     )
 
 
-def _counter(who: Actor, shops: Sequence[Shop], *, typed: str = "", wrong: str | None = None) -> str:
+def _next_one(done: Order) -> ResponseReturnValue:
+    """Go back to the field, for the next in the queue, with what was just handed over beside it."""
+    return redirect(url_for(".counter", done=done.public_id), code=303)
+
+
+def _just_done(who: Actor, order_id: str | None) -> Placed | None:
+    try:
+        return listing.receipt(db.session(), who, order_id) if order_id else None
+    except NotFound:  # taken back, or never theirs
+        return None
+
+
+def _balance(who: Actor, done: Placed) -> Balance | None:
+    """Give what the owner of a card just served has left, while they stand there; else None."""
+    at = done.order.handed_over_at
+    is_fresh = at is not None and clock.utc_now() - at < RECEIPT_SHOWS_BALANCE
+    if not is_fresh or not done.order.placed_by == who.person_id != done.order.person_id:
+        return None
+    owner = db.session().get_one(Person, done.order.person_id)
+    return balances_of(owner.public_id, owner.community_id)[done.order.unit]
+
+
+def _counter(
+    who: Actor, shops: Sequence[Shop], *, typed: str = "", wrong: str | None = None, done: Placed | None = None
+) -> str:
     now = clock.utc_now()
-    zone = db.session().get_one(Community, who.community_id).time_zone
+    place = db.session().get_one(Community, who.community_id)
+    zone, minutes = place.time_zone, communities.rules_at(db.session(), place, now).counter_undo_minutes
     since = clock.start_of_day(clock.local_day(now, zone), zone)
     ids = [shop.id for shop in shops]
     today = listing.handed_over(db.session(), ids, since=since, until=now + timedelta(seconds=1), limit=5)
-    return render_template("shop/counter.html", shops=shops, today=today, typed=typed, wrong=wrong)
+    return render_template(
+        "shop/counter.html",
+        shops=shops,
+        today=today,
+        typed=typed,
+        wrong=wrong,
+        done=done,
+        balance=_balance(who, done) if done else None,
+        may_undo=lambda order: rules.may_take_back(order.handed_over_at, now, minutes, zone),
+    )
 
 
 def _where_to(who: Actor, text: str) -> str:
@@ -176,6 +222,8 @@ def _pin_page(
 ) -> str:
     owner = members.in_community(db.session(), who.community_id, public_id)
     found = listing.on_shelf(db.session(), who.community_id, item_id)
+    if not operations.keeps(db.session(), who, found.shop.id):
+        raise WrongShop(shop=found.shop.name)
     return render_template(
         "shop/pin.html",
         owner=owner,

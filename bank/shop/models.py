@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -15,6 +15,7 @@ class Shop(Base):
     """A shop of goods or a provider of services that hands over against vouchers."""
 
     __tablename__ = "shop"
+    __table_args__ = (CheckConstraint("kind IN ('shop', 'provider')", name="kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(unique=True)
@@ -22,6 +23,8 @@ class Shop(Base):
     name: Mapped[str]
     place: Mapped[str] = mapped_column(default="")
     hours: Mapped[str] = mapped_column(default="")
+    kind: Mapped[str] = mapped_column(default="shop")
+    """A `provider` (barber, cleaner, clinic, hall) gives services only."""
 
 
 class Shopkeeper(Base):
@@ -103,3 +106,97 @@ class Order(Base):
     hold_txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     end_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """The capture or the release in the book."""
+
+
+class Settlement(Base):
+    """One month of one shop, frozen: what it handed over, and how far both sides are with it.
+
+    `minutes`, `points` and `value_fen` are the sums of its lines. Money is paid outside the bank.
+    """
+
+    __tablename__ = "settlement"
+    __table_args__ = (
+        UniqueConstraint("shop_id", "month"),
+        CheckConstraint("state IN ('open', 'disputed', 'confirmed', 'settled')", name="state"),
+        CheckConstraint("minutes >= 0 AND points >= 0 AND minutes + points >= 1 AND value_fen >= 0", name="sums"),
+        CheckConstraint("(provider_by IS NULL) = (provider_at IS NULL)", name="provider"),
+        CheckConstraint("(community_by IS NULL) = (community_at IS NULL)", name="community"),
+        CheckConstraint("provider_by <> community_by", name="two_people"),
+        CheckConstraint("(state = 'disputed') = (disputed_side IS NOT NULL)", name="disputed"),
+        CheckConstraint("disputed_side IN ('provider', 'community')", name="side"),
+        CheckConstraint("(state IN ('confirmed', 'settled')) = (confirmed_at IS NOT NULL)", name="confirmed"),
+        CheckConstraint("(state = 'settled') = (settled_at IS NOT NULL)", name="settled"),
+        CheckConstraint(
+            "(settled_at IS NULL) = (settled_by IS NULL) AND (settled_at IS NULL) = (paid_on IS NULL)", name="paid"
+        ),
+        Index("ix_settlement_community", "community_id", "id"),
+        Index("ix_settlement_due", "state", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id", ondelete="RESTRICT"))
+    month: Mapped[date]
+    """The first day of the month."""
+    state: Mapped[str] = mapped_column(default="open")
+    built_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    """When the rule moves it on, or, once it is confirmed, when the next reminder goes out."""
+    vouchers: Mapped[int]
+    minutes: Mapped[int]
+    points: Mapped[int]
+    value_fen: Mapped[int]
+    hour_fen: Mapped[int]
+    point_fen: Mapped[int]
+    """The reference values of the rules on the month's last day."""
+    book_minutes: Mapped[int]
+    book_points: Mapped[int]
+    """What the shop's account in the book took in that month, read when the statement was built."""
+    provider_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    provider_at: Mapped[datetime | None]
+    community_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    community_at: Mapped[datetime | None]
+    disputed_side: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    """When the second side confirmed, or the rule did for who kept silent."""
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    settled_at: Mapped[datetime | None]
+    paid_on: Mapped[date | None]
+    note: Mapped[str] = mapped_column(default="")
+    settled_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+
+
+class SettlementLine(Base):
+    """One voucher of a statement. No name: the code says whose it was to whoever may know."""
+
+    __tablename__ = "settlement_line"
+    __table_args__ = (UniqueConstraint("settlement_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id", ondelete="RESTRICT"))
+    number: Mapped[int]
+    order_id: Mapped[int] = mapped_column(ForeignKey("purchase.id", ondelete="RESTRICT"), unique=True)
+    code: Mapped[str]
+    title: Mapped[str]
+    quantity: Mapped[int]
+    unit: Mapped[str]
+    total: Mapped[int]
+    handed_over_at: Mapped[datetime]
+    value_fen: Mapped[int]
+
+
+class SettlementStep(Base):
+    """What happened to a statement, only ever added to."""
+
+    __tablename__ = "settlement_step"
+    __table_args__ = (CheckConstraint("side IN ('provider', 'community')", name="side"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id", ondelete="RESTRICT"), index=True)
+    step: Mapped[str]
+    side: Mapped[str | None]
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """None where the rule or the job did it."""
+    at: Mapped[datetime]
+    words: Mapped[str] = mapped_column(default="")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 
+from bank import chart
 from bank.clock import local_day, start_of_day
 from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
 CODE_LENGTH = 8
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
+_LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
 
 
@@ -42,10 +44,42 @@ def start_of_month(now: datetime, time_zone: str) -> datetime:
 
 def month_bounds(first: date, time_zone: str) -> tuple[datetime, datetime]:
     """Give the first moment of the month that begins on `first` and the first after it, in UTC."""
-    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return start_of_day(first, time_zone), start_of_day(following, time_zone)
+    return start_of_day(first, time_zone), start_of_day(month_after(first), time_zone)
+
+
+def month_after(first: date) -> date:
+    """Give the first day of the month after the one that begins on `first`."""
+    return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def months_over(today: date, number: int) -> list[date]:
+    """Give the first days of the last `number` months that are over, oldest first."""
+    months = [today.replace(day=1)]
+    for _ in range(number):
+        months.append((months[-1] - timedelta(days=1)).replace(day=1))
+    return months[:0:-1]
+
+
+def reference_fen(unit: str, total: int, price: int) -> int:
+    """Give the reference value of minutes (`price` fen an hour, rounded down) or points (`price` fen each)."""
+    return total * price // 60 if unit == chart.MINUTES else total * price
 
 
 def bill_line(title: str, quantity: int) -> str:
     """Write what was ordered as the book and the receipt say it: `肥皂 × 2`."""
     return title if quantity == 1 else f"{title} × {quantity}"
+
+
+def may_take_back(handed_over_at: datetime, now: datetime, minutes: int, time_zone: str) -> bool:
+    """Tell whether a hand-over may still be taken back: within so many minutes, and on the same local day."""
+    return handed_over_at >= undoable_since(now, minutes, time_zone) and minutes > 0
+
+
+def undoable_since(now: datetime, minutes: int, time_zone: str) -> datetime:
+    """Give from when on a hand-over may still be taken back; a day's end keeps it out of another month."""
+    return max(now - timedelta(minutes=minutes), start_of_day(local_day(now, time_zone), time_zone))
+
+
+def has_account_number(text: str) -> bool:
+    """Tell whether a text holds twelve digits or more in a row, as bank accounts do; a date or a phone does not."""
+    return bool(_LONG_NUMBER.search(text))

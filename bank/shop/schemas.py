@@ -12,10 +12,11 @@ from bank.shop.listing import OnShelf, Placed
 from bank.shop.models import Order, Shop
 from bank.shop.stock import MOST_STOCK, PICTURES
 from bank.web.api import PageQuery, page_schema
-from bank.web.fields import Choice, Int, Moment, StrictSchema, Words
+from bank.web.fields import Choice, Day, Int, Moment, Month, StrictSchema, Words
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
+SHOP_KINDS = ("shop", "provider")
 MOST_AT_ONCE = 1_000
 
 
@@ -77,6 +78,7 @@ class StockForm(StrictSchema):
 class ShopForm(StrictSchema):
     """A new shop or provider."""
 
+    kind = Choice(SHOP_KINDS, load_default=SHOP_KINDS[0])
     name = Words(most=40, required=True)
     place = Words(most=80, load_default="")
     hours = Words(most=80, load_default="")
@@ -87,6 +89,26 @@ class KeeperForm(StrictSchema):
 
     person_id = Words(most=20, required=True)
     do = Choice(("add", "remove"), required=True)
+
+
+class StatementForm(StrictSchema):
+    """A shop and a month that is over, `2026-10`."""
+
+    shop_id = Words(most=40, required=True)
+    month = Month(required=True)
+
+
+class ReasonForm(StrictSchema):
+    """Why a statement is wrong, or the answer to it."""
+
+    words = Words(most=300, required=True)
+
+
+class PaidForm(StrictSchema):
+    """When a month was paid outside the bank, and a note without account numbers."""
+
+    paid_on = Day(required=True)
+    note = Words(most=200, least=0, load_default="")
 
 
 class ShelfQuery(PageQuery):
@@ -127,7 +149,7 @@ class VoucherSchema(Schema):
 
 
 class OrderSchema(Schema):
-    """An order: `held`, then `handed_over`, `cancelled` or `lapsed`."""
+    """An order: `held`, then `handed_over`, `cancelled` or `lapsed`; a hand-over just made may be taken back."""
 
     id = fields.String(required=True)
     state = fields.String(required=True)

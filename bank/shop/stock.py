@@ -55,9 +55,10 @@ def open_shop(
     place: str = "",
     hours: str = "",
     keepers: Sequence[int] = (),
+    kind: str = "shop",
 ) -> Shop:
-    """Open a shop or provider with its accounts in the book; `keepers` are person ids."""
-    shop = Shop(public_id=new_public_id(), community_id=community_id, name=name, place=place, hours=hours)
+    """Open a `shop` or a `provider` with its accounts in the book; `keepers` are person ids."""
+    shop = Shop(public_id=new_public_id(), community_id=community_id, name=name, place=place, hours=hours, kind=kind)
     session.add(shop)
     session.flush()
     book = db.book(session, community_id, now)
@@ -68,10 +69,12 @@ def open_shop(
     return shop
 
 
-def found_shop(session: Session, actor: Actor, *, name: str, place: str, hours: str, now: datetime) -> Shop:
-    """Open a shop in the coordinator's community."""
+def found_shop(
+    session: Session, actor: Actor, *, name: str, place: str, hours: str, now: datetime, kind: str = "shop"
+) -> Shop:
+    """Open a `shop` or a `provider` in the coordinator's community."""
     actor.require("coordinator")
-    return open_shop(session, actor.community_id, name=name, place=place, hours=hours, now=now)
+    return open_shop(session, actor.community_id, name=name, place=place, hours=hours, kind=kind, now=now)
 
 
 def appoint(session: Session, actor: Actor, shop_id: str, person_id: str, *, now: datetime) -> None:
@@ -97,9 +100,11 @@ def dismiss(session: Session, actor: Actor, shop_id: str, person_id: str) -> Non
 def add_item(session: Session, actor: Actor, shop_id: str, given: dict[str, Any]) -> Item:
     """Put something new on the keeper's shelf: `kind title description unit price stock picture`.
 
-    Goods need a stock; a service has none. Raises NotFound, WrongShop, Invalid.
+    Goods need a stock; a service has none, and a provider has no goods. Raises NotFound, WrongShop, Invalid.
     """
     shop = _own_shop(session, actor, shop_id)
+    if shop.kind == "provider" and given["kind"] != "service":
+        raise Invalid({"kind": [say("服务商只上架服务。")]})
     stock = given.get("stock") if given["kind"] == "goods" else None
     if given["kind"] == "goods" and stock is None:
         raise Invalid({"stock": [say("请填架上现有几件。")]})

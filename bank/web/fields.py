@@ -147,6 +147,13 @@ class Day(fields.Field[date]):
         return day
 
 
+class Month(Day):
+    """A month, `2026-11`, given as its first day."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> date:
+        return super()._deserialize(f"{value}-01" if isinstance(value, str) else value, attr, data, **more)
+
+
 def rfc3339(moment: datetime) -> str:
     """Write a moment as the API does: UTC with a Z, to the second or the microsecond."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

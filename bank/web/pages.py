@@ -64,6 +64,11 @@ def moment(value: datetime) -> str:
     return f"{day(_local(value).date())} {_local(value):%H:%M}"
 
 
+def local_minute(value: datetime) -> str:
+    """Write a moment for a file, the same in every language: `2026-11-23 14:05`."""
+    return f"{_local(value):%Y-%m-%d %H:%M}"
+
+
 def clock_time(value: datetime) -> str:
     """Say the time of day of a moment."""
     return f"{_local(value):%H:%M}"

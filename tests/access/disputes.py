@@ -5,9 +5,11 @@ from __future__ import annotations
 from bank.communities.models import Community
 from bank.credits import objections
 from bank.members import operations as members
+from bank.members import passwords
+from bank.members.models import Person
 from tests.access.credits import _objection, _on_notice
 from tests.access.rows import Call, Row
-from tests.credits.builders import approve, credit, propose
+from tests.credits.builders import approve, credit, decide, propose
 from tests.world import World
 
 CLERKS = ("coordinator", "second")
@@ -53,7 +55,23 @@ def _day(world: World, who: str) -> Call:
     return Call({}, {"day": "2026-12-25", "what": "off", "note": "停电"})
 
 
+def _refused(world: World, who: str) -> Call:
+    credit_id = propose(world, "resident", amount=5)
+    decide(world, "coordinator", [credit_id], "reject", reason="没有看到您参加。")
+    return Call({"public_id": credit(world, credit_id).public_id}, {"reason": "我在场"})
+
+
+def _with_pin(world: World, who: str) -> Call:
+    call = _refused(world, who)
+    with world.write() as session:
+        session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash("2468")
+    return Call(call.path, {"what": "appeal", "reason": "我在场", "pin": "2468"})
+
+
 ROWS = (
+    Row("POST", "/me/credits/<public_id>/appeals", ("resident",), answer=303, refuse=404, prepare=_refused),
+    Row("GET", "/desk/items/<public_id>/for-them", CLERKS, prepare=_refused),
+    Row("POST", "/desk/items/<public_id>/for-them", CLERKS, answer=303, prepare=_with_pin),
     Row("POST", "/desk/objections/<public_id>/votes", ("panel",), answer=303, prepare=_before_panel),
     Row("GET", "/desk/items/<public_id>/paper", CLERKS, prepare=_paper),
     Row("POST", "/desk/items/<public_id>/paper", ("second",), answer=303, also={"coordinator": 409}, prepare=_paper),

@@ -17,6 +17,7 @@ def _line(world: World, who: str) -> Call:
 ROWS = (
     Row("GET", "/passbook", MEMBERS),
     Row("GET", "/passbook/print", MEMBERS),
+    Row("GET", "/passbook/refused", MEMBERS),
     Row("GET", "/passbook/<txn_id>", ("volunteer",), refuse=404, prepare=_line),
     Row("GET", "/passbook/<txn_id>/proof", ("volunteer",), refuse=404, prepare=_line),
     Row("GET", "/passbook/<txn_id>/proof.json", ("volunteer",), refuse=404, prepare=_line),

@@ -1,5 +1,11 @@
 """Routes of the shop and its counter. `volunteer` has an order at 惠民超市, which `shop` keeps."""
 
+from datetime import datetime
+
+from sqlalchemy import select
+
+from bank import jobs
+from bank.shop.models import Settlement
 from tests.access.rows import MEMBERS, Call, Row
 from tests.shop.market import Market, build_market
 from tests.world import World
@@ -80,7 +86,61 @@ def _get(world: World, who: str) -> Call:
     return Call({})
 
 
+def _in_november(world: World) -> Market:
+    world.clock.now = datetime.fromisoformat("2026-11-23T09:00:00+08:00")
+    return build_market(world)
+
+
+def _month(world: World, who: str) -> Call:
+    """A statement of 惠民超市, which `shop` keeps: each caller has a shop and a November of their own."""
+    market = _in_november(world)
+    market.hand_over(market.order())
+    world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    with world.app.app_context():
+        jobs.run_due(world.clock.now)
+    with world.write() as session:
+        found = session.scalars(select(Settlement.public_id).order_by(Settlement.id.desc())).first()
+    return Call({"statement_id": str(found), "kind": "pdf"}, {"words": "少了一张"})
+
+
+def _confirmed(world: World, who: str) -> Call:
+    call = _month(world, who)
+    for one in ("shop", "coordinator"):
+        world.page(one).post(f"/statements/{call.path['statement_id']}/confirmation")
+    return Call(call.path, {"paid_on": "2026-12-01", "note": ""})
+
+
+def _disputed(world: World, who: str) -> Call:
+    call = _month(world, who)
+    world.page("shop").post(f"/statements/{call.path['statement_id']}/dispute", data={"words": "少了"})
+    return call
+
+
+def _wanted(world: World, who: str) -> Call:
+    market = _in_november(world)
+    market.hand_over(market.order())
+    world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    return Call({}, {"shop_id": market.goods_shop, "month": "2026-11"})
+
+
+BOTH_SIDES = ("shop", "coordinator", "second")
 ROWS = (
+    Row("GET", "/statements", BOTH_SIDES),
+    Row("POST", "/statements", BOTH_SIDES, answer=303, refuse=404, prepare=_wanted),
+    Row("GET", "/statements/<statement_id>", BOTH_SIDES, refuse=404, prepare=_month),
+    Row("GET", "/statements/<statement_id>/<any(pdf, xlsx):kind>", BOTH_SIDES, refuse=404, prepare=_month),
+    Row("POST", "/statements/<statement_id>/confirmation", BOTH_SIDES, answer=303, refuse=404, prepare=_month),
+    Row("POST", "/statements/<statement_id>/dispute", BOTH_SIDES, answer=303, refuse=404, prepare=_month),
+    Row("POST", "/statements/<statement_id>/answer", BOTH_SIDES, answer=303, refuse=404, prepare=_disputed),
+    Row(
+        "POST",
+        "/statements/<statement_id>/settlement",
+        ("coordinator", "second"),
+        answer=303,
+        refuse=404,
+        prepare=_confirmed,
+    ),
+    Row("POST", "/counter/receipts/<order_id>/undo", ("shop",), answer=303, also={}, prepare=_handed_over),
     Row("GET", "/shop", MEMBERS, prepare=_get),
     Row("GET", "/shop/items/<item_id>", HOME, also=NOT_FOUND, prepare=_open),
     Row("GET", "/shop/orders", MEMBERS),

@@ -50,11 +50,22 @@ BORDERS = {
     "is_tie_upheld": f"{HERE}::test_a_tie_goes_both_ways",
     "is_silence_upheld": f"{HERE}::test_silence_has_words_for_both",
     "correct_after_posting_days": f"{HERE}::test_a_correction_is_in_time_to_the_last_day",
+    "appeal_days": "credits/test_appeals.py::test_an_appeal_is_in_time_to_the_last_day",
     "object_after_posting_days": f"{HERE}::test_an_objection_is_in_time_to_the_last_day",
     "voucher_days": "shop/test_operations.py::test_a_voucher_is_good_until_the_end_of_its_last_day",
     "goods_orders_per_month": "shop/test_operations.py::test_goods_have_a_monthly_quota_where_the_rules_say_so",
     "card_orders_per_day": (
         "shop/test_operations.py::test_serving_stops_at_the_days_card_limit_and_at_other_shops_shelves"
+    ),
+    "counter_undo_minutes": "shop/test_undoing.py::test_ten_minutes_long",
+    "hour_reference_fen": "shop/test_statements.py::test_a_reference_value_is_in_whole_fen_rounded_down",
+    "point_reference_fen": "shop/test_statements.py::test_a_reference_value_is_in_whole_fen_rounded_down",
+    "statement_days": "shop/test_statements.py::test_who_is_silent_for_ten_working_days_agrees",
+    "statement_answer_days": (
+        "shop/test_statements.py::test_a_dispute_nobody_answers_within_five_working_days_ends_as_the_book_says"
+    ),
+    "statement_paid_days": (
+        "shop/test_statements.py::test_what_is_unpaid_after_fifteen_working_days_is_called_to_mind_again_and_again"
     ),
     "home_service_minutes": "activities/test_declaration.py::test_a_home_service_lasts_four_hours_at_most",
     "scan_pairs_per_day": "checkin/test_attesting.py::test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from sqlalchemy import text, update
@@ -21,6 +22,7 @@ from bank.errors import BankError, Invalid, NotAllowed, NotFound
 from bank.jobs import run_due
 from bank.members import operations as members
 from bank.members.models import Message, Person
+from ledger.errors import AccountFrozen
 from tests.credits.builders import approve, balance, credit, propose
 from tests.credits.races import together
 from tests.credits.test_objections import answer, object_to, on_notice, withdraw
@@ -260,7 +262,8 @@ def test_only_ones_own_item_can_be_corrected_and_only_for_so_long(world: World) 
         correct(world, "volunteer", credit_id, 90)
 
 
-def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -> None:
+def before_a_frozen_account(world: World) -> tuple[int, str, str]:
+    """Let the panel uphold an objection to what a frozen account holds; give credit, objection and account."""
     seat(world, "judge1", "judge2")
     credit_id = propose(world)
     approve(world, "coordinator", credit_id)
@@ -271,15 +274,37 @@ def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -
         db.book(session, world.community_id, world.clock.now).freeze(path, "MIN", session=session)
     states = [vote(world, who, objection, is_upheld=True) for who in ("panel", "judge1", "judge2")]
     assert states == ["open", "open", "open"]
-    for days, told in ((1, 1), (1, 1), (6, 2), (1, 2)):
+    return credit_id, objection, path
+
+
+def test_what_the_book_refuses_is_settled_when_it_no_longer_does(world: World) -> None:
+    credit_id, objection, path = before_a_frozen_account(world)
+    for days in (1, 1, 4):
         move_on(world, days=days)
+        assert stage(world, objection) == ("open", "panel")
         with world.write() as session:
-            assert session.query(Message).filter(Message.sentence.contains("先解冻")).count() == 2 * told
+            assert session.query(Message).filter(Message.sentence.contains("先解冻")).count() == 2
     with world.write() as session:
         db.book(session, world.community_id, world.clock.now).thaw(path, "MIN", session=session)
-    move_on(world, days=7)
+    move_on(world, days=1)
     assert stage(world, objection) == ("upheld", "panel")
     assert (credit(world, credit_id).state, balance(world, "volunteer")) == ("reversed", 0)
+
+
+def test_a_verdict_on_a_frozen_account_is_carried_out_after_a_week_and_the_account_stays_frozen(world: World) -> None:
+    credit_id, objection, path = before_a_frozen_account(world)
+    for days, found in ((6, "open"), (1, "upheld")):
+        move_on(world, days=days)
+        assert stage(world, objection)[0] == found
+    assert (credit(world, credit_id).state, balance(world, "volunteer")) == ("reversed", 0)
+    with pytest.raises(AccountFrozen):
+        spend(world, path)
+
+
+def spend(world: World, path: str) -> None:
+    with world.write() as session:
+        book = db.book(session, world.community_id, world.clock.now)
+        book.hold(path, "MIN", 1, expires_at=None, key="k", actor="p", effective=date(2026, 12, 1), session=session)
 
 
 def test_ten_answers_at_once_give_the_panel_one(world: World) -> None:

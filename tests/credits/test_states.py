@@ -15,6 +15,7 @@ from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
+from bank.shop import settling
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -78,7 +79,17 @@ MACHINES = {
         "void",
         also=("no_show",),
     ),
-    "order": machine("held", {"held": ("handed_over", "cancelled", "lapsed")}, "handed_over", "cancelled", "lapsed"),
+    "order": machine(
+        "held",
+        {"held": ("handed_over", "cancelled", "lapsed"), "handed_over": ("cancelled",)},
+        "handed_over",
+        "cancelled",
+        "lapsed",
+    ),
+    "statement": machine("open", settling.MOVES, "settled"),
+    "statement left alone": machine(
+        "open", {"open": ("confirmed",), "disputed": ("confirmed",)}, "confirmed", also=("disputed",)
+    ),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -88,6 +99,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("sign_up", "state"): "sign-up",
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
+    ("settlement", "state"): "statement",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",

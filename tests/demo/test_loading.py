@@ -19,7 +19,7 @@ from bank.credits.models import Credit
 from bank.demo import goods, loading
 from bank.log import keys
 from bank.members import operations as members
-from bank.shop.models import Item, Order
+from bank.shop.models import Item, Order, Settlement, Shop
 from tests.conftest import SetClock, Templates, settings
 
 TXN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -128,3 +128,16 @@ def test_the_demo_has_both_kinds_of_notice(app: Flask, now: SetClock) -> None:
         }
     assert ("430104001001", "posted") in states
     assert ("430104001002", "in_notice") in states
+
+
+@SQLITE_ONLY
+@pytest.mark.slow
+def test_the_barber_has_months_that_are_settled_and_one_to_confirm(app: Flask) -> None:
+    with app.app_context():
+        loading.load(households=8, days=95, seed=1, show=io.StringIO())
+        found = db.session().execute(select(Settlement, Shop).join(Shop, Shop.id == Settlement.shop_id)).all()
+        states = {(one.month.month, one.state) for one, _ in found}
+        assert states == {(8, "settled"), (9, "settled"), (10, "open")}
+        assert {one.state for one, shop in found if shop.name == "国平理发"} == {"settled", "open"}
+        assert all((one.minutes, one.points) == (one.book_minutes, one.book_points) for one, _ in found)
+        db.drop()

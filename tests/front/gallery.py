@@ -35,6 +35,7 @@ PAGES = {
     "members.index": "/people",
     "shop.shops": "/shops",
     "shop.index": "/shop",
+    "shop.statement_list": "/statements",
     "shop.counter": "/counter",
     "credits.desk": "/desk",
     "spotchecks.index": "/spot-checks",

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import Ledger, Receipt, Rejection, Transfer, Txn, errors, requests
-from ledger.grammar import MAX_AMOUNT, MAX_BATCH, MAX_MEMO, MAX_TRANSFERS
+from ledger.grammar import MAX_AMOUNT, MAX_BALANCE, MAX_BATCH, MAX_MEMO, MAX_TRANSFERS
 from tests.ledger.builders import ANNA, BORIS, ISSUANCE, SHOP, TODAY, UNIT, Clock, available, earn, pay, txn
 
 
@@ -368,3 +368,39 @@ def test_what_was_asked_keeps_its_hash_from_version_to_version() -> None:
         "678b5811a129786671f37e7e4cd03526f750d1d86a2ecdf8805ce57564a724fa",
         "f8f2a25e3558d9db1dd9c9a019a6a46f3cc1e34fed7e06eb03e45da064d69f5d",
     ]
+
+
+def test_two_legs_of_one_payer_count_together(book: Ledger) -> None:
+    earn(book, ANNA, 100)
+    legs = [Transfer(ANNA, BORIS, UNIT, 60), Transfer(ANNA, SHOP, UNIT, 60)]
+    with pytest.raises(errors.InsufficientFunds, match=f"{ANNA} lacks 20 {UNIT}"):
+        book.post(replace(txn(ANNA, BORIS, 1), transfers=legs), key="both")
+    assert (available(book, ANNA), available(book, BORIS), available(book, SHOP)) == (100, 0, 0)
+
+
+def test_a_full_account_says_by_how_much(book: Ledger) -> None:
+    book.open_account("member:carla", UNIT, kind="member", max_balance=50)
+    earn(book, "member:carla", 30, key="first")
+    with pytest.raises(errors.LimitExceeded, match="would be 10 above"):
+        earn(book, "member:carla", 30, key="second")
+
+
+def test_a_bound_is_as_wide_as_a_balance(book: Ledger) -> None:
+    widest = {"min_balance": -MAX_BALANCE, "max_balance": MAX_BALANCE}
+    assert book.open_account("wide", UNIT, kind="member", **widest).min_balance == -MAX_BALANCE
+    with pytest.raises(errors.InvalidTxn):
+        book.open_account("wider", UNIT, kind="member", min_balance=-MAX_BALANCE - 1)
+
+
+def test_what_ends_today_can_be_passed_on_in_the_same_transaction(book: Ledger) -> None:
+    legs = [Transfer(ISSUANCE, ANNA, UNIT, 10, expires_on=TODAY), Transfer(ANNA, BORIS, UNIT, 10)]
+    book.post(replace(txn(ISSUANCE, ANNA, 1), transfers=legs), key="today")
+    assert (available(book, ANNA), available(book, BORIS)) == (0, 10)
+
+
+def test_every_refusal_of_a_batch_names_its_key(book: Ledger) -> None:
+    shared = replace(txn(ISSUANCE, SHOP, 1), transfers=[Transfer(ISSUANCE, SHOP, UNIT, 1, expires_on=TODAY)])
+    batch = [("unknown", txn(ISSUANCE, "member:nobody", 1)), ("shared", shared), ("poor", txn(ANNA, BORIS, 1))]
+    for _ in range(2):
+        answers = book.post_many(batch)
+        assert [one.error.key for one in answers if isinstance(one, Rejection)] == ["unknown", "shared", "poor"]

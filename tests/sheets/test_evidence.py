@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from bank.checkin.codes import Keys
 from bank.checkin.models import Attendance
 from bank.communities.rules import Rules
 from bank.credits import operations as credits_
@@ -238,4 +239,13 @@ def test_a_card_is_found_by_its_number_as_it_is_printed(world: World) -> None:
     number, keyer = world.people["volunteer"].public_id, world.actor("coordinator")
     with world.write() as session:
         found = keying.search(session, keyer, f"{number[:4]} {number[4:]}")
+    assert [person.id for person in found] == [world.people["volunteer"].id]
+
+
+@pytest.mark.parametrize("shape", ["https://tb.example.org/s/{}", "{}", " {} "])
+def test_a_scanned_card_is_found_by_its_link_or_its_code_alone(world: World, shape: str) -> None:
+    keyer = world.actor("coordinator")
+    card = shape.format(Keys(bytes(range(32))).member_pass(world.people["volunteer"].public_id, 1))
+    with world.write() as session:
+        found = keying.search(session, keyer, card)
     assert [person.id for person in found] == [world.people["volunteer"].id]

@@ -6,13 +6,20 @@ import io
 import re
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
+from bank import chart, jobs
+from bank.members import passwords
+from bank.members.models import Person
+from bank.shop.models import Settlement
 from tests.front.conftest import CHROMIUM, FLAGS
-from tests.shop.market import PIN, Market
+from tests.shop.market import PIN, Market, credit
+from tests.story.walking import FAULTS
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,9 +36,9 @@ class Counter:
         self.market, self.url, self._browser = market, url, browser
         self.complaints: list[str] = []
 
-    def page(self, who: str) -> Any:
+    def page(self, who: str, width: int = 390, height: int = 844) -> Any:
         """Open a page as `who`; anything the browser complains about fails the test at its end."""
-        context = self._browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN")
+        context = self._browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         cookie = self.market.world.page(who).get_cookie("session")
         assert cookie is not None
         context.add_cookies([{"name": "session", "value": cookie.value, "url": self.url}])
@@ -76,9 +83,115 @@ def test_a_hand_scanner_and_the_keypad_serve_a_card(counter: Counter) -> None:
         assert box["height"] >= 60
         key.click()
     page.get_by_role("button", name="确定").click()
-    page.wait_for_url(re.compile(r"/receipts/"))
+    page.wait_for_url(re.compile(r"/counter\?done="))
     assert "85 积分" in page.inner_text("main")
     assert counter.market.has("resident").available == 85
+
+
+def test_three_people_are_served_with_nothing_but_keys(counter: Counter) -> None:
+    """A card that chooses by number, a voucher, and a card scanned while another's PIN was still asked for."""
+    market = counter.market
+    towel = market.add_item("毛巾", unit="PTS", price=30)
+    for who in ("panel", "relative"):
+        credit(market.world, who, chart.POINTS, 100)
+        with market.world.write() as session:
+            session.get_one(Person, market.world.people[who].id).pin_hash = passwords.make_hash(PIN)
+    placed = market.order()
+    page = counter.page("shop", width=1024, height=768)
+    mouse: list[str] = []
+    page.expose_function("noteMouse", lambda kind: mouse.append(kind))
+    page.add_init_script("addEventListener('pointerdown', (event) => noteMouse(event.type), true)")
+    keys = page.keyboard
+    page.goto(f"{counter.url}/counter")
+    _scan(page, market.world.people["panel"].public_id)
+    page.wait_for_url(re.compile(r"/cards/"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    keys.press("2")
+    keys.press("+")
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/pin\?.*quantity=2"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    keys.type(PIN, delay=150)
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/counter\?done="))
+    assert market.has("panel").available == 40
+    _scan(page, f"{counter.url}/v/{placed.voucher_code}")
+    page.wait_for_url(re.compile(r"/v/"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/counter\?done="))
+    assert market.state(placed) == "handed_over"
+    _scan(page, market.world.people["panel"].public_id)
+    page.wait_for_url(re.compile(r"/cards/"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    keys.press("1")
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/pin\?"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    _scan(page, market.world.people["relative"].public_id)  # the first one went away, and the next card is there
+    page.wait_for_url(re.compile(rf"/cards/{market.world.people['relative'].public_id}$"))
+    page.locator("html[data-listens]").wait_for(state="attached")
+    keys.press("1")
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/pin\?"))
+    keys.type(PIN, delay=150)
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/counter\?done="))
+    shown = page.inner_text("main")
+    assert market.has("relative").available == 85
+    assert all(masked in shown for masked in ("陈**", "王**", "吴**"))
+    assert page.evaluate("document.activeElement.name") == "code"
+    assert mouse == []
+    assert market.stock(towel) == 7
+
+
+def _scan(page: Any, text: str) -> None:
+    """Type as a hand scanner does: at once, then Enter."""
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("who", ["barber", "coordinator"])
+def test_a_statement_fits_a_phone_and_can_be_read_aloud(counter: Counter, who: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    market = counter.market
+    market.hand_over(market.order(item=market.haircut), "barber")
+    market.world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    with market.world.app.app_context():
+        jobs.run_due(market.now)
+    with market.world.write() as session:
+        public_id = session.scalars(select(Settlement.public_id)).one()
+    for width in (320, 390, 1024):
+        page = counter.page(who, width=width)
+        for path in ("/statements", f"/statements/{public_id}"):
+            page.goto(f"{counter.url}{path}")
+            assert page.evaluate(FAULTS) == []
+            assert axe.run(page).response["violations"] == []
+    page.get_by_role("button", name="核对过").click()
+    page.get_by_text("等对方确认").first.wait_for()
+    assert page.get_by_role("button", name="核对过").count() == 0
+
+
+def test_the_field_has_the_focus_whatever_was_tapped(counter: Counter) -> None:
+    page = counter.page("shop", width=1024, height=768)
+    page.goto(f"{counter.url}/counter")
+    page.locator("html[data-listens]").wait_for(state="attached")
+    page.mouse.click(700, 700)
+    assert page.evaluate("document.activeElement.name") == "code"
+
+
+def test_a_receipt_prints_on_a_roll_and_on_a_sheet(counter: Counter) -> None:
+    done = counter.market.hand_over(counter.market.order())
+    page = counter.page("shop")
+    sizes = {}
+    for kind in ("", "?paper=a6"):
+        page.goto(f"{counter.url}/counter/receipts/{done.public_id}{kind}")
+        data = page.pdf(prefer_css_page_size=True)
+        sizes[kind] = [
+            tuple(round(float(x) / 72 * 25.4) for x in box)
+            for box in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", data)
+        ]
+    assert sizes == {"": [(58, 105)], "?paper=a6": [(105, 148)]}
 
 
 def test_the_vouchers_qr_opens_the_voucher(counter: Counter) -> None:

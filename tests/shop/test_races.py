@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from bank import chart, db, jobs
+from bank.shop.models import Settlement, SettlementLine
 from tests.shop.market import Market, credit
 
 Call = Callable[[], TestResponse]
@@ -126,3 +129,69 @@ def test_the_job_and_a_cancellation_give_back_once(market: Market) -> None:
     assert market.has().available == 100
     assert market.stock() == 5
     _verify(market)
+
+
+def _month(market: Market) -> str:
+    """Freeze the barber's November; give the path of its statement."""
+    market.hand_over(market.order(item=market.haircut), "barber")
+    market.world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    with market.world.app.app_context():
+        jobs.run_due(market.now)
+    with market.world.write() as session:
+        return f"/statements/{session.scalars(select(Settlement.public_id)).one()}"
+
+
+def _pages(market: Market, calls: Sequence[tuple[str, str, dict[str, str]]]) -> Counter[int]:
+    """Post forms as these people, all at once; every one of them has opened a page before."""
+    clients = [market.world.page(who) for who, _, _ in calls]
+    for client in clients:
+        client.get("/shop")
+    made = [partial(client.post, path, data=form) for client, (_, path, form) in zip(clients, calls, strict=True)]
+    return Counter(answer.status_code for answer in _at_once(made))
+
+
+def test_both_sides_at_once_end_confirmed(market: Market) -> None:
+    path = _month(market)
+    calls = [(who, f"{path}/confirmation", {}) for who in ("barber", "coordinator") for _ in range(3)]
+    assert _pages(market, calls) == {303: 2, 409: 4}
+    with market.world.write() as session:
+        one = session.scalars(select(Settlement)).one()
+        assert (one.state, one.provider_by is None, one.community_by is None) == ("confirmed", False, False)
+
+
+def test_a_confirmation_and_a_dispute_leave_no_confirmed_dispute(market: Market) -> None:
+    path = _month(market)
+    dispute = ("barber", f"{path}/dispute", {"words": "少了"})
+    answers = _pages(market, [("coordinator", f"{path}/confirmation", {}), dispute, dispute])
+    assert answers[303] >= 1
+    with market.world.write() as session:
+        one = session.scalars(select(Settlement)).one()
+        assert (one.state, one.community_by) == ("disputed", None)
+
+
+def test_settled_twice_at_once_empties_the_account_once(market: Market) -> None:
+    path = _month(market)
+    for who in ("barber", "coordinator"):
+        market.world.page(who).post(f"{path}/confirmation")
+    form = {"paid_on": "2026-12-01", "note": ""}
+    calls = [(who, f"{path}/settlement", form) for who in ("coordinator", "second") for _ in range(3)]
+    assert _pages(market, calls) == {303: 1, 409: 5}
+    assert market.takings(market.barber_shop, chart.MINUTES) == 0
+    _verify(market)
+
+
+def test_two_jobs_freeze_a_month_once(market: Market) -> None:
+    market.hand_over(market.order(item=market.haircut), "barber")
+    market.hand_over(market.order())
+    market.world.clock.now = datetime.fromisoformat("2026-12-01T01:00:00+08:00")
+    market.world.api("barber", "GET", "/items")
+
+    def job() -> TestResponse:
+        with market.world.app.app_context():
+            jobs.run_due(market.now)
+        return market.world.api("barber", "GET", "/items")
+
+    _at_once([job] * 4)
+    with market.world.write() as session:
+        assert [one.vouchers for one in session.scalars(select(Settlement))] == [1, 1]
+        assert len(session.scalars(select(SettlementLine)).all()) == 2

@@ -41,6 +41,7 @@ NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
+ELSEWHERE |= {"shop.statement", "shop.statement_file"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes
 next month."""
 
@@ -151,7 +152,7 @@ def test_main_pages_fit_the_smallest_phone(demo: Served, browser: Any, look: str
     for who, paths in (
         ("volunteer", ["/", "/activities", "/passbook", "/shop", "/scan", "/me", "/me/pass", "/board"]),
         ("coordinator", ["/", "/desk", "/activities/new", "/people"]),
-        ("shop", ["/counter", "/counter/stock"]),
+        ("shop", ["/counter", "/counter/stock", "/statements"]),
     ):
         visitor = Visitor(browser, demo, who, width=320, height=640)
         name, value = {"elder": ("elder", "1"), "english": ("lang", "en")}[look]

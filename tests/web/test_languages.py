@@ -42,8 +42,8 @@ WRITTEN_BY_PEOPLE = {
 REASONS = {"reason", "end_reason", "note"}
 """Columns with one of the bank's own sentences or with what somebody typed."""
 LOOKERS = (VISITOR, "volunteer", "coordinator", "shop", "panel", "admin")
-FILES = {"application/octet-stream", "text/x-python"}
-"""Not pages: bytes, and the checking program, which says everything in both languages."""
+FILES = {"application/octet-stream", "application/pdf", "text/x-python"}
+"""Not pages: bytes, a statement to print, and the checking program, which says everything in both languages."""
 PAGES = [row for row in ROWS if row.method == "GET" and not row.rule.startswith(("/api/", "/static/"))]
 LOGINS = (None, "volunteer", "resident", "coordinator", "shop", "panel", "auditor", "admin")
 MOST_PER_PAGE_KIND = 3

@@ -1,0 +1,106 @@
+"""What was refused, in the passbook, and asking about one's own item: online, and at the desk with a card's PIN."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.test import TestResponse
+
+from bank.credits.models import Credit, Objection
+from bank.members import passwords
+from bank.members.models import Message, Person
+from tests.counting import counted
+from tests.credits.builders import approve, credit, decide, propose
+from tests.credits.test_objections import answer
+from tests.world import World
+
+REFUSED = "没有看到您参加。"
+
+
+def refused(world: World, who: str = "volunteer", **more: object) -> str:
+    credit_id = propose(world, who, **more)
+    decide(world, "coordinator", [credit_id], "reject", reason=REFUSED)
+    return credit(world, credit_id).public_id
+
+
+def ask_at_the_desk(world: World, public_id: str, pin: str = "2468", **form: str) -> TestResponse:
+    with world.write() as session:
+        session.get_one(Person, world.people["volunteer"].id).pin_hash = passwords.make_hash("2468")
+    said = {"what": "appeal", "reason": "他说他在", "pin": pin, **form}
+    return world.page("second").post(f"/desk/items/{public_id}/for-them", data=said)
+
+
+def test_the_passbook_lists_what_was_refused_page_by_page(world: World) -> None:
+    assert "没有通过的" not in world.page("volunteer").get("/passbook").text
+    names = [refused(world, title=f"第{number}次") for number in range(21)]
+    refused(world, "resident", title="别人的")
+    assert "/passbook/refused" in world.page("volunteer").get("/passbook").text
+    page = world.page("volunteer").get("/passbook/refused").text
+    assert page.count(REFUSED) == 20
+    assert f"/me/credits/{names[-1]}" in page
+    assert "别人的" not in page
+    with world.write() as session:
+        last = session.query(Credit).filter_by(public_id=names[1]).one().id
+    rest = world.page("volunteer").get(f"/passbook/refused?before={last}").text
+    assert (rest.count(REFUSED), f"/me/credits/{names[0]}" in rest) == (1, True)
+
+
+def test_a_longer_list_of_refusals_takes_no_more_statements(world: World) -> None:
+    refused(world)
+    client = world.page("volunteer")
+    client.get("/passbook/refused")
+    with counted(world.app) as few:
+        client.get("/passbook/refused")
+    for _ in range(9):
+        refused(world)
+    with counted(world.app) as many:
+        client.get("/passbook/refused")
+    assert len(many) == len(few)
+
+
+def test_an_appeal_online_shows_what_it_became(world: World) -> None:
+    name = refused(world)
+    client = world.page("volunteer")
+    assert "请求重新审核" in client.get(f"/me/credits/{name}").text
+    assert client.post(f"/me/credits/{name}/appeals", data={"reason": " "}).status_code == 422
+    assert client.post(f"/me/credits/{name}/appeals", data={"reason": "我在厨房"}).status_code == 303
+    page = client.get(f"/me/credits/{name}").text
+    assert "我在厨房" in page
+    assert "不请求了，撤回" in page
+    assert "同意，重新审核" in world.page("second").get(f"/desk/items/{name}").text
+
+
+def test_a_person_with_only_a_card_appeals_at_the_desk(world: World) -> None:
+    name = refused(world)
+    assert ask_at_the_desk(world, name).status_code == 303
+    with world.write() as session:
+        made = session.query(Objection).one()
+        assert (made.by_person_id, made.keyed_by) == (world.people["volunteer"].id, world.people["second"].id)
+        told = session.query(Message).filter(Message.sentence.contains("替您登记")).one()
+        assert (told.person_id, told.facts["name"]) == (world.people["volunteer"].id, "刘建国")
+    assert ask_at_the_desk(world, name).status_code == 409
+
+
+@pytest.mark.parametrize("pin", ["2469", "24", ""])
+def test_without_the_pin_nothing_is_asked(world: World, pin: str) -> None:
+    name = refused(world)
+    answered = ask_at_the_desk(world, name, pin)
+    assert answered.status_code == 422
+    assert "他说他在" in answered.text
+    with world.write() as session:
+        assert session.query(Objection).count() == 0
+
+
+def test_a_wrong_title_is_corrected_by_a_second_pair_of_eyes(world: World) -> None:
+    credit_id = propose(world, title="楼道青洁")
+    approve(world, "coordinator", credit_id)
+    name = credit(world, credit_id).public_id
+    assert ask_at_the_desk(world, name, what="title").status_code == 422
+    assert ask_at_the_desk(world, name, what="title", title="楼道清洁").status_code == 303
+    with world.write() as session:
+        asked = session.query(Objection).one()
+        asked.keyed_by = world.people["panel"].id
+        public_id = asked.public_id
+    answer(world, "second", public_id, is_upheld=True)
+    with world.write() as session:
+        again = session.query(Credit).filter_by(state="submitted").one()
+        assert (again.title, again.amount) == ("楼道清洁", 60)

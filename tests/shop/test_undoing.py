@@ -1,0 +1,94 @@
+"""A hand-over taken back at the counter: within the minutes of the rules, the same day, by the shop that did it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import pytest
+
+from bank import chart, db
+from bank.errors import NotFound
+from bank.shop import rules, undoing
+from bank.shop.models import Order
+from tests.shop.market import Market
+
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def take_back(market: Market, order: Order, who: str = "shop") -> Order:
+    actor = market.world.actor(who)
+    with market.world.write() as session:
+        return undoing.take_back(session, actor, order.public_id, now=market.now)
+
+
+def test_everything_is_as_before(market: Market) -> None:
+    done = market.hand_over(market.order(quantity=2))
+    undone = take_back(market, done)
+    assert (undone.state, undone.handed_over_at) == ("cancelled", None)
+    assert (market.stock(), market.handed_over()) == (5, 0)
+    assert market.has().available == 100
+    assert market.takings(market.goods_shop, chart.POINTS) == 0
+    with pytest.raises(undoing.TooLateToTakeBack):
+        take_back(market, done)
+    with market.world.app.app_context():
+        assert db.book(db.session(), market.world.community_id, market.now).verify().findings == ()
+        db.drop()
+    page = market.world.page("volunteer")
+    assert "已取消" in page.get(f"/v/{done.voucher_code}").text
+    lines = page.get("/passbook").text
+    assert "肥皂" in lines
+
+
+@pytest.mark.parametrize("seconds", [600, 601])
+def test_ten_minutes_long(market: Market, seconds: int) -> None:
+    done = market.hand_over(market.order())
+    market.world.clock.advance(seconds=seconds)  # type: ignore[attr-defined]
+    if seconds > 600:
+        with pytest.raises(undoing.TooLateToTakeBack):
+            take_back(market, done)
+    else:
+        assert take_back(market, done).state == "cancelled"
+
+
+@SQLITE_ONLY
+def test_not_on_the_next_day_and_not_where_the_rules_say_no(market: Market) -> None:
+    placed = market.order()
+    market.world.clock.now = datetime.fromisoformat("2026-11-23T23:59:00+08:00")
+    done = market.hand_over(placed)
+    market.world.clock.advance(minutes=2)  # type: ignore[attr-defined]
+    with pytest.raises(undoing.TooLateToTakeBack):
+        take_back(market, done)
+    market.adopt(counter_undo_minutes=0)
+    done = market.hand_over(market.order())
+    assert "撤销" not in market.world.page("shop").get("/counter").text
+    with pytest.raises(undoing.TooLateToTakeBack):
+        take_back(market, done)
+    assert not rules.may_take_back(market.now, market.now, 0, "Asia/Shanghai")
+
+
+@SQLITE_ONLY
+def test_only_the_shop_that_did_it(market: Market) -> None:
+    done = market.hand_over(market.order())
+    with pytest.raises(NotFound):
+        take_back(market, done, "barber")
+    assert market.state(done) == "handed_over"
+
+
+def test_taken_back_by_many_at_once_it_is_paid_back_once(market: Market) -> None:
+    done = market.hand_over(market.order())
+    market.world.api("shop", "GET", "/items")
+    page = [market.world.page("shop") for _ in range(8)]
+    gate, answers = threading.Barrier(8), []
+
+    def run(number: int) -> None:
+        gate.wait()
+        answers.append(page[number].post(f"/counter/receipts/{done.public_id}/undo").status_code)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [303] + [409] * 7
+    assert (market.has().available, market.stock(), market.handed_over()) == (100, 5, 0)
