@@ -103,7 +103,8 @@ def _tell_both(
         members.tell(session, [giver.id], said, facts={**facts, "name": receiver.name}, link=link, now=now)
     else:
         said = say(
-            "%(agent)s 凭您的卡和 PIN 替您给 %(name)s 转赠了 %(sum_minutes)s。%(n)s 小时内可以收回；不是您本人，请马上告诉社区。"
+            "%(agent)s 凭您的卡和 PIN 替您给 %(name)s 转赠了 %(sum_minutes)s。%(n)s 小时内可以收回；"
+            "不是您本人，请马上告诉社区。"
         )
         facts_of_desk = {**facts, "name": receiver.name, "agent": agent.name}
         members.tell(session, [giver.id], said, facts=facts_of_desk, link=link, now=now)

@@ -48,6 +48,7 @@ PAGES = {
     "health.show": "/desk/health",
     "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
+    "giving.desk": "/desk/giving",
 }
 
 

@@ -102,8 +102,7 @@ def test_a_gift_can_be_taken_back_within_the_day(kin: World) -> None:
         assert gifts.take_back(session, giver, name, now=kin.clock.now).state == "taken_back"
     assert (has(kin, "volunteer").available, has(kin, "resident").posted) == (1_200, 0)
     with pytest.raises(TooLate), kin.write() as session:
-        giver = session.get_one(Person, kin.people["volunteer"].id)
-        gifts.take_back(session, giver, name, now=kin.clock.now)
+        gifts.take_back(session, kin.people["volunteer"], name, now=kin.clock.now)
 
 
 def test_ten_hours_a_month_can_be_given_and_no_minute_more(kin: World) -> None:
@@ -149,9 +148,8 @@ def test_a_gift_to_a_frozen_account_goes_back(kin: World) -> None:
 
 
 def test_a_pair_is_bound_once_whoever_asks(kin: World) -> None:
+    asker, other = kin.people["resident"], kin.people["volunteer"]
     with pytest.raises(AlreadyBound), kin.write() as session:
-        asker = session.get_one(Person, kin.people["resident"].id)
-        other = session.get_one(Person, kin.people["volunteer"].id)
         bonds.ask(session, asker, other, kind="child", now=kin.clock.now)
 
 
