@@ -16,7 +16,7 @@ PIN = "2580"
 
 def _bond(world: World, *, until: str) -> str:
     """Let `volunteer` ask `panel`; go on to `agreed` or `bound`, checked by `second`."""
-    world.clock.advance(days=31)
+    world.clock.advance(days=31)  # type: ignore[attr-defined]
     second = world.actor("second")
     with world.write() as session:
         now = world.clock.now
@@ -73,7 +73,7 @@ def _propose(world: World, who: str) -> Call:
 
 
 def _grant(world: World, who: str) -> Call:
-    world.clock.advance(days=31)
+    world.clock.advance(days=31)  # type: ignore[attr-defined]
     coordinator = world.actor("coordinator")
     with world.write() as session:
         grants.move_due(session, now=world.clock.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -46,13 +46,13 @@ def test_a_gift_ends_one_way(kin: World) -> None:
         due = kin.clock.now + timedelta(hours=24)
         before = has(kin, "resident").posted
 
-        def arrive(due: object = due) -> int:
+        def arrive(due: datetime = due) -> int:
             with kin.app.app_context(), db.unit_of_work() as session:
-                return gifts.arrive_due(session, now=due)  # type: ignore[arg-type]
+                return gifts.arrive_due(session, now=due)
 
-        def back(name: str = name, due: object = due) -> str:
+        def back(name: str = name, due: datetime = due) -> str:
             with kin.app.app_context(), db.unit_of_work() as session:
-                early = due - timedelta(seconds=1)  # type: ignore[operator]
+                early = due - timedelta(seconds=1)
                 return gifts.take_back(session, kin.people["volunteer"], name, now=early).state
 
         answers = at_once(arrive, back)
