@@ -34,6 +34,7 @@ from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
 from bank.deeds import witness_views as witness
+from bank.giving import views as giving
 from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
@@ -86,6 +87,7 @@ PAGES = (
     thanks,
     services,
     services_desk,
+    giving,
     sheets,
     log,
     spotchecks,

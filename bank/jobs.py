@@ -16,6 +16,7 @@ from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
+from bank.giving import bonds, gifts, grants
 from bank.log import keys
 from bank.log import operations as log
 from bank.services import operations as help_
@@ -90,6 +91,26 @@ def lapse_vouchers(session: Session, now: datetime) -> int:
     return shop.lapse_due(session, now=now)
 
 
+def lapse_bonds(session: Session, now: datetime) -> int:
+    """Let lapse the bonds between relatives that nobody answered or looked at in time."""
+    return bonds.lapse_due(session, now=now)
+
+
+def deliver_gifts(session: Session, now: datetime) -> int:
+    """Let gifts arrive that can no longer be taken back."""
+    return gifts.arrive_due(session, now=now)
+
+
+def move_grants(session: Session, now: datetime) -> int:
+    """Let grants lapse, pause or end whose day passed without anybody looking at them."""
+    return grants.move_due(session, now=now)
+
+
+def pay_grants(session: Session, now: datetime) -> int:
+    """Pay the month's grants from the pool, each once."""
+    return grants.pay_due(session, now=now)
+
+
 def build_statements(session: Session, now: datetime) -> int:
     """Freeze a shop's month that is over into its statement, once."""
     return settling.build_due(session, now=now)
@@ -142,10 +163,14 @@ JOBS: dict[str, Job] = {
     "warn_of_help": warn_of_help,
     "return_help": return_help,
     "lapse_vouchers": lapse_vouchers,
+    "lapse_bonds": lapse_bonds,
+    "deliver_gifts": deliver_gifts,
     "build_statements": build_statements,
     "move_statements": move_statements,
     "expire_counts": expire_counts,
     "expire_points": expire_points,
+    "move_grants": move_grants,
+    "pay_grants": pay_grants,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,
     "project": project,

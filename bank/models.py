@@ -5,6 +5,7 @@ from bank.checkin import models as checkin
 from bank.communities import models as communities
 from bank.credits import models as credits_
 from bank.deeds import models as deeds
+from bank.giving import models as giving
 from bank.members import models as members
 from bank.rulebook import models as rulebook
 from bank.services import models as services
@@ -23,6 +24,7 @@ TABLES = (
     communities,
     credits_,
     deeds,
+    giving,
     members,
     rulebook,
     services,

@@ -162,6 +162,16 @@ class Rules:
     """How much of what was posted in a month is drawn for a check; 0 means none."""
     rule_notice_days: int = 7
     """How many days before it holds a new version of the rules has to be public."""
+    gift_minutes_per_month: int = 10 * 60
+    """What a member may give to bound relatives a month; 0 means nothing."""
+    gift_hours_to_take_back: int = 24
+    answer_days: int = 30
+    """Days after which what waits for somebody's yes lapses: a bond, a place on the grant list."""
+    grant_minutes_per_month: int = 120
+    grant_review_months: int = 12
+    """How long a grant goes on without being looked at again; then it pauses, and ends after the same time."""
+    pool_floor_minutes: int = 0
+    """What grants leave in the pool."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

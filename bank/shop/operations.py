@@ -21,6 +21,7 @@ from bank.shop import movements, quotas, rules
 from bank.shop.models import Item, Order, Shop, Shopkeeper
 from bank.shop.refusals import (
     CardQuotaReached,
+    GroupOnlyDonates,
     NotEnough,
     NotOffered,
     NotToday,
@@ -218,6 +219,8 @@ def shops_of(actor: Actor) -> Select[int]:
 
 
 def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quantity: int, now: datetime) -> Order:
+    if owner.is_group:
+        raise GroupOnlyDonates
     place = session.get_one(Community, owner.community_id)
     in_force = communities.rules_at(session, place, now)
     is_by_card = actor.person_id != owner.id

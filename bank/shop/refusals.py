@@ -33,6 +33,13 @@ class NotEnough(Conflict):
             self.sentence = say("积分还差 %(missing)s 分，什么也没有扣。做件好事可以攒积分。")  # type: ignore[misc]
 
 
+class GroupOnlyDonates(Conflict):
+    """A unit's or a group's account."""
+
+    code = "forbidden"
+    sentence = say("单位和集体账户的时长和积分只能捐给公益池，不能兑换。")
+
+
 class QuotaReached(Conflict):
     """The member ordered as many goods this month as the community's rules allow."""
 

@@ -21,6 +21,12 @@ from tests.world import World
 
 HERE = "credits/test_borders.py"
 BORDERS = {
+    "gift_minutes_per_month": "giving/test_giving.py::test_ten_hours_a_month_can_be_given_and_no_minute_more",
+    "gift_hours_to_take_back": "giving/test_giving.py::test_a_gift_is_held_for_a_day_and_then_the_relatives",
+    "answer_days": "giving/test_giving.py::test_what_nobody_answers_lapses_after_thirty_days",
+    "grant_minutes_per_month": "giving/test_giving.py::test_a_grant_is_paid_once_a_month_and_ends_with_it",
+    "grant_review_months": "giving/test_giving.py::test_a_grant_without_review_pauses_and_then_ends",
+    "pool_floor_minutes": "giving/test_giving.py::test_the_pool_pays_in_list_order_down_to_its_floor",
     "notice_days": "credits/test_notice.py::test_nothing_is_posted_before_the_notice_ends",
     "deed_notice_days": "credits/test_notice.py::test_points_follow_the_days_of_deeds",
     "deed_points": "deeds/test_operations.py::test_a_deed_goes_the_whole_way_into_points",

@@ -11,6 +11,7 @@ import pytest
 from bank.credits import rules, stages
 from bank.credits.models import STATES
 from bank.deeds import judging
+from bank.giving import rules as giving
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
 from bank.services import rules as help_
@@ -98,6 +99,9 @@ MACHINES = {
     "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
+    "bond": machine("asked", giving.BOND_MOVES, "bound", "declined", "withdrawn", "refused", "ended", "lapsed"),
+    "gift": machine("held", giving.GIFT_MOVES, "given", "taken_back", "returned"),
+    "grant": machine("proposed", giving.GRANT_MOVES, "ended", "refused", "lapsed"),
 }
 COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("credit", "state"): "credit",
@@ -115,6 +119,9 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("deed_case", "state"): "deed before the panel",
     ("thanks", "state"): "thanks",
     ("rule_proposal", "state"): "rules proposed",
+    ("bond", "state"): "bond",
+    ("gift", "state"): "gift",
+    ("pool_grant", "state"): "grant",
     ("objection", "state"): frozenset(("open", *stages.ENDS)),
     ("objection", "stage"): frozenset(stages.STAGES),
 }

@@ -49,6 +49,7 @@ PAGES = {
     "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
     "services.desk": "/desk/help",
+    "giving.desk": "/desk/giving",
 }
 
 
