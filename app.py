@@ -49,6 +49,7 @@ from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
 from bank.thanks import views as thanks
+from bank.vitals import views as vitals
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -82,6 +83,7 @@ PAGES = (
     log,
     spotchecks,
     rulebook,
+    vitals,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 

@@ -85,6 +85,8 @@ class Rules:
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
+    nudge_after_minutes: int = 0
+    """Who has saved so much and never spent any is offered three things to do with it, once; 0 means nobody."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
     scan_pairs_per_day: int = 3
