@@ -183,6 +183,7 @@ def _week(found: Figures) -> dict[str, Any]:
             },
         }
         for number, name in enumerate(DAYS)
+        if any(f"{number}-{part}" in supply or f"{number}-{part}" in demand for part in PART_WORDS)
     ]
     return {"columns": columns, "lines": items}
 
