@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import current_app
@@ -71,8 +72,8 @@ class Year:
         ever = f"{100 * self.spenders // self.savers}%" if self.savers else "-"
         told = ", ".join(f"{name} {times}" for name, times in sorted(self.refused.items())) or "none"
         return (
-            f"year {self.number}: earned {self.credited // 60} h, spent {self.spent // 60} h, circulation {circulation}, "
-            f"promised {self.promised // 60} h, cover {_said(self.cover_months)} months, "
+            f"year {self.number}: earned {self.credited // 60} h, spent {self.spent // 60} h, "
+            f"circulation {circulation}, promised {self.promised // 60} h, cover {_said(self.cover_months)} months, "
             f"pool {_said(self.pool_months)} months, first spending after {_said(self.median_days)} days, "
             f"ever spent {ever} of {self.savers}, members {self.members}, refused: {told}"
         )
@@ -153,7 +154,7 @@ def fetch(session: Session, village: Village, monday: date) -> None:
     village.vouchers = [one for one in village.vouchers if one[0] > monday]
     for code in due:
         now += timedelta(seconds=30)
-        _try(session, village, lambda code=code, now=now: shop.hand_over(session, keeper, code, now=now))
+        _try(session, village, partial(shop.hand_over, session, keeper, code, now=now))
 
 
 def refill(session: Session, village: Village, monday: date) -> None:
@@ -185,7 +186,7 @@ def spend(session: Session, village: Village, monday: date) -> None:
         placed = _try(
             session,
             village,
-            lambda who=who, item=item, now=now: shop.order(session, who, item_id=item.public_id, quantity=1, now=now),
+            partial(shop.order, session, who, item_id=item.public_id, quantity=1, now=now),
         )
         if placed is not None and village.draw.random() >= FORGETS:
             weeks = village.draw.choice((1, 1, 1, 2))
