@@ -303,7 +303,7 @@ def demo_simulate(years: int, households: int, seed: int, chosen: tuple[str, ...
             if _has_communities():
                 raise click.ClickException("this database already holds a community; give an empty one")
             db.drop()
-            with click.progressbar(length=52 * years, label="  weeks", file=sys.stderr) as bar:
+            with click.progressbar(length=simulating.WEEKS_A_YEAR * years, label="  weeks", file=sys.stderr) as bar:
                 lived, findings = simulating.simulate(
                     years=years, households=households, seed=seed, settings=settings, step=bar.update
                 )
