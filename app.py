@@ -43,6 +43,7 @@ from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
 from bank.services import desk_views as services_desk
+from bank.services import telling as help_telling
 from bank.services import views as services
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
@@ -54,6 +55,8 @@ from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
 from bank.thanks import views as thanks
+from bank.vitals import sources
+from bank.vitals import views as vitals
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -92,6 +95,7 @@ PAGES = (
     log,
     spotchecks,
     rulebook,
+    vitals,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -122,6 +126,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    sources.SOURCES.first_spent["services"] = help_telling.first_spent
+    sources.SOURCES.wanted["services"] = help_telling.wanted
+    sources.SOURCES.met["services"] = help_telling.met
     history.know("activities", activity_telling.declared)
     history.know("spotchecks", check_telling.told_of)
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):

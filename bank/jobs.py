@@ -25,6 +25,7 @@ from bank.shop import operations as shop
 from bank.shop import settling, stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
+from bank.vitals import measuring, nudging
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
@@ -147,6 +148,15 @@ def project(session: Session, now: datetime) -> int:
     return sum(db.book(session, community_id, now).project(session=session) for community_id in books.all())
 
 
+def take_vitals(session: Session, now: datetime) -> int:
+    """Take the day's figures of one community, and offer its savers something to do with their hours."""
+    place = measuring.take_due(session, now=now)
+    if place is None:
+        return 0
+    nudging.nudge_place(session, place, now=now)
+    return 1
+
+
 def seal(session: Session, now: datetime) -> int:
     """Give what was posted its place in the community's log, and sign the log."""
     return log.seal_due(session, keys.ring_of(current_app.config, now), now)
@@ -174,6 +184,7 @@ JOBS: dict[str, Job] = {
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,
     "project": project,
+    "take_vitals": take_vitals,
     "seal": seal,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,

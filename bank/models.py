@@ -13,6 +13,7 @@ from bank.sheets import models as sheets
 from bank.shop import models as shop
 from bank.spotchecks import models as spotchecks
 from bank.thanks import models as thanks
+from bank.vitals import models as vitals
 from bank.web import models as web
 from ledger import models as book
 from ledger.base import Base
@@ -32,6 +33,7 @@ TABLES = (
     shop,
     spotchecks,
     thanks,
+    vitals,
     web,
 )
 metadata = Base.metadata

@@ -106,6 +106,8 @@ class Rules:
     """Working days the other side has to answer a dispute; then the statement stands as the book says."""
     statement_paid_days: int = 15
     """Working days after which an unpaid statement is called to mind, again and again."""
+    nudge_after_minutes: int = 0
+    """Who has saved so much and never spent any is offered three things to do with it, once; 0 means nobody."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
     help_verify_days: int = 1

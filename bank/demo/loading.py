@@ -21,10 +21,13 @@ from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
 from bank.shop import stock, stocktaking
 from bank.shop.refusals import NotEnough
+from bank.vitals import measuring
 
 OPENED_BEFORE = 7
 """Days between the opening and the first day of history: enough for the first notices to end."""
 BEGUN_BEFORE = timedelta(minutes=50)
+WEEK = 7
+"""The figures of the bank's health are taken so often, for the line of the past months."""
 GARBAGE_EVERY = 100_000
 """Objects between two searches for garbage, in place of Python's 700."""
 TODAY_MINUTES = 240
@@ -68,6 +71,9 @@ def _live(lives: list[Life], now: datetime, days: int, bar: object) -> None:
             for life in lives if ago <= 10 else lives[:1]:
                 life.live(session, today - timedelta(days=ago), is_last=ago == 1)
                 settling.settle_month(session, life.town, today - timedelta(days=ago), today=today)
+                if ago % WEEK == 0:
+                    midnight = clock.start_of_day(today - timedelta(days=ago - 1), TIME_ZONE)
+                    measuring.take(session, life.town.community, now=midnight - timedelta(seconds=1))
         bar.update(4)  # type: ignore[attr-defined]
     with db.unit_of_work() as session:
         for life in lives:

@@ -666,6 +666,15 @@ SECTIONS = (
                 MINUTES,
                 say("发完为止。"),
             ),
+            Setting(
+                "nudge_after_minutes",
+                say("存了多久提醒可以换什么"),
+                say("存满 %(n_minutes)s 还没换过的，提醒一次可以换什么，本人可以关掉。"),
+                0,
+                1000 * 60,
+                MINUTES,
+                say("不发可以换什么的提醒。"),
+            ),
         ),
     ),
     Section(

@@ -205,11 +205,11 @@ class SettlementStep(Base):
 class Donation(Base):
     """Goods somebody gave the shop. It brings no hours and no points; only ever added."""
 
-    __tablename__ = "donation"
+    __tablename__ = "goods_donation"
     __table_args__ = (
         CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
         CheckConstraint("donor <> ''", name="donor"),
-        Index("ix_donation_shown", "community_id", "is_named", "id"),
+        Index("ix_goods_donation_shown", "community_id", "is_named", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -301,5 +301,5 @@ class StockMovement(Base):
     note: Mapped[str | None]
     order_id: Mapped[int | None] = mapped_column(ForeignKey("purchase.id", ondelete="RESTRICT"))
     """Once out and once back for each order."""
-    donation_id: Mapped[int | None] = mapped_column(ForeignKey("donation.id", ondelete="RESTRICT"))
+    donation_id: Mapped[int | None] = mapped_column(ForeignKey("goods_donation.id", ondelete="RESTRICT"))
     stocktake_id: Mapped[int | None] = mapped_column(ForeignKey("stocktake.id", ondelete="RESTRICT"))

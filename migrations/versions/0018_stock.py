@@ -30,7 +30,7 @@ def upgrade() -> None:
     _stocktake()
     _movement()
     _open_balances()
-    for table in ("stock_movement", "donation", "stocktake_line"):
+    for table in ("stock_movement", "goods_donation", "stocktake_line"):
         for event, row in (("UPDATE", "NEW"), ("DELETE", "OLD")):
             _guard(f"{table}_{event.lower()}", table, event, row, f"a {table} is only ever added", "TRUE")
     near = (
@@ -46,23 +46,23 @@ def downgrade() -> None:
 
 def _donation() -> None:
     op.create_table(
-        "donation",
+        "goods_donation",
         _id(),
         sa.Column("public_id", sa.Text(), nullable=False),
-        *_to("donation", "community_id", "community"),
-        *_to("donation", "item_id", "item"),
+        *_to("goods_donation", "community_id", "community"),
+        *_to("goods_donation", "item_id", "item"),
         sa.Column("quantity", BigId, nullable=False),
         sa.Column("donor", sa.Text(), nullable=False),
         sa.Column("is_named", Flag(), nullable=False),
-        *_to("donation", "received_by", "person"),
+        *_to("goods_donation", "received_by", "person"),
         sa.Column("received_at", Moment(), nullable=False),
-        _check("donation", "quantity", "quantity BETWEEN 1 AND 1000000"),
-        _check("donation", "donor", "donor <> ''"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_donation")),
-        sa.UniqueConstraint("public_id", name=op.f("uq_donation_public_id")),
+        _check("goods_donation", "quantity", "quantity BETWEEN 1 AND 1000000"),
+        _check("goods_donation", "donor", "donor <> ''"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_goods_donation")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_goods_donation_public_id")),
     )
-    op.create_index("ix_donation_shown", "donation", ["community_id", "is_named", "id"])
-    op.create_index(op.f("ix_donation_item_id"), "donation", ["item_id"])
+    op.create_index("ix_goods_donation_shown", "goods_donation", ["community_id", "is_named", "id"])
+    op.create_index(op.f("ix_goods_donation_item_id"), "goods_donation", ["item_id"])
 
 
 def _stocktake() -> None:
@@ -116,7 +116,7 @@ def _movement() -> None:
         *_to("stock_movement", "by_person_id", "person", nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         *_to("stock_movement", "order_id", "purchase", nullable=True),
-        *_to("stock_movement", "donation_id", "donation", nullable=True),
+        *_to("stock_movement", "donation_id", "goods_donation", nullable=True),
         *_to("stock_movement", "stocktake_id", "stocktake", nullable=True),
         _check("stock_movement", "kind", "kind IN ('in', 'out', 'back', 'count', 'damage', 'donation')"),
         _check("stock_movement", "sign", SIGN),

@@ -58,6 +58,7 @@ BORDERS = {
     "correct_after_posting_days": f"{HERE}::test_a_correction_is_in_time_to_the_last_day",
     "appeal_days": "credits/test_appeals.py::test_an_appeal_is_in_time_to_the_last_day",
     "object_after_posting_days": f"{HERE}::test_an_objection_is_in_time_to_the_last_day",
+    "nudge_after_minutes": "vitals/test_nudging.py::test_the_tenth_hour_is_the_border",
     "voucher_days": "shop/test_operations.py::test_a_voucher_is_good_until_the_end_of_its_last_day",
     "goods_orders_per_month": "shop/test_operations.py::test_goods_have_a_monthly_quota_where_the_rules_say_so",
     "household_orders_per_month": "shop/test_stock.py::test_a_household_shares_its_months_quota",
