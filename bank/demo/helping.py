@@ -109,14 +109,23 @@ class Helping:
             mine = session.get_one(Person, cast["volunteer"].person_id).public_id
             chosen = list(dict.fromkeys([mine, *people]))[:3]
             help_.invite(session, cast["coordinator"], asked.public_id, chosen, now=now - timedelta(hours=1))
-        for number, (who, which) in enumerate(zip(self.residents, (1, 4, 3, 0), strict=False)):
+        wanted = [1, 4, 3, 0]
+        for who in self.residents:
             with suppress(BankError), session.begin_nested():
-                at = now - timedelta(minutes=90 - number)
-                request = self.ask(session, who, at, ahead=1 + number, which=which)
-                if number < 2:
-                    help_.verify(session, cast["coordinator"], request.public_id, now=at)
-                if number == 1:
-                    help_.accept(session, cast["volunteer"], request.public_id, now=now - timedelta(minutes=30))
+                self._leave_one(session, who, wanted, now)
+
+    def _leave_one(self, session: Session, who: Actor, wanted: list[int], now: datetime) -> None:
+        """Leave the next wish with somebody who has the hours: one to pick, one promised, the others to verify."""
+        if not wanted:
+            return
+        left, cast = len(wanted), self.town.cast
+        at = now - timedelta(minutes=90 - left)
+        request = self.ask(session, who, at, ahead=5 - left, which=wanted[0])
+        if left >= 3:
+            help_.verify(session, cast["coordinator"], request.public_id, now=at)
+        if left == 3:
+            help_.accept(session, cast["volunteer"], request.public_id, now=now - timedelta(minutes=30))
+        wanted.pop(0)
 
 
 def _minutes_of(session: Session, public_id: str) -> int:

@@ -88,6 +88,7 @@ def wish_page(
         lengths=range(STEP_MINUTES, most + 1, STEP_MINUTES),
         room=None if is_captain else help_.room(session, asked_for, now),
         today=clock.local_day(now, TIME_ZONE),
+        tomorrow=clock.local_day(now + timedelta(days=1), TIME_ZONE),
         is_captain=is_captain,
         person=person,
         people=[(one.public_id, f"{door} {one.name}") for one, door in neighbours.of_captain(session, who)]

@@ -73,6 +73,7 @@ def test_two_jobs_at_once_keep_one_row(market: Market) -> None:
 
 
 def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources.SOURCES, "met", {})
     assert measuring.read(_take(market)).met is None
     assert "还没有登记" in _text(market)
     person, at = market.world.people["resident"].id, market.now
