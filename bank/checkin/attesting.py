@@ -46,7 +46,8 @@ class AlreadyAttested(Conflict):
 def attest(session: Session, who: Actor, public_id: str, headcount: int, *, now: datetime) -> int:
     """Say once how many people were there; give how many items that puts a signal on.
 
-    By the leader, or a coordinator in their stead, whose word gives way to the leader's own. Raises NotFound, NotAllowed, NotOverYet and AlreadyAttested.
+    By the leader, or a coordinator in their stead, whose word gives way to the leader's own. Raises NotFound,
+    NotAllowed, NotOverYet and AlreadyAttested.
     """
     activity = activities.find(session, who, public_id)
     if activity.leader_id != who.person_id and not who.may("coordinator"):
