@@ -165,6 +165,11 @@ def public_ids(session: Session, ids: Collection[int]) -> dict[int, str]:
     return {id_: public_id for id_, public_id in rows}  # noqa: C416 -- a Row is no pair to dict()
 
 
+def flagged(session: Session, ids: Collection[int]) -> set[int]:
+    """Choose of some credits those with something to look at."""
+    return set(session.scalars(select(Credit.id).where(Credit.id.in_(ids), Credit.flags != [])))
+
+
 def lock_people(session: Session, person_ids: Iterable[int]) -> None:
     """Let one decision at a time count a person's day and balance; on SQLite the write lock does that already."""
     if session.get_bind().dialect.name == "postgresql":

@@ -100,6 +100,13 @@ class AdminCannotCredit(NotAllowed):
     sentence = say("平台管理员不能审核时长和积分，有其他身份也不行。请另一位工作人员处理。")
 
 
+class FlaggedMeanwhile(Conflict):
+    """Something to look at has come up since the list of what was clean was shown."""
+
+    code = "changed_meanwhile"
+    sentence = say("看名单以后又发现了要看的地方。请先看原因，再单独处理。")
+
+
 class AlreadyDecided(Conflict):
     """Somebody was first."""
 
