@@ -109,9 +109,9 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
     """
     mine = [case for case in wanted if case.community_id == tap.actor.community_id]
     days = cases.day_minutes(tap.session, mine)
-    months = cases.witnessed_minutes(tap.session, mine)
     issued = cases.issued_alone(tap.session, tap.actor, now=tap.now) if mine else {}
     versions = cases.rules_of(tap.session, ((case.community_id, case.rules_number) for case in wanted))
+    months = cases.month_sums(tap.session, mine, versions)
     verdicts = {}
     for case in wanted:
         day = (case.person_id, case.happened_on)
@@ -123,7 +123,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             Standing(
                 days.get(day, 0) - known,
                 issued.get(case.unit, 0),
-                months.get(case.month, 0) - known,
+                (months.get(case.month, 0) if case.month else 0) - known,
             ),
             lowered=lowered,
             reason=tap.reason,
@@ -132,7 +132,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             continue
         if case.unit == chart.MINUTES:
             days[day] = days.get(day, 0) + verdict.amount - known
-        if case.is_witnessed:
+        if case.month:
             months[case.month] = months.get(case.month, 0) + verdict.amount - known
         if case.state == "submitted" and verdict.state != "second_review":
             issued[case.unit] = issued.get(case.unit, 0) + verdict.amount
