@@ -19,6 +19,7 @@ from bank.activities.schemas import ActivityFormSchema
 from bank.errors import Invalid
 from bank.members import login
 from bank.members.actor import Actor
+from bank.members.models import Person
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 from bank.web.pages import TIME_ZONE
@@ -86,6 +87,8 @@ def _show_page(who: Actor, public_id: str, errors: Mapping[str, str]) -> str:
     now = clock.utc_now()
     activity = activities.find(db.session(), who, public_id)
     leader = activities.leader_of(db.session(), activity)
+    is_leader = activity.leader_id == who.person_id
+    counter = db.session().get(Person, activity.headcount_by) if activity.headcount_by else None
     place = places.of(db.session(), activity.id, who.person_id)
     stage = rules.phase(activity.state, activity.starts_at, activity.ends_at, now)
     return render_template(
@@ -99,7 +102,9 @@ def _show_page(who: Actor, public_id: str, errors: Mapping[str, str]) -> str:
         is_before=now < activity.starts_at,
         is_coordinator=who.may("coordinator"),
         leader=leader.name if leader and who.may("coordinator") else None,
-        may_attest=now >= activity.ends_at and (who.may("coordinator") or activity.leader_id == who.person_id),
+        may_attest=now >= activity.ends_at and (who.may("coordinator") or is_leader),
+        is_to_count=activity.headcount is None or (is_leader and activity.headcount_by != who.person_id),
+        counted_by=counter.name if counter else None,
         exclusions=rules.EXCLUSIONS,
         given=request.form,
         errors=errors,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from bank.activities import operations as activities
@@ -46,7 +46,8 @@ class AlreadyAttested(Conflict):
 def attest(session: Session, who: Actor, public_id: str, headcount: int, *, now: datetime) -> int:
     """Say once how many people were there; give how many items that puts a signal on.
 
-    By the leader, or a coordinator in their stead. Raises NotFound, NotAllowed, NotOverYet and AlreadyAttested.
+    By the leader, or a coordinator in their stead, whose word gives way to the leader's own. Raises NotFound,
+    NotAllowed, NotOverYet and AlreadyAttested.
     """
     activity = activities.find(session, who, public_id)
     if activity.leader_id != who.person_id and not who.may("coordinator"):
@@ -55,7 +56,7 @@ def attest(session: Session, who: Actor, public_id: str, headcount: int, *, now:
         raise NotOverYet
     said = session.scalar(
         update(Activity)
-        .where(Activity.id == activity.id, Activity.headcount.is_(None))
+        .where(Activity.id == activity.id, or_(Activity.headcount.is_(None), _is_in_their_stead(who)))
         .values(headcount=headcount, headcount_by=who.person_id, headcount_at=now)
         .returning(Activity)
         .execution_options(populate_existing=True)
@@ -63,6 +64,11 @@ def attest(session: Session, who: Actor, public_id: str, headcount: int, *, now:
     if said is None:
         raise AlreadyAttested
     return look(session, said, now=now)
+
+
+def _is_in_their_stead(who: Actor) -> ColumnElement[bool]:
+    """Choose activities that this person led and somebody else counted: who was there has the last word."""
+    return and_(Activity.leader_id == who.person_id, Activity.headcount_by != who.person_id)
 
 
 def look(session: Session, activity: Activity, *, now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,22 +10,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from bank import chart, clock
+from bank import chart, clock, db
 from bank.communities.models import Community, RuleVersion
 from bank.communities.rules import Rules, read_rules
 from bank.credits.models import Credit, CreditStep, Objection
-from bank.credits.rules import Case
+from bank.credits.rules import DEEDS, Case, Month
 from bank.members.actor import Actor
 from bank.members.models import Person, Role
 
 COUNTED = ("second_review", "in_notice", "objected", "posted")
 """States in which somebody has approved, so that the minutes count towards the day."""
+Versions = Mapping[tuple[int, int], Rules]
 ALONE = ("in_notice", "objected", "posted")
 
 
 def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
     """Read credits with their beneficiaries; ids that do not exist are left out."""
-    return {row.id: Case(*row) for row in session.execute(_cases(), {"wanted": list(credit_ids)})}
+    rows = session.execute(_cases(), {"wanted": list(credit_ids)})
+    return {row.id: Case(*(*row[:-1], row.created_at.astimezone(db.BOOK_ZONE).date())) for row in rows}
 
 
 @cache  # to build these costs more than to run them
@@ -59,6 +61,7 @@ def _cases() -> Select[Any]:
         Credit.waits_for,
         _overruled(),
         _home_of(_overruled()),
+        Credit.created_at,
     )
     read: Select[Any] = (
         chosen.join(Person, Person.id == Credit.person_id)
@@ -165,6 +168,11 @@ def public_ids(session: Session, ids: Collection[int]) -> dict[int, str]:
     return {id_: public_id for id_, public_id in rows}  # noqa: C416 -- a Row is no pair to dict()
 
 
+def flagged(session: Session, ids: Collection[int]) -> set[int]:
+    """Choose of some credits those with something to look at."""
+    return set(session.scalars(select(Credit.id).where(Credit.id.in_(ids), Credit.flags != [])))
+
+
 def lock_people(session: Session, person_ids: Iterable[int]) -> None:
     """Let one decision at a time count a person's day and balance; on SQLite the write lock does that already."""
     if session.get_bind().dialect.name == "postgresql":
@@ -200,29 +208,44 @@ def day_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, d
     return {(person_id, day): int(total or 0) for person_id, day, total in rows}
 
 
-def witnessed_minutes(session: Session, chosen: Collection[Case]) -> dict[tuple[int, int, int], int]:
-    """Sum what of class B each person of the chosen credits was approved for in their months (`Case.month`)."""
-    mine = [case for case in chosen if case.is_witnessed]
-    if not mine:
-        return {}
-    first = min(case.happened_on for case in mine).replace(day=1)
-    last = max(case.happened_on for case in mine).replace(day=1) + timedelta(days=31)
-    rows = session.execute(
-        select(Credit.person_id, Credit.happened_on, func.sum(Credit.approved_amount))
-        .where(
-            Credit.person_id.in_({case.person_id for case in mine}),
-            Credit.happened_on.between(first, last),
-            Credit.unit == chart.MINUTES,
-            Credit.evidence_class == "B",
-            Credit.state.in_(COUNTED),
-        )
-        .group_by(Credit.person_id, Credit.happened_on)
-    )
-    sums: dict[tuple[int, int, int], int] = {}
-    for person_id, day, total in rows:
-        month = person_id, day.year, day.month
-        sums[month] = sums.get(month, 0) + int(total or 0)
+def month_sums(session: Session, chosen: Collection[Case], versions: Versions) -> dict[Month, int]:
+    """Sum what of each limited month of the chosen credits (`Case.month`) is approved, those credits among it."""
+    sums: dict[Month, int] = {}
+    for unit in chart.UNITS:
+        mine = [case for case in chosen if case.unit == unit and case.month is not None]
+        if not mine:
+            continue
+        most = max(versions[case.community_id, case.rules_number].deed_points_per_month for case in mine)
+        rows = session.execute(_in_months(unit, mine, most))
+        for person_id, at, total in rows:
+            day = at.astimezone(db.BOOK_ZONE).date() if isinstance(at, datetime) else at
+            month = person_id, unit, day.year, day.month
+            sums[month] = sums.get(month, 0) + int(total or 0)
     return sums
+
+
+def _in_months(unit: str, mine: Sequence[Case], most: int) -> Select[Any]:
+    """Choose (person, day or moment, amount) of what was approved about the months of these credits."""
+    of_time = unit == chart.MINUTES
+    days = [(case.happened_on if of_time else case.told_on) or case.happened_on for case in mine]
+    first, last = min(days).replace(day=1), max(days).replace(day=1) + timedelta(days=31)
+    chosen = (
+        Credit.person_id.in_({case.person_id for case in mine}),
+        Credit.unit == unit,
+        Credit.state.in_(COUNTED),
+    )
+    rows: Any
+    if of_time:
+        rows = select(Credit.person_id, Credit.happened_on, func.sum(Credit.approved_amount))
+        of_word = Credit.evidence_class == "B"
+        rows = rows.where(*chosen, of_word, Credit.happened_on.between(first, last))
+        grouped: Select[Any] = rows.group_by(Credit.person_id, Credit.happened_on)
+        return grouped
+    rows = select(Credit.person_id, Credit.created_at, Credit.approved_amount)
+    begins, ends = (clock.start_of_day(day, db.BOOK_ZONE.key) for day in (first, last))
+    limited = Credit.source.startswith(DEEDS) & (Credit.amount <= most)
+    found: Select[Any] = rows.where(*chosen, limited, Credit.created_at >= begins, Credit.created_at < ends)
+    return found
 
 
 def issued_alone(session: Session, actor: Actor, *, now: datetime) -> dict[str, int]:

@@ -17,7 +17,7 @@ from bank.communities.models import Community
 from bank.communities.rules import Rules
 from bank.credits import cases, posting, rules, steps, undoing
 from bank.credits.models import Credit
-from bank.credits.rules import AlreadyDecided, Case, Standing, Verdict
+from bank.credits.rules import AlreadyDecided, Case, FlaggedMeanwhile, Standing, Verdict
 from bank.credits.steps import Step
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import operations as members
@@ -47,11 +47,13 @@ def decide(
     reason: str | None = None,
     now: datetime,
     batch: str | None = None,
+    unless_flagged: bool = False,
 ) -> list[Outcome]:
     """Approve or refuse up to 500 credits in one set; each gets its own outcome and none stops the others.
 
     `amount` lowers what stands (minutes or points) and needs a `reason`, as refusing does; the reason is for the
-    member. `batch` names the tap for `undo`. Raises NotAllowed, AdminCannotCredit, and Invalid for a missing reason
+    member. `batch` names the tap for `undo`. With `unless_flagged` what has a flag by now is left, as whoever taps once
+    for all saw none. Raises NotAllowed, AdminCannotCredit, and Invalid for a missing reason
     or too many.
     """
     actor.require(*rules.DECIDERS)
@@ -59,9 +61,12 @@ def decide(
     _check_form(credit_ids, decision, amount, reason)
     found = cases.cases(session, credit_ids)
     cases.lock_people(session, {actor.person_id, *(case.person_id for case in found.values())})
-    tap = _Tap(session, actor, reason, now, batch or uuid.uuid4().hex)
+    tap = _Tap(session, actor, reason, now, batch or uuid.uuid4().hex, unless_flagged=unless_flagged)
     wanted = [found[credit_id] for credit_id in dict.fromkeys(credit_ids) if credit_id in found]
     verdicts = _refusals(wanted, actor) if decision == "reject" else _judge(tap, wanted, amount)
+    if unless_flagged:
+        flagged = cases.flagged(session, found)
+        verdicts |= {id_: Verdict(refusal=FlaggedMeanwhile) for id_ in flagged if not verdicts[id_].refusal}
     codes = tap.refuse(wanted, verdicts) if decision == "reject" else tap.approve(wanted, verdicts)
     now_in = session.execute(select(Credit.id, Credit.state).where(Credit.id.in_(list(found))))
     states = {id_: state for id_, state in now_in}  # noqa: C416 -- a Row is no pair to dict()
@@ -104,9 +109,9 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
     """
     mine = [case for case in wanted if case.community_id == tap.actor.community_id]
     days = cases.day_minutes(tap.session, mine)
-    months = cases.witnessed_minutes(tap.session, mine)
     issued = cases.issued_alone(tap.session, tap.actor, now=tap.now) if mine else {}
     versions = cases.rules_of(tap.session, ((case.community_id, case.rules_number) for case in wanted))
+    months = cases.month_sums(tap.session, mine, versions)
     verdicts = {}
     for case in wanted:
         day = (case.person_id, case.happened_on)
@@ -118,7 +123,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             Standing(
                 days.get(day, 0) - known,
                 issued.get(case.unit, 0),
-                months.get(case.month, 0) - known,
+                (months.get(case.month, 0) if case.month else 0) - known,
             ),
             lowered=lowered,
             reason=tap.reason,
@@ -127,7 +132,7 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
             continue
         if case.unit == chart.MINUTES:
             days[day] = days.get(day, 0) + verdict.amount - known
-        if case.is_witnessed:
+        if case.month:
             months[case.month] = months.get(case.month, 0) + verdict.amount - known
         if case.state == "submitted" and verdict.state != "second_review":
             issued[case.unit] = issued.get(case.unit, 0) + verdict.amount
@@ -138,7 +143,17 @@ def _judge(tap: _Tap, wanted: Sequence[Case], lowered: int | None) -> dict[int, 
 class _Tap:
     """One tap of one person: everything it changes, in sets."""
 
-    def __init__(self, session: Session, actor: Actor, reason: str | None, now: datetime, batch: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        reason: str | None,
+        now: datetime,
+        batch: str,
+        *,
+        unless_flagged: bool,
+    ) -> None:
+        self.unless_flagged = unless_flagged
         self.session = session
         self.actor = actor
         self.reason = reason
@@ -217,9 +232,10 @@ class _Tap:
         """Change the state of those that are still where they were seen; give which these are."""
         if not ids:
             return set()
+        here = Credit.id.in_(ids) & (Credit.flags == []) if self.unless_flagged else Credit.id.in_(ids)
         moved = self.session.execute(
             update(Credit)
-            .where(Credit.id.in_(ids), Credit.state == state, Credit.waits_for.is_(None))
+            .where(here, Credit.state == state, Credit.waits_for.is_(None))
             .values(batch=self.batch, **values)
             .returning(Credit.id)
             .execution_options(synchronize_session="fetch")

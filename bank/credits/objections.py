@@ -93,7 +93,7 @@ def correct(
 def _check_wanted(session: Session, credit: Credit, wanted: int) -> None:
     """Go on only for an amount that the fact itself could have given."""
     if wanted < 1:
-        raise Invalid({"amount": [say("不能更正到 0；全部不算，请选“这不是我的”。")]})
+        raise Invalid({"amount": [say("不能更正到 0；全部不算，请选“不是我做的”。")]})
     in_force = communities.rules_numbered(session, credit.community_id, credit.rules_number)
     if wanted > rules.most_corrected(credit, in_force) - _beside(session, credit):
         raise Invalid({"amount": [say("更正后不能比活动计划的时长，或这类好事的积分还多。")]})

@@ -14,6 +14,10 @@ from bank.errors import BankError, Conflict, NotAllowed, NotFound, say
 from bank.members.actor import Actor
 
 UNDECIDED = ("submitted", "second_review")
+DEEDS = "deed:"
+"""How the source of a good deed begins."""
+Month = tuple[int, str, int, int]
+"""A person's month: whose, in which unit, the year and the month."""
 UNDO_S = 10
 DECIDERS = ("coordinator", "second_approver")
 ANSWERERS = ("coordinator", "second_approver", "panel")
@@ -87,6 +91,13 @@ class MonthFull(Conflict):
     sentence = say("加上这一条，靠纸质或见证的时长超过了这个月的上限。请调低分钟数，或退回并说明原因。")
 
 
+class PointsFull(Conflict):
+    """More points for good deeds a month than the rules give."""
+
+    code = "cap_exceeded"
+    sentence = say("加上这一条，这个月好人好事的积分超过了上限。请调低积分，或退回并说明原因。")
+
+
 class LongDayReason(Conflict):
     """A second person lets a long day pass without saying why."""
 
@@ -98,6 +109,13 @@ class AdminCannotCredit(NotAllowed):
     """Whoever runs the platform decides on nobody's hours, whatever else they may do."""
 
     sentence = say("平台管理员不能审核时长和积分，有其他身份也不行。请另一位工作人员处理。")
+
+
+class FlaggedMeanwhile(Conflict):
+    """Something to look at has come up since the list of what was clean was shown."""
+
+    code = "changed_meanwhile"
+    sentence = say("看名单以后又发现了要看的地方。请先看原因，再单独处理。")
 
 
 class AlreadyDecided(Conflict):
@@ -169,6 +187,7 @@ class Case:
     overruled: int | None = None
     """Whose refusal of it an appeal set aside."""
     overruled_home: int | None = None
+    told_on: date | None = None
 
     @property
     def hands(self) -> tuple[int | None, ...]:
@@ -181,14 +200,12 @@ class Case:
         return self.proposed_home, self.leader_home, self.reopened_home
 
     @property
-    def is_witnessed(self) -> bool:
-        """Tell whether it is time on people's word, which has its limit a month."""
-        return self.unit == chart.MINUTES and self.evidence_class == "B"
-
-    @property
-    def month(self) -> tuple[int, int, int]:
-        """Give whose month it belongs to."""
-        return self.person_id, self.happened_on.year, self.happened_on.month
+    def month(self) -> Month | None:
+        """Give whose month of what it counts towards: time on people's word by its day, a good deed by its telling."""
+        if self.unit == chart.MINUTES:
+            return (self.person_id, self.unit, *_of(self.happened_on)) if self.evidence_class == "B" else None
+        is_deed = self.source.startswith(DEEDS) and self.told_on is not None
+        return (self.person_id, self.unit, *_of(self.told_on or self.happened_on)) if is_deed else None
 
     @property
     def is_spendable(self) -> bool:
@@ -277,8 +294,8 @@ class Standing:
     day_minutes: int = 0
     issued: int = 0
     """What the actor has let through alone this week, in the credit's unit."""
-    witnessed: int = 0
-    """Minutes of class B in the person's month."""
+    month: int = 0
+    """What counts towards the same limit in the person's month."""
 
 
 def judge(
@@ -294,8 +311,9 @@ def judge(
     day = standing.day_minutes + amount if case.unit == chart.MINUTES else 0
     if day > rules.daily_minutes_with_second:
         return Verdict(refusal=DayCapExceeded)
-    if case.is_witnessed and standing.witnessed + amount > rules.class_b_minutes_per_month:
-        return Verdict(refusal=MonthFull)
+    most = month_limit(case, rules)
+    if most is not None and standing.month + amount > most:
+        return Verdict(refusal=MonthFull if case.unit == chart.MINUTES else PointsFull)
     is_long = day > rules.daily_minutes
     if case.state == "second_review":
         if had_a_hand(case, actor) or approved_first(case, actor):
@@ -307,6 +325,19 @@ def judge(
     if had_a_hand(case, actor) or is_long or over_budget:
         return Verdict("second_review", amount)
     return Verdict(_after_review(case, rules), amount)
+
+
+def month_limit(case: Case, rules: Rules) -> int | None:
+    """Give what a month may give of this, None for no limit; a deed worth more than a whole month has none."""
+    if case.month is None:
+        return None
+    if case.unit == chart.MINUTES:
+        return rules.class_b_minutes_per_month
+    return rules.deed_points_per_month if case.amount <= rules.deed_points_per_month else None
+
+
+def _of(day: date) -> tuple[int, int]:
+    return day.year, day.month
 
 
 def most_corrected(credit: Corrected, rules: Rules) -> int:

@@ -16,6 +16,7 @@ class DecisionSchema(StrictSchema):
 
     ids = Words(most=LONGEST_IDS, required=True)
     decision = Choice(("approve", "reject"), required=True)
+    clean = Choice(("1",), load_default=None)
     amount = Int(most=24 * 60, load_default=None)
     why = Choice(tuple(REASONS), load_default=None)
     words = Words(most=200, load_default=None)

@@ -145,6 +145,7 @@ def decide() -> ResponseReturnValue:
             reason=reason,
             now=clock.utc_now(),
             batch=batch,
+            unless_flagged=given["clean"] is not None,
         )
     except Invalid as refusal:
         if len(public_ids) != 1:

@@ -62,6 +62,20 @@ def test_the_headcount_is_the_leaders_after_the_end(world: World, now: SetClock)
         attesting.attest(session, panel, name, 4, now=world.clock.now)
 
 
+def test_who_led_it_has_the_last_word_on_the_headcount(world: World, now: SetClock) -> None:
+    name = published(world, starts_in=1, lasts=60, leader=world.people["panel"].public_id)
+    now.advance(minutes=62)
+    assert world.page("coordinator").post(f"/activities/{name}/headcount", data={"headcount": "50"}).status_code == 303
+    shown = world.page("panel").get(f"/activities/{name}").text
+    assert f"50 人，由 {world.people['coordinator'].name} 报" in shown
+    assert "到场多少人" in shown
+    assert "到场多少人" not in world.page("coordinator").get(f"/activities/{name}").text
+    assert world.page("panel").post(f"/activities/{name}/headcount", data={"headcount": "3"}).status_code == 303
+    assert f"3 人，由 {world.people['panel'].name} 报" in world.page("panel").get(f"/activities/{name}").text
+    for who in ("panel", "coordinator"):
+        assert world.page(who).post(f"/activities/{name}/headcount", data={"headcount": "4"}).status_code == 409
+
+
 def test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words(world: World, now: SetClock) -> None:
     name = published(world, starts_in=1, lasts=600)
     now.advance(minutes=1)

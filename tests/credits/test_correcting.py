@@ -118,3 +118,20 @@ def test_what_was_refused_and_reopened_does_not_fill_the_month_twice(world: Worl
         undoing.reopen(session, actor, first, reason="来了", now=world.clock.now)
     outcomes = decide(world, "coordinator", [first, second])
     assert [(one.state, one.code) for one in outcomes] == [("in_notice", None), ("submitted", "cap_exceeded")]
+
+
+def test_deeds_stay_within_the_points_of_their_month_by_whatever_road(world: World) -> None:
+    deed = {"unit": chart.POINTS, "evidence_class": "B", "by": "panel"}
+    first = propose(world, source="deed:1", amount=60, **deed)
+    decide(world, "coordinator", [first], "reject", reason="没来")
+    second = propose(world, source="deed:2", amount=59, **deed)
+    bravery = propose(world, source="deed:3", amount=100, **deed)
+    actor = world.actor("coordinator")
+    with world.write() as session:
+        undoing.reopen(session, actor, first, reason="来了", now=world.clock.now)
+    codes = [one.code for one in decide(world, "coordinator", [second, bravery, first])]
+    assert codes == [None, None, "cap_exceeded"]
+    assert approve(world, "coordinator", first, amount=1, reason="已满")[1] is None
+    world.clock.advance(days=30)
+    later = propose(world, source="deed:4", amount=60, **deed)
+    assert approve(world, "coordinator", later)[1] is None

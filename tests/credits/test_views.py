@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bank.credits import flags
+from bank.credits import flags, signals
 from bank.members.models import Person
 from tests.conftest import SetClock
 from tests.credits.builders import approve, balance, credit, decide, propose
@@ -35,6 +35,19 @@ def test_the_clean_rest_is_approved_in_one_tap_and_undone_in_another(world: Worl
     undone = desk.post("/desk/undo", data={"batch": batch.group(1)}, follow_redirects=True).text
     assert "已撤销 2 条" in undone
     assert balance(world, "volunteer") == 0
+
+
+def test_what_was_flagged_since_the_page_was_shown_does_not_go_through_with_the_rest(world: World) -> None:
+    quiet, odd = propose(world), propose(world, "resident")
+    desk = world.page("coordinator")
+    page = desk.get("/desk").text
+    fields = dict(re.findall(r'name="(ids|decision|clean)" value="([^"]+)"', page[page.index("没有疑点") :]))
+    with world.write() as session:
+        signals.put_on(session, [odd], {"code": "headcount", "facts": {"told": 1, "scanned": 2}}, now=world.clock.now)
+    after = desk.post("/desk/decisions", data=fields, follow_redirects=True).text
+    assert (credit(world, quiet).state, credit(world, odd).state) == ("posted", "submitted")
+    assert "1 条没有处理：看名单以后又发现了要看的地方" in after
+    assert approve(world, "coordinator", odd) == ("posted", None)
 
 
 def test_the_toast_is_gone_after_ten_seconds(world: World) -> None:
