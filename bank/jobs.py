@@ -19,6 +19,7 @@ from bank.deeds import operations as deeds
 from bank.giving import bonds, gifts, grants
 from bank.log import keys
 from bank.log import operations as log
+from bank.members import operations as members
 from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
@@ -157,6 +158,11 @@ def take_vitals(session: Session, now: datetime) -> int:
     return 1
 
 
+def settle_newcomers(session: Session, now: datetime) -> int:
+    """Let who is no longer new be credited like everybody."""
+    return members.settle_newcomers(session, now=now)
+
+
 def seal(session: Session, now: datetime) -> int:
     """Give what was posted its place in the community's log, and sign the log."""
     return log.seal_due(session, keys.ring_of(current_app.config, now), now)
@@ -183,6 +189,7 @@ JOBS: dict[str, Job] = {
     "pay_grants": pay_grants,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,
+    "settle_newcomers": settle_newcomers,
     "project": project,
     "take_vitals": take_vitals,
     "seal": seal,

@@ -138,6 +138,8 @@ class Rules:
     """Working days within which a reported problem is answered."""
     scan_pairs_per_day: int = 3
     """How often a day one may check in and out at the same activity."""
+    newcomer_days: int = 90
+    """So long whoever registered a resident credits them nothing alone; a second person looks, too."""
     issue_minutes_per_week: int = 600 * 60
     """What one coordinator may let through alone in a week, Monday to Sunday; the rest needs a second person."""
     issue_points_per_week: int = 3_000

@@ -32,7 +32,7 @@ def cases(session: Session, credit_ids: Collection[int]) -> dict[int, Case]:
 
 @cache  # to build these costs more than to run them
 def _cases() -> Select[Any]:
-    proposer, leader, first = aliased(Person), aliased(Person), aliased(Person)
+    proposer, leader, first, voucher = aliased(Person), aliased(Person), aliased(Person), aliased(Person)
     chosen: Any = select(
         Credit.id,
         Credit.source,
@@ -61,6 +61,8 @@ def _cases() -> Select[Any]:
         Credit.waits_for,
         _overruled(),
         _home_of(_overruled()),
+        Person.vouched_by,
+        voucher.household_id,
         Credit.created_at,
     )
     read: Select[Any] = (
@@ -68,6 +70,7 @@ def _cases() -> Select[Any]:
         .join(proposer, proposer.id == Credit.proposed_by)
         .outerjoin(leader, leader.id == Credit.leader_id)
         .outerjoin(first, first.id == Credit.first_by)
+        .outerjoin(voucher, voucher.id == Person.vouched_by)
         .where(Credit.id.in_(bindparam("wanted", expanding=True)))
     )
     return read

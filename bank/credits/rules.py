@@ -187,17 +187,20 @@ class Case:
     overruled: int | None = None
     """Whose refusal of it an appeal set aside."""
     overruled_home: int | None = None
+    vouched_by: int | None = None
+    """Who registered the person, while they are new."""
+    vouched_home: int | None = None
     told_on: date | None = None
 
     @property
     def hands(self) -> tuple[int | None, ...]:
-        """Give who brought it to the desk, who ran the activity, and who brought it back after another's refusal."""
-        return self.proposed_by, self.leader_id, self.reopened_by
+        """Give who brought it here, ran the activity, brought it back after a refusal, or registered a newcomer."""
+        return self.proposed_by, self.leader_id, self.reopened_by, self.vouched_by
 
     @property
     def homes(self) -> tuple[int | None, ...]:
         """Give the households of these."""
-        return self.proposed_home, self.leader_home, self.reopened_home
+        return self.proposed_home, self.leader_home, self.reopened_home, self.vouched_home
 
     @property
     def month(self) -> Month | None:

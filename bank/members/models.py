@@ -57,6 +57,8 @@ class Person(Base):
     """A unit's or a group's account, whose hours can only be donated."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    vouched_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who of the staff registered them, while they are new: until then that person credits them nothing alone."""
 
 
 class NamingConsent(Base):

@@ -12,6 +12,7 @@ from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
+from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import Invalid, NotFound, say
 from bank.members import passwords, rules
@@ -44,8 +45,12 @@ def register(
     pin_hash: str | None = None,
     household: Household | None = None,
     is_elder: bool = False,
+    vouched_by: int | None = None,
 ) -> Person:
-    """Register a resident and open their accounts. Raises Invalid where the login is taken."""
+    """Register a resident and open their accounts; `vouched_by` of the staff says that they exist.
+
+    Raises Invalid where the login is taken.
+    """
     if login is not None and session.scalar(select(Person.id).where(Person.login == login)) is not None:
         raise Invalid({"login": [say("这个登录名已经有人用了，请换一个。")]})
     person = Person(
@@ -59,6 +64,7 @@ def register(
         password_hash=password_hash,
         pin_hash=pin_hash,
         is_elder=is_elder,
+        vouched_by=vouched_by,
         created_at=now,
     )
     session.add(person)
@@ -276,3 +282,23 @@ def mark_read(session: Session, person_id: int, message_id: int | None, *, now: 
 
 def _token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def settle_newcomers(session: Session, *, now: datetime) -> int:
+    """Let who has been here for the rules' days be vouched for by nobody any more; give how many."""
+    settled = 0
+    for place in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)):
+        days = communities.rules_at(session, place, now).newcomer_days
+        old = (
+            update(Person)
+            .where(
+                Person.community_id == place.id,
+                Person.vouched_by.is_not(None),
+                Person.created_at <= now - timedelta(days=days),
+            )
+            .values(vouched_by=None)
+            .returning(Person.id)
+            .execution_options(synchronize_session=False)
+        )
+        settled += len(session.scalars(old).all())
+    return settled

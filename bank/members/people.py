@@ -101,6 +101,7 @@ def register_from_paper(
         pin_hash=secrets.pin_hash,
         household=household,
         is_elder=given["is_elder"],
+        vouched_by=who.person_id,
     )
 
 

@@ -162,6 +162,14 @@ SECTIONS = (
         say("谁说了算"),
         (
             Setting(
+                "newcomer_days",
+                say("新居民几天内要第二个人看"),
+                say("新登记的居民 %(n)s 天内，登记他的人不能一个人通过他的时长和积分。"),
+                0,
+                730,
+                without=say("登记居民的人可以一个人通过他的时长和积分。"),
+            ),
+            Setting(
                 "issue_minutes_per_week",
                 say("一位协调员每周单独通过的时长"),
                 say(

@@ -102,6 +102,7 @@ BORDERS = {
         "services/test_requests.py::test_a_problem_is_answered_by_the_desk_or_goes_to_the_second_approver"
     ),
     "scan_pairs_per_day": "checkin/test_attesting.py::test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words",
+    "newcomer_days": "credits/test_newcomers.py::test_whoever_registered_somebody_is_a_hand_to_the_last_day",
     "issue_minutes_per_week": "credits/test_hands.py::test_what_exceeds_the_weeks_budget_needs_a_second_person",
     "issue_points_per_week": "credits/test_hands.py::test_points_have_a_budget_of_their_own",
     "fresh_minutes": "credits/test_signals.py::test_what_comes_within_minutes_of_the_making_is_seen",
