@@ -150,10 +150,11 @@ def correct(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(CorrectionSchema, request.form)
         wanted = wanted_of(given)
+        begin_objection(who)
+        objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
     except Invalid as refusal:
+        db.drop()
         return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
-    begin_objection(who)
-    objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
     flash(gettext("已收到您的更正请求，由没有经手过的人核实，会告诉您结果。"), "ok")
     return redirect(url_for(".own", public_id=public_id), code=303)
 

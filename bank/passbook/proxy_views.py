@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -44,10 +45,16 @@ def ask_for_them(public_id: str) -> ResponseReturnValue:
         given = read_form(ForThemSchema, request.form)
         wanted = {} if given["what"] == "appeal" else wanted_of(given)
         _check_pin(who, owner_id, given["pin"])
+        _ask(who, owner_id, public_id, given, wanted)
     except Invalid as refusal:
         db.drop()
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _page(_item(who, public_id), given=request.form, errors=errors), 422
+    flash(gettext("已登记，本人会收到通知。"), "ok")
+    return redirect(url_for("credits.item", public_id=public_id), code=303)
+
+
+def _ask(who: Actor, owner_id: int, public_id: str, given: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     begin_write()
     now = clock.utc_now()
     asked: dict[str, Any] = {"reason": given["reason"], "person_id": owner_id, "now": now}
@@ -57,8 +64,6 @@ def ask_for_them(public_id: str) -> ResponseReturnValue:
         objections.correct(db.session(), who, public_id, **asked, **wanted)
     facts = {"name": who.name, "title": _item(who, public_id).title}
     members.tell(db.session(), [owner_id], ASKED, facts=facts, link=f"/me/credits/{public_id}", now=now)
-    flash(gettext("已登记，本人会收到通知。"), "ok")
-    return redirect(url_for("credits.item", public_id=public_id), code=303)
 
 
 def _item(who: Actor, public_id: str) -> Credit:
