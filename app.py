@@ -34,6 +34,7 @@ from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
 from bank.deeds import witness_views as witness
+from bank.giving import views as giving
 from bank.log import views as log
 from bank.members import login
 from bank.members import views as members
@@ -41,15 +42,21 @@ from bank.models import metadata
 from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
+from bank.services import desk_views as services_desk
+from bank.services import telling as help_telling
+from bank.services import views as services
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
 from bank.shop import shelves as shop_shelves
 from bank.shop import statement_views as shop_statements
+from bank.shop import stocktaking_views as shop_stocktaking
 from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
 from bank.thanks import views as thanks
+from bank.vitals import sources
+from bank.vitals import views as vitals
 from bank.web import api as web_api
 from bank.web import docs, errors, headers, i18n, pages
 from bank.web import views as web
@@ -71,6 +78,7 @@ PAGES = (
     shop_counter,
     shop_shelves,
     shop_statements,
+    shop_stocktaking,
     passbook,
     proxy_views,
     board,
@@ -80,10 +88,14 @@ PAGES = (
     judging,
     witness,
     thanks,
+    services,
+    services_desk,
+    giving,
     sheets,
     log,
     spotchecks,
     rulebook,
+    vitals,
 )
 """Modules of pages; a slice's modules may share one blueprint."""
 
@@ -114,11 +126,15 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     for blueprint in api.BLUEPRINTS:
         root.register_blueprint(blueprint)
     docs.finish(root)
+    sources.SOURCES.first_spent["services"] = help_telling.first_spent
+    sources.SOURCES.wanted["services"] = help_telling.wanted
+    sources.SOURCES.met["services"] = help_telling.met
     history.know("activities", activity_telling.declared)
     history.know("spotchecks", check_telling.told_of)
     for rules in (checkin_rules, deed_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
+    app.jinja_env.globals.update(help_waiting=services_desk.count_waiting)
     cli.init(app)
     return app
 

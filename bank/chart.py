@@ -30,3 +30,8 @@ def settled() -> str:
 def pool() -> str:
     """The community's pool of given and lapsed hours."""
     return "pool"
+
+
+def help_given() -> str:
+    """What was given as help (帮扶支出): the hours residents and the pool spent on visits at home."""
+    return "help"

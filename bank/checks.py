@@ -17,6 +17,7 @@ from bank.communities.models import Community
 from bank.credits.models import Credit, ServiceTotal
 from bank.log import operations as log
 from bank.log.keys import Ring
+from bank.shop.models import Item, StockMovement
 from ledger.notes import read_checkpoint
 
 
@@ -65,7 +66,7 @@ def verify_all(
         report.checked[f"{community.code} {community.name}"] = f"{books.txns} transactions, {books.accounts} accounts"
         report.findings += [f"{community.code}: {finding}" for finding in books.findings]
     report.findings += [f"a published checkpoint is of a log that is not here: {origin}" for origin in kept]
-    for name, check in (("service totals", _service_totals), ("places taken", _places_taken)):
+    for name, check in (("service totals", _service_totals), ("places taken", _places_taken), ("stock", _stock)):
         found = check(session)
         report.checked[name] = "checked"
         report.findings += found
@@ -101,3 +102,16 @@ def _places_taken(session: Session) -> list[str]:
         .having(Activity.taken != signed_up)
     )
     return [f"activity {row.public_id}: {row.taken} places taken, {row.people} people signed up" for row in rows]
+
+
+def _stock(session: Session) -> list[str]:
+    """What stands on a shelf is the sum of its movements."""
+    moved = func.coalesce(func.sum(StockMovement.quantity), 0)
+    rows = session.execute(
+        select(Item.public_id, Item.stock, moved.label("moved"))
+        .outerjoin(StockMovement, StockMovement.item_id == Item.id)
+        .where(Item.stock.is_not(None))
+        .group_by(Item.id, Item.public_id, Item.stock)
+        .having(Item.stock != moved)
+    )
+    return [f"item {row.public_id}: {row.stock} on the shelf, movements say {int(row.moved)}" for row in rows]

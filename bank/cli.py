@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,13 +19,14 @@ from zoneinfo import ZoneInfo
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import event, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from bank import checks, clock, db, jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.communities.rules import SETTINGS, Rules
 from bank.log import commands as log_commands
 from bank.log import keys
 from bank.members import operations as members
@@ -276,6 +279,54 @@ def demo_load(households: int, days: int, seed: int) -> None:
     if _has_communities():
         raise click.ClickException("this database already holds a community; load the demo into an empty one")
     loading.load(households=households, days=days, seed=seed, show=sys.stderr)
+
+
+@demo_commands.command("simulate")
+@click.option("--years", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.option("--households", type=click.IntRange(5, 2_000), default=60, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--set", "chosen", multiple=True, metavar="NAME=NUMBER", help="A rule to try; may be given repeatedly.")
+@click.option("--database", help="The URL of an empty database to keep it in; a temporary one where left out.")
+def demo_simulate(years: int, households: int, seed: int, chosen: tuple[str, ...], database: str | None) -> None:
+    """Live through years of a made-up community in advance, to try rules before a real one adopts them."""
+    from bank.demo import simulating
+
+    settings = dict(_chosen_rule(one) for one in chosen)
+    root: Any = importlib.import_module(current_app.import_name)
+    with tempfile.TemporaryDirectory() as folder:
+        url = database or f"sqlite:///{Path(folder) / 'simulated.db'}"
+        app: Flask = root.create_app({"DATABASE_URL": url, "DATA_DIR": Path(folder), "LOG_KEY": ""})
+        with app.app_context():
+            if database is None:
+                event.listen(db.db.engine, "connect", _hurry)
+            bring_up_to_date()
+            if _has_communities():
+                raise click.ClickException("this database already holds a community; give an empty one")
+            db.drop()
+            with click.progressbar(length=simulating.WEEKS_A_YEAR * years, label="  weeks", file=sys.stderr) as bar:
+                lived, findings = simulating.simulate(
+                    years=years, households=households, seed=seed, settings=settings, step=bar.update
+                )
+            db.drop()
+            db.db.engine.dispose()
+    for line in [year.line() for year in lived] + [f"FINDING {finding}" for finding in findings]:
+        click.echo(line)
+    click.echo("NOT OK" if findings else "the books verify")
+    sys.exit(1 if findings else 0)
+
+
+def _hurry(connection: Any, _record: Any) -> None:
+    """Wait for no disk: what is thrown away afterwards need not survive a loss of power."""
+    connection.execute("PRAGMA synchronous = OFF")
+
+
+def _chosen_rule(text: str) -> tuple[str, int]:
+    """Read `voucher_days=14`. Raises BadParameter for what is no rule with one number."""
+    name, _, number = text.partition("=")
+    usual = getattr(Rules, name, None) if name in SETTINGS else None
+    if name not in SETTINGS or not number.isascii() or not number.isdigit() or isinstance(usual, dict):
+        raise click.BadParameter(f"{text}: give a rule and a whole number, such as voucher_days=14", param_hint="--set")
+    return name, int(number)
 
 
 @demo_commands.command("book")

@@ -16,13 +16,16 @@ from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
+from bank.giving import bonds, gifts, grants
 from bank.log import keys
 from bank.log import operations as log
+from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
-from bank.shop import settling
+from bank.shop import settling, stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
+from bank.vitals import measuring, nudging
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
@@ -69,9 +72,44 @@ def post_credits(session: Session, now: datetime) -> int:
     return credits_.post_due(session, now=now)
 
 
+def move_help(session: Session, now: datetime) -> int:
+    """Move on a request for help whose wait is over, so that nobody's hours stay held."""
+    return help_.move_due(session, now=now)
+
+
+def warn_of_help(session: Session, now: datetime) -> int:
+    """Tell the desk of requests and reports that were not answered as promised."""
+    return help_.warn_late(session, now=now) + help_.escalate_due(session, now=now)
+
+
+def return_help(session: Session, now: datetime) -> int:
+    """Give back the hours spent on a visit whose credit fell away."""
+    return help_.return_due(session, now=now)
+
+
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
+
+
+def lapse_bonds(session: Session, now: datetime) -> int:
+    """Let lapse the bonds between relatives that nobody answered or looked at in time."""
+    return bonds.lapse_due(session, now=now)
+
+
+def deliver_gifts(session: Session, now: datetime) -> int:
+    """Let gifts arrive that can no longer be taken back."""
+    return gifts.arrive_due(session, now=now)
+
+
+def move_grants(session: Session, now: datetime) -> int:
+    """Let grants lapse, pause or end whose day passed without anybody looking at them."""
+    return grants.move_due(session, now=now)
+
+
+def pay_grants(session: Session, now: datetime) -> int:
+    """Pay the month's grants from the pool, each once."""
+    return grants.pay_due(session, now=now)
 
 
 def build_statements(session: Session, now: datetime) -> int:
@@ -82,6 +120,11 @@ def build_statements(session: Session, now: datetime) -> int:
 def move_statements(session: Session, now: datetime) -> int:
     """Let the rule decide a statement whose deadline passed, and call unpaid ones to mind."""
     return settling.move_due(session, now=now)
+
+
+def expire_counts(session: Session, now: datetime) -> int:
+    """End counts of a shelf that nobody confirmed in time."""
+    return stocktaking.expire_due(session, now=now)
 
 
 def expire_points(session: Session, now: datetime) -> int:
@@ -105,6 +148,15 @@ def project(session: Session, now: datetime) -> int:
     return sum(db.book(session, community_id, now).project(session=session) for community_id in books.all())
 
 
+def take_vitals(session: Session, now: datetime) -> int:
+    """Take the day's figures of one community, and offer its savers something to do with their hours."""
+    place = measuring.take_due(session, now=now)
+    if place is None:
+        return 0
+    nudging.nudge_place(session, place, now=now)
+    return 1
+
+
 def seal(session: Session, now: datetime) -> int:
     """Give what was posted its place in the community's log, and sign the log."""
     return log.seal_due(session, keys.ring_of(current_app.config, now), now)
@@ -117,13 +169,22 @@ JOBS: dict[str, Job] = {
     "close_deed_cases": close_deed_cases,
     "settle_thanks": settle_thanks,
     "post_credits": post_credits,
+    "move_help": move_help,
+    "warn_of_help": warn_of_help,
+    "return_help": return_help,
     "lapse_vouchers": lapse_vouchers,
+    "lapse_bonds": lapse_bonds,
+    "deliver_gifts": deliver_gifts,
     "build_statements": build_statements,
     "move_statements": move_statements,
+    "expire_counts": expire_counts,
     "expire_points": expire_points,
+    "move_grants": move_grants,
+    "pay_grants": pay_grants,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,
     "project": project,
+    "take_vitals": take_vitals,
     "seal": seal,
     "sweep_tries": sweep_tries,
     "sweep_answers": sweep_answers,

@@ -16,7 +16,7 @@ from ledger import Close, LatePage, TrialBalance, TrialRow
 
 CLOSES = 24
 LATE = 30
-KINDS = ("issuance", "member", "held", "debt", "shop", "pool")
+KINDS = ("issuance", "member", "held", "debt", "shop", "pool", "help")
 """From where hours come to where they go; other kinds follow."""
 NOTHING = LatePage((), None)
 

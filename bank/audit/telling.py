@@ -16,10 +16,11 @@ def account_name(path: str, shops: Mapping[str, str]) -> str:
         "shop": gettext("店家 %(name)s", name=shops.get(owner, owner)),
         "issuance": gettext("按第 %(n)s 版规则发放", n=owner.removeprefix("rules-")),
         "pool": gettext("公共池"),
+        "help": gettext("上门帮忙用掉的"),
     }
     parts = {"held": gettext("留出"), "debt": gettext("欠账")}
     words = [names.get(first, path if len(rest) < 2 else f"{first} {owner}")]
-    words += [parts.get(word, word) for word in rest[1:]]
+    words += [parts.get(word, word) for word in (rest if first == "pool" else rest[1:])]
     return " · ".join(words)
 
 
@@ -32,6 +33,7 @@ def kind_name(kind: str) -> str:
         "shop": gettext("店家"),
         "issuance": gettext("发放"),
         "pool": gettext("公共池"),
+        "help": gettext("上门帮忙用掉的"),
     }
     return names.get(kind, kind)
 

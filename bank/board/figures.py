@@ -40,7 +40,7 @@ class Figures:
 def figures(session: Session, place: Community, now: datetime) -> Figures:
     """Give a community's figures in six statements, whatever its history."""
     earned = [chart.issuance(number) for number in _rule_numbers(session, place)]
-    used = [*(chart.shop(public_id) for public_id in _shops(session, place)), chart.settled()]
+    used = [*(chart.shop(public_id) for public_id in _shops(session, place)), chart.settled(), chart.help_given()]
     book = db.book(session, place.id, now)
     first = clock.local_day(now, place.time_zone).replace(day=1)
     handed_over = _handed_over(session, place)

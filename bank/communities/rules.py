@@ -80,8 +80,18 @@ class Rules:
     object_after_posting_days: int = 7
     """How many days after posting an item stays on the public list and can still be objected to."""
     voucher_days: int = 7
-    goods_orders_per_month: int = 0
+    goods_orders_per_month: int = 2
     """How many orders of goods a member may place a month; 0 means no limit."""
+    household_orders_per_month: int = 4
+    """How many orders of goods everybody behind one door may place a month together; 0 means no limit."""
+    item_orders_per_quarter: int = 1
+    """How many orders of the same goods a member may place in a quarter of the year; 0 means no limit."""
+    household_item_orders_per_quarter: int = 2
+    """How many of the same goods everybody behind one door may order in a quarter together; 0 means no limit."""
+    redemption_weekday: int = 0
+    """The day on which goods are handed over, 1 for Monday to 7 for Sunday; 0 means every day."""
+    stocktake_days: int = 3
+    """How many days a count of the shelf waits for its second person; then it ends and changes nothing."""
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
@@ -96,8 +106,36 @@ class Rules:
     """Working days the other side has to answer a dispute; then the statement stands as the book says."""
     statement_paid_days: int = 15
     """Working days after which an unpaid statement is called to mind, again and again."""
+    nudge_after_minutes: int = 0
+    """Who has saved so much and never spent any is offered three things to do with it, once; 0 means nobody."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
+    help_verify_days: int = 1
+    """Working days within which a request for help is verified."""
+    help_answer_days: int = 2
+    """Working days within which somebody is found for a verified request, or its resident told how it stands."""
+    help_invite_hours: int = 24
+    """How long an invited volunteer may think about it."""
+    help_cancel_hours: int = 24
+    """So long before the visit or earlier it can be cancelled for nothing."""
+    help_missed_minutes: int = 30
+    """What the volunteer is given for a late cancellation or a closed door."""
+    help_wait_minutes: int = 15
+    """After so many minutes a resident may say that nobody came, or a volunteer that nobody opened."""
+    help_scan_hours: int = 24
+    """How long after its planned end what was scanned without a network may still arrive."""
+    help_confirm_days: int = 3
+    """Working days within which both sides confirm."""
+    help_decide_days: int = 5
+    """Working days within which a disputed visit is decided by somebody uninvolved."""
+    help_differs_percent: int = 25
+    help_differs_minutes: int = 15
+    """A visit that differs from what was agreed by more than either is looked at."""
+    help_return_days: int = 5
+    """Days after which the resident's hours come back where the volunteer's were refused: until then it may be
+    reopened."""
+    help_report_days: int = 3
+    """Working days within which a reported problem is answered."""
     scan_pairs_per_day: int = 3
     """How often a day one may check in and out at the same activity."""
     issue_minutes_per_week: int = 600 * 60
@@ -126,6 +164,16 @@ class Rules:
     """How much of what was posted in a month is drawn for a check; 0 means none."""
     rule_notice_days: int = 7
     """How many days before it holds a new version of the rules has to be public."""
+    gift_minutes_per_month: int = 10 * 60
+    """What a member may give to bound relatives a month; 0 means nothing."""
+    gift_hours_to_take_back: int = 24
+    answer_days: int = 30
+    """Days after which what waits for somebody's yes lapses: a bond, a place on the grant list."""
+    grant_minutes_per_month: int = 120
+    grant_review_months: int = 12
+    """How long a grant goes on without being looked at again; then it pauses, and ends after the same time."""
+    pool_floor_minutes: int = 0
+    """What grants leave in the pool."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

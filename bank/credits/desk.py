@@ -25,7 +25,7 @@ from bank.web.paging import Listing
 MOST_PER_PAGE = 50
 SHARE_DAYS = 30
 _Objector = aliased(Person)
-KINDS = {"activity": "attendance:", "deed": "deed:"}
+KINDS = {"activity": "attendance:", "deed": "deed:", "visit": "visit:"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,10 @@ def correct(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(CorrectionSchema, request.form)
         wanted = wanted_of(given)
-        begin_objection(who)
+    except Invalid as refusal:
+        return _own_page(who, public_id, given=request.form, errors=translated(refusal)), 422
+    begin_objection(who)
+    try:
         objections.correct(db.session(), who, public_id, reason=given["reason"], now=clock.utc_now(), **wanted)
     except Invalid as refusal:
         db.drop()

@@ -19,6 +19,7 @@ def expire_points(session: Session, now: datetime) -> int:
     done = 0
     for community_id in session.scalars(select(Community.id).where(Community.kind == "community")).all():
         book = db.book(session, community_id, now)
-        book.open_account(chart.pool(), chart.POINTS, kind="pool", is_shared=True, session=session)
+        for unit in chart.UNITS:  # minutes end as well where the pool granted them for a month
+            book.open_account(chart.pool(), unit, kind="pool", is_shared=True, session=session)
         done += book.expire(now, to=chart.pool(), actor=JOB, session=session)
     return done

@@ -93,9 +93,9 @@ def try_to_settle(
     except (AccountFrozen, PeriodClosed) as refusal:
         session.refresh(objection)
         session.refresh(credit)
-        if is_forced and isinstance(refusal, AccountFrozen):
-            _settle_through_ice(session, objection, credit, is_upheld=is_upheld, words=words, now=now)
-            return True
+        is_forced = is_forced and isinstance(refusal, AccountFrozen)
+    if is_forced and _settle_through_ice(session, objection, credit, is_upheld=is_upheld, words=words, now=now):
+        return True
     _wait_for_the_book(session, objection, credit, words, now, is_first=first is None)
     return False
 
@@ -110,13 +110,23 @@ def _first_try(session: Session, credit: Credit, words: str) -> datetime | None:
 
 def _settle_through_ice(
     session: Session, objection: Objection, credit: Credit, *, is_upheld: bool, words: str, now: datetime
-) -> None:
-    """Settle with the person's account open for this moment; it is frozen again before anybody else can see it."""
+) -> bool:
+    """Settle with the person's account open for this moment; it is frozen again before anybody else can see it.
+
+    False, and nothing changed, where the book refuses for another reason: the other cases of the job go on.
+    """
     book = db.book(session, credit.community_id, now)
     path = chart.member(session.get_one(Person, credit.person_id).public_id)
-    book.thaw(path, credit.unit, session=session)
-    settle(session, objection, credit, is_upheld=is_upheld, words=words, actor=None, now=now)
-    book.freeze(path, credit.unit, session=session)
+    try:
+        with session.begin_nested():
+            book.thaw(path, credit.unit, session=session)
+            settle(session, objection, credit, is_upheld=is_upheld, words=words, actor=None, now=now)
+            book.freeze(path, credit.unit, session=session)
+    except (AccountFrozen, PeriodClosed):
+        session.refresh(objection)
+        session.refresh(credit)
+        return False
+    return True
 
 
 def _wait_for_the_book(

@@ -95,6 +95,9 @@ VIAS: Mapping[str, str] = {
     "card": say("工作人员扫卡"),
     "manual": say("工作人员登记"),
     "paper": say("纸质签到表"),
+    "door_card": say("刷居民家的卡"),
+    "spoken": say("居民报的六位数字"),
+    "resident": say("居民自己的手机"),
 }
 _EVIDENCE: Mapping[str, str] = {
     "place": say("地点"),
@@ -106,6 +109,7 @@ _EVIDENCE: Mapping[str, str] = {
     "via_out": say("签退方式"),
     "planned_minutes": say("计划时长"),
     "scanned_minutes": say("签到到签退"),
+    "missed_minutes": say("没有做成，按规则记"),
     "rounding_minutes": say("计时取整到"),
     "sheet_id": say("纸质签到表编号"),
     "keyed_by": say("录入"),
@@ -141,6 +145,8 @@ def _shown(key: str, value: Any) -> tuple[str, Any]:
             return "text", str(value)
     if key.endswith("_minutes"):
         return "minutes", value
+    if key == "place":
+        return "say", str(value)
     if key.startswith("via_"):
         return "say", VIAS.get(str(value), str(value))
     return "text", str(value)

@@ -59,6 +59,27 @@ def found_towns(
     return large, small
 
 
+def found_one(
+    session: Session,
+    draw: random.Random,
+    *,
+    households: int,
+    password: str,
+    settings: dict[str, object],
+    born_at: datetime,
+) -> tuple[Town, Iterator[str]]:
+    """Found one community with rules of its own, its cast and shops; give it, and the numbers for who comes later."""
+    district = communities.add(session, kind="district", code="430104", name="岳麓区", is_demo=True)
+    street = communities.add(session, kind="street", code="430104001", name="望月湖街道", parent=district, is_demo=True)
+    numbers = phones()
+    town = _found(session, street, "430104001001", "望月湖社区", settings, born_at.date(), born_at)
+    _settle(session, draw, town, households, numbers, born_at, lambda _done: None)
+    secret = passwords.make_hash(password)
+    _add_cast(session, town, (secret, secret), born_at, suffix="")
+    _stock(session, town, born_at)
+    return town, numbers
+
+
 def _found(
     session: Session,
     street: Community,
@@ -189,6 +210,8 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
             title=title,
             unit="PTS",
             price=price,
+            now=now,
+            by=keeper,
             stock=amount,
             picture=picture,
             description=text,
@@ -201,6 +224,7 @@ def _stock(session: Session, town: Town, now: datetime) -> None:
             title=title,
             unit="MIN",
             price=minutes,
+            now=now,
             picture=picture,
             description=text,
         )

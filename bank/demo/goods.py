@@ -27,8 +27,9 @@ SERVICES: tuple[tuple[str, int, str, str], ...] = (
 BARBERS = frozenset({"理发"})
 """What the barber does; the other services are given by 邻里服务站."""
 
+DONOR = "望月湖便民超市"
 LOW_STOCK = {"大米 5 公斤": 2, "食用油 1.8 升": 0}
-"""What is left of these today: the shop runs low."""
+"""What is left of these at most today: the shop runs low."""
 
 
 @dataclass(frozen=True, slots=True)

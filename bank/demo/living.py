@@ -22,6 +22,7 @@ from bank.credits.models import Credit
 from bank.deeds import operations as deeds
 from bank.demo import goods
 from bank.demo.founding import Town
+from bank.demo.helping import HELPERS, Helping
 from bank.errors import BankError
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -61,11 +62,14 @@ class Life:
     kind_ones: list[Actor] = field(default_factory=list)
     """Whoever was told a good deed of, the latest last: they have points to spend."""
     vouchers: list[tuple[date, Order]] = field(default_factory=list)
+    helping: Helping = field(init=False)
 
     def __post_init__(self) -> None:
         people = [who for who in self.town.people if who not in self.town.cast.values()]
         self.regulars = self.draw.sample(people, max(4, int(len(people) * REGULARS)))
         self.regulars.append(self.town.cast["volunteer"])
+        askers = [*self.regulars[HELPERS : HELPERS + 20], self.town.cast["resident"]]
+        self.helping = Helping(self.town, random.Random(len(people)), self.regulars[:HELPERS], askers)
 
     def open(self, session: Session, day: date, *, until: date) -> None:
         """Hold the opening day, at which the demo's own people earn their first hours, and clear its desk."""
@@ -87,6 +91,8 @@ class Life:
             self.attend(session, activity, guest, until=activity.ends_at + timedelta(hours=1))
         morning = clock.start_of_day(day + timedelta(days=1), TIME_ZONE) + timedelta(hours=9)
         self.clear_desk(session, morning)
+        if self.town.shop is not None:
+            self.helping.open(session)
         credits_.post_due(session, now=clock.start_of_day(until, TIME_ZONE))
 
     def live(self, session: Session, day: date, *, is_last: bool = False) -> None:
@@ -99,6 +105,8 @@ class Life:
         self.tell_deeds(session, day)
         if self.town.shop is not None:
             self.serve(session, day, morning + timedelta(hours=5))
+            if not is_last:
+                self.helping.live(session, day)
         if not is_last:
             night = morning + timedelta(hours=14)
             while credits_.post_due(session, now=night):
@@ -261,7 +269,7 @@ class Life:
         if day.weekday() == 0:
             for title, item in self.town.items.items():
                 if item.stock is not None and title not in goods.LOW_STOCK:
-                    stock.add_stock(session, keeper, item.public_id, 6)
+                    stock.add_stock(session, keeper, item.public_id, 6, now=now - timedelta(hours=4))
         self._hand_over(session, day, now - timedelta(hours=2))
         for _ in range(self.draw.choice(ORDERS_PER_DAY)):
             now += timedelta(minutes=2)

@@ -19,12 +19,15 @@ from bank.demo.founding import Town, found_towns
 from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
-from bank.shop import stock
+from bank.shop import stock, stocktaking
 from bank.shop.refusals import NotEnough
+from bank.vitals import measuring
 
 OPENED_BEFORE = 7
 """Days between the opening and the first day of history: enough for the first notices to end."""
 BEGUN_BEFORE = timedelta(minutes=50)
+WEEK = 7
+"""The figures of the bank's health are taken so often, for the line of the past months."""
 GARBAGE_EVERY = 100_000
 """Objects between two searches for garbage, in place of Python's 700."""
 TODAY_MINUTES = 240
@@ -68,6 +71,9 @@ def _live(lives: list[Life], now: datetime, days: int, bar: object) -> None:
             for life in lives if ago <= 10 else lives[:1]:
                 life.live(session, today - timedelta(days=ago), is_last=ago == 1)
                 settling.settle_month(session, life.town, today - timedelta(days=ago), today=today)
+                if ago % WEEK == 0:
+                    midnight = clock.start_of_day(today - timedelta(days=ago - 1), TIME_ZONE)
+                    measuring.take(session, life.town.community, now=midnight - timedelta(seconds=1))
         bar.update(4)  # type: ignore[attr-defined]
     with db.unit_of_work() as session:
         for life in lives:
@@ -93,11 +99,26 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
         show_kindness(session, life.town, now)
         settling.build(session, now)
         _fill_shop(session, life.town, now)
+        life.helping.leave_some(session, now)
+
+
+def _count_shelf(session: Session, town: Town, now: datetime) -> None:
+    """Let the keeper find the shop low, and the coordinator confirm it."""
+    assert town.shop is not None  # noqa: S101 -- the caller asked
+    shelf = stocktaking.on_shelf(session, town.shop.id)
+    found = {item.public_id: expected for item, expected in shelf}
+    for item, expected in shelf:
+        if item.title in goods.LOW_STOCK:
+            assert item.stock is not None  # noqa: S101 -- goods on a shelf
+            found[item.public_id] = expected - max(0, item.stock - goods.LOW_STOCK[item.title])
+    counted = stocktaking.count(session, town.cast["shop"], town.shop.public_id, found, now=now)
+    stocktaking.confirm(session, town.cast["coordinator"], counted.public_id, now=now + timedelta(minutes=30))
 
 
 def _fill_shop(session: Session, town: Town, now: datetime) -> None:
     keeper, resident = town.cast["shop"], town.cast["resident"]
-    for title, left in goods.LOW_STOCK.items():
-        stock.count_stock(session, keeper, town.items[title].public_id, left)
+    soap = town.items["香皂"].public_id
+    stock.receive(session, keeper, soap, 20, donor=goods.DONOR, is_named=True, now=now - timedelta(hours=3))
+    _count_shelf(session, town, now - timedelta(hours=2))
     with suppress(NotEnough):  # a history of few days may not have earned it
         shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)

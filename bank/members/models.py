@@ -53,6 +53,8 @@ class Person(Base):
     """Agreed to be named in public notices."""
     surplus_to: Mapped[str] = mapped_column(default="honour")
     """Where minutes go that the account has no room for: kept as `honour`, or given to the `pool`."""
+    is_group: Mapped[bool] = mapped_column(default=False)
+    """A unit's or a group's account, whose hours can only be donated."""
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

@@ -1,4 +1,4 @@
-"""What is behind one line: the scans, people, notice and rules of a credit, or the shop and hands of an order."""
+"""What is behind one line: the scans, people, notice and rules of a credit, an order's shop and hands, or a visit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from bank.credits import history
 from bank.credits.history import Explanation
 from bank.errors import NotFound
 from bank.members.actor import Actor
+from bank.services import listing as visits
+from bank.services.models import HelpRequest
 from bank.shop import listing
 from bank.shop.listing import Placed
 from ledger import Transaction
@@ -28,6 +30,7 @@ class Behind:
     amount: int
     credit: Explanation | None
     order: Placed | None
+    visit: HelpRequest | None = None
 
 
 def behind(session: Session, actor: Actor, txn_id: uuid.UUID, now: datetime) -> Behind:
@@ -38,8 +41,9 @@ def behind(session: Session, actor: Actor, txn_id: uuid.UUID, now: datetime) -> 
         raise NotFound from unknown
     unit, amount = _own_part(txn, chart.member(actor.public_id))
     order = listing.orders_behind(session, [txn_id]).get(txn_id)
-    credit = history.of_txn(session, txn_id) if order is None else None
-    return Behind(txn, unit, amount, history.explain(session, credit) if credit else None, order)
+    visit = visits.behind(session, txn_id) if order is None else None
+    credit = history.of_txn(session, txn_id) if order is None and visit is None else None
+    return Behind(txn, unit, amount, history.explain(session, credit) if credit else None, order, visit)
 
 
 def _own_part(txn: Transaction, account: str) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -45,25 +44,29 @@ def ask_for_them(public_id: str) -> ResponseReturnValue:
         given = read_form(ForThemSchema, request.form)
         wanted = {} if given["what"] == "appeal" else wanted_of(given)
         _check_pin(who, owner_id, given["pin"])
-        _ask(who, owner_id, public_id, given, wanted)
     except Invalid as refusal:
-        db.drop()
-        errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
-        return _page(_item(who, public_id), given=request.form, errors=errors), 422
+        return _again(who, public_id, refusal), 422
+    begin_write()
+    now = clock.utc_now()
+    asked: dict[str, Any] = {"reason": given["reason"], "person_id": owner_id, "now": now}
+    try:
+        if given["what"] == "appeal":
+            appeals.appeal(db.session(), who, public_id, **asked)
+        else:
+            objections.correct(db.session(), who, public_id, **asked, **wanted)
+    except Invalid as refusal:
+        return _again(who, public_id, refusal), 422
+    facts = {"name": who.name, "title": _item(who, public_id).title}
+    members.tell(db.session(), [owner_id], ASKED, facts=facts, link=f"/me/credits/{public_id}", now=now)
     flash(gettext("已登记，本人会收到通知。"), "ok")
     return redirect(url_for("credits.item", public_id=public_id), code=303)
 
 
-def _ask(who: Actor, owner_id: int, public_id: str, given: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    begin_write()
-    now = clock.utc_now()
-    asked: dict[str, Any] = {"reason": given["reason"], "person_id": owner_id, "now": now}
-    if given["what"] == "appeal":
-        appeals.appeal(db.session(), who, public_id, **asked)
-    else:
-        objections.correct(db.session(), who, public_id, **asked, **wanted)
-    facts = {"name": who.name, "title": _item(who, public_id).title}
-    members.tell(db.session(), [owner_id], ASKED, facts=facts, link=f"/me/credits/{public_id}", now=now)
+def _again(who: Actor, public_id: str, refusal: Invalid) -> str:
+    """Show the form with what was typed and what is wrong with it; nothing is kept."""
+    db.drop()
+    errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
+    return _page(_item(who, public_id), given=request.form, errors=errors)
 
 
 def _item(who: Actor, public_id: str) -> Credit:

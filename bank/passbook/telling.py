@@ -17,6 +17,8 @@ from bank.credits.history import Explanation
 from bank.errors import say
 from bank.passbook.evidence import Behind
 from bank.passbook.lines import Line
+from bank.services import rules as help_rules
+from bank.services.models import HelpRequest
 from bank.shop.listing import Placed
 from bank.web.i18n import gettext, hours, translate
 from bank.web.pages import TIME_ZONE, amount, clock_time, day, moment
@@ -87,6 +89,8 @@ def sheet_row(entry: Entry) -> dict[str, Any]:
 def chain_of(found: Behind) -> list[Step]:
     """Tell the steps behind a line, first to last, with links to the other half of a pair."""
     steps = _credit_steps(found.credit) if found.credit else _order_steps(found.order) if found.order else []
+    if found.visit is not None:
+        steps = _visit_steps(found.visit)
     txn = found.txn
     if txn.kind == "expiry":
         why = gettext("记下积分的那一天，规则里写明了能用到哪个月底")
@@ -148,7 +152,9 @@ def _scan(evidence: dict[str, Any], way: str, word: str) -> Step | None:
     if not at:
         return None
     via = words.VIAS.get(str(evidence.get(f"via_{way}")))
-    sub = " · ".join(part for part in (translate(via) if via else "", str(evidence.get("place") or "")) if part)
+    sub = " · ".join(
+        part for part in (translate(via) if via else "", translate(str(evidence.get("place") or ""))) if part
+    )
     return _step(f"{clock_time(datetime.fromisoformat(str(at)))} {word}", sub, way)
 
 
@@ -168,6 +174,19 @@ def _order_steps(placed: Placed) -> list[Step]:
         steps.append(_step(word, said, "undo"))
     else:
         steps.append(_step(gettext("还没领"), gettext("%(day)s前有效", day=day(order.expires_at)), "hourglass"))
+    return steps
+
+
+def _visit_steps(visit: HelpRequest) -> list[Step]:
+    """Tell of a visit at home what the line stands for; the rest is on the visit's own page."""
+    link = url_for("services.show", public_id=visit.public_id)
+    title = gettext("请人上门：%(what)s", what=translate(help_rules.CATALOGUE[visit.kind].title))
+    steps = [_step(title, f"{moment(visit.starts_at)} · {hours(visit.minutes)}", "heart", link)]
+    if visit.arrived_at and visit.left_at:
+        scanned = f"{clock_time(visit.arrived_at)} – {clock_time(visit.left_at)}"
+        steps.append(_step(gettext("来和走都有记录"), scanned, "clock"))
+    if visit.paid_minutes:
+        steps.append(_step(gettext("两边核对后用掉 %(sum)s", sum=hours(visit.paid_minutes)), None, "check"))
     return steps
 
 

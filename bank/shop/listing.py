@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.shop.models import Item, Order, Shop, Shopkeeper
+from bank.shop.models import Donation, Item, Order, Shop, Shopkeeper, StockMovement
 from bank.shop.operations import DONE, OPEN, shops_of
 from bank.shop.refusals import NotAKeeper, VoucherNotFound, WrongShop
 from bank.web.paging import Listing, decode_ints, encode
@@ -161,6 +161,49 @@ def items_of(session: Session, shop_ids: Sequence[int], *, only_offered: bool = 
     if only_offered:
         found = found.where(Item.is_offered)
     return [OnShelf(*row) for row in session.execute(found.order_by(Item.kind.desc(), Item.id).limit(500))]
+
+
+def similar(session: Session, item: Item, *, limit: int = 3) -> list[OnShelf]:
+    """Give other goods that are there and cost no more, the dearest first."""
+    found = (
+        select(Item, Shop)
+        .join(Shop, Shop.id == Item.shop_id)
+        .where(
+            Item.community_id == item.community_id,
+            Item.is_offered,
+            Item.kind == item.kind,
+            Item.unit == item.unit,
+            Item.price <= item.price,
+            Item.id != item.id,
+            or_(Item.stock.is_(None), Item.stock > 0),
+        )
+    )
+    return [OnShelf(*row) for row in session.execute(found.order_by(Item.price.desc(), Item.id).limit(limit))]
+
+
+def thanked(session: Session, community_id: int, *, limit: int = 3) -> list[tuple[Donation, str]]:
+    """Give the latest donations whose donor wishes to be named, each with what it was."""
+    found = select(Donation, Item.title).join(Item, Item.id == Donation.item_id)
+    named = found.where(Donation.community_id == community_id, Donation.is_named)
+    return [(gift, title) for gift, title in session.execute(named.order_by(Donation.id.desc()).limit(limit))]
+
+
+def movements_of(
+    session: Session, item: Item, *, limit: int = 50, cursor: str | None = None
+) -> Listing[tuple[StockMovement, str, str]]:
+    """List what changed an item's stock, newest first, each with who did it and who donated, if anybody."""
+    found = (
+        select(StockMovement, func.coalesce(Person.name, ""), func.coalesce(Donation.donor, ""))
+        .outerjoin(Person, Person.id == StockMovement.by_person_id)
+        .outerjoin(Donation, Donation.id == StockMovement.donation_id)
+        .where(StockMovement.item_id == item.id)
+    )
+    before = decode_ints(cursor, 1)
+    if before is not None:
+        found = found.where(StockMovement.id < before[0])
+    rows = session.execute(found.order_by(StockMovement.id.desc()).limit(limit + 1)).all()
+    items = [(movement, name, donor) for movement, name, donor in rows[:limit]]
+    return Listing(items, encode(items[-1][0].id) if len(rows) > limit else None)
 
 
 def handed_over(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -200,3 +200,106 @@ class SettlementStep(Base):
     """None where the rule or the job did it."""
     at: Mapped[datetime]
     words: Mapped[str] = mapped_column(default="")
+
+
+class Donation(Base):
+    """Goods somebody gave the shop. It brings no hours and no points; only ever added."""
+
+    __tablename__ = "goods_donation"
+    __table_args__ = (
+        CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
+        CheckConstraint("donor <> ''", name="donor"),
+        Index("ix_goods_donation_shown", "community_id", "is_named", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id", ondelete="RESTRICT"), index=True)
+    quantity: Mapped[int]
+    donor: Mapped[str]
+    is_named: Mapped[bool] = mapped_column(default=False)
+    """Whether the donor wishes to be thanked by name on the shop's page."""
+    received_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    received_at: Mapped[datetime]
+
+
+class Stocktake(Base):
+    """One count of a shop's shelf: one person counts, another of another household confirms, or it ends by its day."""
+
+    __tablename__ = "stocktake"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'confirmed', 'sent_back', 'withdrawn', 'expired')", name="state"),
+        CheckConstraint("confirmed_by <> counted_by", name="confirmed_by_another"),
+        CheckConstraint("(state = 'confirmed') = (confirmed_by IS NOT NULL)", name="confirmed_by_somebody"),
+        CheckConstraint("(state = 'waiting') = (ended_at IS NULL)", name="ended"),
+        Index("ix_stocktake_due", "state", "due_at"),
+        Index(
+            "ux_stocktake_waiting",
+            "shop_id",
+            unique=True,
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id", ondelete="RESTRICT"), index=True)
+    state: Mapped[str] = mapped_column(default="waiting")
+    counted_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    counted_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """None where its day passed."""
+    ended_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+
+
+class StocktakeLine(Base):
+    """What was counted of one item, and what should have been there at that moment, ordered pieces included."""
+
+    __tablename__ = "stocktake_line"
+    __table_args__ = (CheckConstraint("expected >= 0 AND counted BETWEEN 0 AND 1000000", name="numbers"),)
+
+    stocktake_id: Mapped[int] = mapped_column(ForeignKey("stocktake.id", ondelete="RESTRICT"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id", ondelete="RESTRICT"), primary_key=True)
+    expected: Mapped[int]
+    counted: Mapped[int]
+
+
+class StockMovement(Base):
+    """One change of an item's stock; the sum of all is `Item.stock`. Only ever added: the database sees to it."""
+
+    __tablename__ = "stock_movement"
+    __table_args__ = (
+        CheckConstraint("kind IN ('in', 'out', 'back', 'count', 'damage', 'donation')", name="kind"),
+        CheckConstraint(
+            "(kind IN ('in', 'back', 'donation') AND quantity > 0) OR (kind IN ('out', 'damage') AND quantity < 0) "
+            "OR (kind = 'count' AND quantity <> 0)",
+            name="sign",
+        ),
+        CheckConstraint("stock_after >= 0", name="stock_after"),
+        CheckConstraint("(order_id IS NOT NULL) = (kind IN ('out', 'back'))", name="order"),
+        CheckConstraint("(donation_id IS NOT NULL) = (kind = 'donation')", name="donation"),
+        UniqueConstraint("order_id", "kind"),
+        UniqueConstraint("donation_id"),
+        UniqueConstraint("stocktake_id", "item_id"),
+        Index("ix_stock_movement_item", "item_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id", ondelete="RESTRICT"))
+    kind: Mapped[str]
+    quantity: Mapped[int]
+    stock_after: Mapped[int]
+    at: Mapped[datetime]
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """None for the bank itself: a voucher that lapsed."""
+    note: Mapped[str | None]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("purchase.id", ondelete="RESTRICT"))
+    """Once out and once back for each order."""
+    donation_id: Mapped[int | None] = mapped_column(ForeignKey("goods_donation.id", ondelete="RESTRICT"))
+    stocktake_id: Mapped[int | None] = mapped_column(ForeignKey("stocktake.id", ondelete="RESTRICT"))

@@ -15,16 +15,17 @@ from bank.communities.rules import Rules
 from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.members.models import Person
+from bank.members.models import Household, Person
 from bank.qr import new_public_id
-from bank.shop import rules
+from bank.shop import movements, quotas, rules
 from bank.shop.models import Item, Order, Shop, Shopkeeper
 from bank.shop.refusals import (
     CardQuotaReached,
+    GroupOnlyDonates,
     NotEnough,
     NotOffered,
+    NotToday,
     OutOfStock,
-    QuotaReached,
     VoucherCancelled,
     VoucherExpired,
     VoucherNotFound,
@@ -35,6 +36,7 @@ from bank.shop.refusals import (
 from ledger.errors import HoldExpired, InsufficientFunds
 
 OPEN, DONE, CANCELLED, LAPSED = "held", "handed_over", "cancelled", "lapsed"
+NOT_THERE = say("货不够了")
 SYSTEM = "system"
 """Who acts in the book when the bank itself does."""
 
@@ -80,9 +82,10 @@ def _total_of(unit: str) -> str:
 def hand_over(session: Session, actor: Actor, code: str, *, now: datetime) -> Order:
     """Hand over against a voucher and pay the shop what was held: exactly one of many gets through.
 
-    Raises VoucherNotFound, WrongShop, VoucherSpent, VoucherExpired.
+    Raises VoucherNotFound, WrongShop, VoucherSpent, VoucherExpired, and NotToday for goods on another day than theirs.
     """
     actor.require("shopkeeper")
+    _check_day(session, actor, code, now)
     statement = (
         update(Order)
         .where(
@@ -120,6 +123,18 @@ def hand_over(session: Session, actor: Actor, code: str, *, now: datetime) -> Or
     done.end_txn_id = receipt.txn_id
     session.flush()
     return done
+
+
+def _check_day(session: Session, actor: Actor, code: str, now: datetime) -> None:
+    place = session.get_one(Community, actor.community_id)
+    weekday = communities.rules_at(session, place, now).redemption_weekday
+    day = rules.redemption_day(now, weekday, place.time_zone)
+    if day == local_day(now, place.time_zone):
+        return
+    waits = (Order.voucher_code == code, Order.community_id == actor.community_id, Order.state == OPEN)
+    kind = session.scalar(select(Item.kind).join(Order, Order.item_id == Item.id).where(*waits))
+    if kind == "goods":
+        raise NotToday(day=day.isoformat())
 
 
 def cancel(session: Session, actor: Actor, order_id: str, *, now: datetime, reason: str | None = None) -> Order:
@@ -175,12 +190,37 @@ def lapse_due(session: Session, *, now: datetime) -> int:
     return 1
 
 
+def unfill(session: Session, actor: Actor, item_id: int, *, now: datetime) -> bool:
+    """Give back the newest waiting order of an item whose goods are not there after all; False where none waits.
+
+    `item_id` is a row id. The owner gets everything back, is told, and finds what else costs no more.
+    """
+    newest = select(Order.id).where(Order.item_id == item_id, Order.state == OPEN).order_by(Order.id.desc()).limit(1)
+    statement = (
+        update(Order)
+        .where(Order.id == newest.scalar_subquery(), Order.state == OPEN)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=NOT_THERE)
+        .returning(Order)
+    )
+    ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+    if ended is None:
+        return False
+    _give_back(session, ended, actor.public_id, now)
+    sentence = say("「%(title)s」清点后货不够了，您的券没法兑，时长或积分已经全部退回。可以另选一样。")
+    facts = {"title": rules.bill_line(ended.title, ended.quantity)}
+    item = session.scalars(select(Item.public_id).where(Item.id == item_id)).one()
+    members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/shop/items/{item}", now=now)
+    return True
+
+
 def shops_of(actor: Actor) -> Select[int]:
     """Give the shops whose keeper the actor is, as a query of their row ids."""
     return select(Shopkeeper.shop_id).where(Shopkeeper.person_id == actor.person_id)
 
 
 def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quantity: int, now: datetime) -> Order:
+    if owner.is_group:
+        raise GroupOnlyDonates
     place = session.get_one(Community, owner.community_id)
     in_force = communities.rules_at(session, place, now)
     is_by_card = actor.person_id != owner.id
@@ -201,18 +241,22 @@ def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quant
         state=OPEN,
         voucher_code=new_public_id(),
         created_at=now,
-        expires_at=rules.valid_until(now, in_force.voucher_days, place.time_zone),
+        expires_at=rules.fetched_until(now, in_force, place.time_zone, is_goods=item.kind == "goods"),
     )
     _hold(session, placed, owner, actor, now)
     session.add(placed)
     session.flush()
+    movements.take_out(session, placed, item.stock)
     return placed
 
 
 def _wait_for_own_orders(session: Session, owner: Person, in_force: Rules, *, is_by_card: bool) -> None:
-    """Where a quota counts them, let a person's orders come one after another: two cannot both be the last."""
-    if in_force.goods_orders_per_month or (is_by_card and in_force.card_orders_per_day):
+    """Where a quota counts them, let a person's and a door's orders come one after another: one is the last."""
+    if quotas.are_set(in_force) or (is_by_card and in_force.card_orders_per_day):
         session.execute(select(Person.id).where(Person.id == owner.id).with_for_update(key_share=True))
+    if quotas.are_for_households(in_force) and owner.household_id is not None:
+        door = select(Household.id).where(Household.id == owner.household_id)
+        session.execute(door.with_for_update(key_share=True))
 
 
 def _take_stock(session: Session, community_id: int, item_id: str, quantity: int) -> Item:
@@ -248,12 +292,8 @@ def _check_quotas(
     is_by_card: bool,
 ) -> None:
     living = select(func.count()).select_from(Order).where(Order.person_id == owner.id, Order.state.in_((OPEN, DONE)))
-    most = in_force.goods_orders_per_month
-    if most and item.kind == "goods":
-        since = rules.start_of_month(now, place.time_zone)
-        goods = living.join(Item, Item.id == Order.item_id).where(Item.kind == "goods", Order.created_at >= since)
-        if (session.scalar(goods) or 0) >= most:
-            raise QuotaReached(most=most)
+    if item.kind == "goods":
+        quotas.check(session, owner, item, in_force, place.time_zone, now)
     most = in_force.card_orders_per_day
     if most and is_by_card:
         since = start_of_day(local_day(now, place.time_zone), place.time_zone)
@@ -284,12 +324,7 @@ def _hold(session: Session, placed: Order, owner: Person, actor: Actor, now: dat
 
 
 def _give_back(session: Session, ended: Order, actor_id: str, now: datetime) -> None:
-    session.execute(
-        update(Item)
-        .where(Item.id == ended.item_id, Item.stock.is_not(None))
-        .values(stock=Item.stock + ended.quantity)
-        .execution_options(synchronize_session=False)
-    )
+    movements.put_back(session, ended, by=ended.ended_by, now=now)
     receipt = db.book(session, ended.community_id, now).release(
         ended.hold_txn_id,
         key=f"order:{ended.public_id}:release",

@@ -167,9 +167,9 @@ def spreadsheet(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
     sheet = book.active
     assert isinstance(sheet, Worksheet)  # noqa: S101 -- a new workbook has one
     sheet.title = f"{stated.settlement.month:%Y-%m}"
-    for row, (name, value) in enumerate(facts_of(stated), 1):
+    for row, (name, said) in enumerate(facts_of(stated), 1):
         _write(sheet, row, 1, name)
-        _write(sheet, row, 2, value)
+        _write(sheet, row, 2, said)
     first = sheet.max_row + 2
     names = heads()
     names[4:5] = [gettext("分钟"), gettext("积分")]

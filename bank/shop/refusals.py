@@ -33,11 +33,43 @@ class NotEnough(Conflict):
             self.sentence = say("积分还差 %(missing)s 分，什么也没有扣。做件好事可以攒积分。")  # type: ignore[misc]
 
 
+class GroupOnlyDonates(Conflict):
+    """A unit's or a group's account."""
+
+    code = "forbidden"
+    sentence = say("单位和集体账户的时长和积分只能捐给公益池，不能兑换。")
+
+
 class QuotaReached(Conflict):
     """The member ordered as many goods this month as the community's rules allow."""
 
     code = "cap_exceeded"
     sentence = say("这个月的用品已经换满 %(most)s 次，下个月 1 日起可以再换。服务不受影响。")
+
+
+class HouseholdQuotaReached(QuotaReached):
+    """Their household did, together."""
+
+    sentence = say("您家这个月合起来已经换满 %(most)s 次用品，下个月 1 日起可以再换。服务不受影响。")
+
+
+class ItemQuotaReached(QuotaReached):
+    """They ordered this one as often this quarter as the rules allow."""
+
+    sentence = say("这一样您这个季度已经换满 %(most)s 次，留一些给邻居；下个季度可以再换，也可以换别的。")
+
+
+class HouseholdItemQuotaReached(QuotaReached):
+    """Their household did, together."""
+
+    sentence = say("这一样您家这个季度合起来已经换满 %(most)s 次，留一些给邻居；下个季度可以再换，也可以换别的。")
+
+
+class NotToday(Conflict):
+    """Goods are handed over on another day of the week."""
+
+    code = "not_today"
+    sentence = say("今天不是兑换日，券还在、没有用掉。请 %(day)s 来领。")
 
 
 class CardQuotaReached(Conflict):

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from bank import chart
 from bank.clock import local_day, start_of_day
+from bank.communities.rules import Rules
 from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
 CODE_LENGTH = 8
@@ -35,6 +36,27 @@ def show_code(code: str) -> str:
 def valid_until(now: datetime, days: int, time_zone: str) -> datetime:
     """Give the end of the local day `days` days from now: a voucher is good on the whole of its last day."""
     return start_of_day(local_day(now, time_zone) + timedelta(days=days + 1), time_zone)
+
+
+def redemption_day(now: datetime, weekday: int, time_zone: str) -> date:
+    """Give the next day, today among them, on which goods are handed over; `weekday` is 1 to 7, or 0 for every day."""
+    today = local_day(now, time_zone)
+    return today + timedelta(days=(weekday - today.isoweekday()) % 7 if weekday else 0)
+
+
+def fetched_until(now: datetime, in_force: Rules, time_zone: str, *, is_goods: bool) -> datetime:
+    """Give when a voucher lapses: after its days, and never before the next day on which its goods are handed over."""
+    until = valid_until(now, in_force.voucher_days, time_zone)
+    if not is_goods:
+        return until
+    day = redemption_day(now, in_force.redemption_weekday, time_zone)
+    return max(until, start_of_day(day + timedelta(days=1), time_zone))
+
+
+def start_of_quarter(now: datetime, time_zone: str) -> datetime:
+    """Give the first moment of this local quarter of the year, in UTC."""
+    today = local_day(now, time_zone)
+    return start_of_day(today.replace(month=today.month - (today.month - 1) % 3, day=1), time_zone)
 
 
 def start_of_month(now: datetime, time_zone: str) -> datetime:

@@ -12,7 +12,7 @@ from bank.shop.listing import OnShelf, Placed
 from bank.shop.models import Order, Shop
 from bank.shop.stock import MOST_STOCK, PICTURES
 from bank.web.api import PageQuery, page_schema
-from bank.web.fields import Choice, Day, Int, Moment, Month, StrictSchema, Words
+from bank.web.fields import Choice, Day, Int, Moment, Month, StrictSchema, Words, YesNo
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
@@ -69,10 +69,31 @@ class ItemForm(StrictSchema):
 
 
 class StockForm(StrictSchema):
-    """What was counted, or what was added and taken."""
+    """How many were put on the shelf."""
 
-    stock = Int(most=MOST_STOCK, load_default=None)
-    change = Int(least=-MOST_STOCK, most=MOST_STOCK, load_default=None)
+    change = Int(least=1, most=MOST_STOCK, required=True)
+
+
+class DamageForm(StrictSchema):
+    """How many are no good, and why."""
+
+    number = Int(least=1, most=MOST_STOCK, required=True)
+    note = Words(most=200, required=True)
+
+
+class DonationForm(StrictSchema):
+    """How many somebody gave, and whether they are thanked by name."""
+
+    number = Int(least=1, most=MOST_STOCK, required=True)
+    donor = Words(most=40, required=True)
+    is_named = YesNo(load_default=False)
+
+
+class CountDecisionForm(StrictSchema):
+    """What becomes of a count; a reason where it is sent back."""
+
+    do = Choice(("confirm", "send_back", "withdraw"), required=True)
+    reason = Words(most=200, load_default=None, allow_none=True)
 
 
 class ShopForm(StrictSchema):

@@ -379,15 +379,16 @@ def move_due(session: Session, *, now: datetime) -> int:
     paid = _due(session, found, now, "statement_paid_days")
     same = (Settlement.state == found.state, Settlement.due_at <= now)
     if found.state == "confirmed":
-        if _move(session, found, same, {"due_at": paid}) is not None:
-            _tell(session, found, (COMMUNITY,), UNPAID, now)
-        return 1
+        moved = _move(session, found, same, {"due_at": paid})
+        if moved is not None:
+            _tell(session, moved, (COMMUNITY,), UNPAID, now)
+        return int(moved is not None)
     values = {"state": "confirmed", "disputed_side": None, "confirmed_at": now, "due_at": paid}
     moved = _move(session, found, same, values)
     if moved is not None:
         _step(session, moved, "by_rule", now)
         _tell(session, moved, (PROVIDER, COMMUNITY), BY_RULE, now)
-    return 1
+    return int(moved is not None)
 
 
 def _mine(session: Session, actor: Actor, public_id: str) -> tuple[Settlement, str]:

@@ -10,8 +10,10 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.errors import Invalid
 from bank.members import login
-from bank.shop import listing, stock
-from bank.shop.schemas import ItemForm, KeeperForm, ShopForm, StockForm
+from bank.shop import listing, stock, stocktaking
+from bank.shop.operations import keeps
+from bank.shop.refusals import WrongShop
+from bank.shop.schemas import DamageForm, DonationForm, ItemForm, KeeperForm, ShopForm, StockForm
 from bank.shop.views import pages
 from bank.web.fields import YesNo, read_form
 from bank.web.i18n import gettext, translate
@@ -22,7 +24,8 @@ def shelves() -> ResponseReturnValue:
     who = login.actor()
     shops = listing.shops_kept(db.session(), who)
     items = listing.items_of(db.session(), [shop.id for shop in shops])
-    return render_template("shop/stock.html", shops=shops, items=items)
+    counts = {shop.id: taken for taken, shop, _ in stocktaking.waiting_in(db.session(), who.community_id)}
+    return render_template("shop/stock.html", shops=shops, items=items, counts=counts)
 
 
 @pages.get("/counter/items/new")
@@ -35,7 +38,7 @@ def add_item() -> ResponseReturnValue:
     who = login.actor()
     try:
         given = read_form(ItemForm, request.form)
-        stock.add_item(db.session(), who, request.form.get("shop_id", ""), given)
+        stock.add_item(db.session(), who, request.form.get("shop_id", ""), given, now=clock.utc_now())
     except Invalid as refusal:
         return _item_form(request.form, refusal.errors), 422
     flash(gettext("已经上架。"), "ok")
@@ -46,12 +49,50 @@ def add_item() -> ResponseReturnValue:
 def change_stock(item_id: str) -> ResponseReturnValue:
     who = login.actor()
     given = read_form(StockForm, request.form)
-    if given["stock"] is not None:
-        stock.count_stock(db.session(), who, item_id, given["stock"])
-    elif given["change"] is not None:
-        stock.add_stock(db.session(), who, item_id, given["change"])
+    stock.add_stock(db.session(), who, item_id, given["change"], now=clock.utc_now())
     flash(gettext("库存已更新。"), "ok")
     return redirect(url_for(".shelves", _anchor=item_id), code=303)
+
+
+@pages.post("/counter/items/<item_id>/damage")
+def write_off(item_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(DamageForm, request.form)
+    stock.write_off(db.session(), who, item_id, given["number"], note=given["note"], now=clock.utc_now())
+    flash(gettext("已经写下，库存已更新。"), "ok")
+    return redirect(url_for(".movements", item_id=item_id), code=303)
+
+
+@pages.post("/counter/items/<item_id>/donations")
+def receive(item_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(DonationForm, request.form)
+    is_named, donor = given["is_named"], given["donor"]
+    stock.receive(db.session(), who, item_id, given["number"], donor=donor, is_named=is_named, now=clock.utc_now())
+    flash(gettext("收下了，已经上架。谢谢捐赠的人。"), "ok")
+    return redirect(url_for(".movements", item_id=item_id), code=303)
+
+
+@pages.get("/counter/items/<item_id>/movements")
+def movements(item_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("shopkeeper")
+    shelf = listing.on_shelf(db.session(), who.community_id, item_id)
+    if not keeps(db.session(), who, shelf.shop.id):
+        raise WrongShop(shop=shelf.shop.name)
+    found = listing.movements_of(db.session(), shelf.item, cursor=request.args.get("cursor"))
+    return render_template("shop/movements.html", item=shelf.item, found=found, kinds=_kinds())
+
+
+def _kinds() -> dict[str, str]:
+    return {
+        "in": gettext("进货"),
+        "out": gettext("下单"),
+        "back": gettext("退单放回"),
+        "count": gettext("盘点"),
+        "damage": gettext("损坏"),
+        "donation": gettext("捐赠"),
+    }
 
 
 @pages.post("/counter/items/<item_id>/offer")
@@ -66,7 +107,9 @@ def change_offer(item_id: str) -> ResponseReturnValue:
 def shops() -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
-    return render_template("shop/shops.html", shops=listing.shops_in(db.session(), who.community_id))
+    counts = stocktaking.waiting_in(db.session(), who.community_id)
+    found = listing.shops_in(db.session(), who.community_id)
+    return render_template("shop/shops.html", shops=found, counts=counts)
 
 
 @pages.post("/shops")

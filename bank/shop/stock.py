@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +16,9 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.qr import new_public_id
-from bank.shop.models import Item, Shop, Shopkeeper
-from bank.shop.operations import shops_of
+from bank.shop import movements
+from bank.shop.models import Donation, Item, Shop, Shopkeeper
+from bank.shop.operations import shops_of, unfill
 from bank.shop.refusals import WrongShop
 
 PICTURES = (
@@ -97,7 +99,7 @@ def dismiss(session: Session, actor: Actor, shop_id: str, person_id: str) -> Non
     session.execute(delete(Shopkeeper).where(Shopkeeper.shop_id == shop.id, Shopkeeper.person_id == person.id))
 
 
-def add_item(session: Session, actor: Actor, shop_id: str, given: dict[str, Any]) -> Item:
+def add_item(session: Session, actor: Actor, shop_id: str, given: dict[str, Any], *, now: datetime) -> Item:
     """Put something new on the keeper's shelf: `kind title description unit price stock picture`.
 
     Goods need a stock; a service has none, and a provider has no goods. Raises NotFound, WrongShop, Invalid.
@@ -108,7 +110,7 @@ def add_item(session: Session, actor: Actor, shop_id: str, given: dict[str, Any]
     stock = given.get("stock") if given["kind"] == "goods" else None
     if given["kind"] == "goods" and stock is None:
         raise Invalid({"stock": [say("请填架上现有几件。")]})
-    return put_on_shelf(session, shop, **{**given, "stock": stock})
+    return put_on_shelf(session, shop, **{**given, "stock": stock}, now=now, by=actor.person_id)
 
 
 def put_on_shelf(
@@ -119,11 +121,16 @@ def put_on_shelf(
     title: str,
     unit: str,
     price: int,
+    now: datetime,
+    by: int | None = None,
     stock: int | None = None,
     description: str = "",
     picture: str = "",
 ) -> Item:
-    """Add an item to a shop; `price` in minutes or points, `stock` None for as many as asked for."""
+    """Add an item to a shop; `price` in minutes or points, `stock` None for as many as asked for.
+
+    Its first stock is its first movement; `by` is a person's row id.
+    """
     item = Item(
         public_id=new_public_id(),
         community_id=shop.community_id,
@@ -138,18 +145,56 @@ def put_on_shelf(
     )
     session.add(item)
     session.flush()
+    if stock:
+        movements.write(session, item.id, "in", stock, stock, by=by, at=now)
     return item
 
 
-def count_stock(session: Session, actor: Actor, item_id: str, stock: int) -> None:
-    """Write down what was counted on the shelf. Raises NotFound, WrongShop."""
-    _change(session, actor, item_id, Item.stock.is_not(None), stock=stock)
+def add_stock(session: Session, actor: Actor, item_id: str, number: int, *, now: datetime) -> None:
+    """Put some on the shelf. Raises NotFound, WrongShop, StockTooLow beyond what a shelf holds."""
+    item = _move(session, actor, item_id, number)
+    movements.write(session, item.id, "in", number, item.after, by=actor.person_id, at=now)
 
 
-def add_stock(session: Session, actor: Actor, item_id: str, change: int) -> None:
-    """Put some on the shelf, or take some off for a negative `change`. Raises NotFound, WrongShop, StockTooLow."""
-    fits = (Item.stock + change).between(0, MOST_STOCK)
-    _change(session, actor, item_id, fits, stock=Item.stock + change)
+def write_off(session: Session, actor: Actor, item_id: str, number: int, *, note: str, now: datetime) -> None:
+    """Take what is broken or spoilt off the shelf, with the reason beside it. Raises as `add_stock`.
+
+    Where it was promised to somebody, the newest orders give way and get everything back.
+    """
+    while True:
+        try:
+            item = _move(session, actor, item_id, -number)
+            break
+        except StockTooLow:
+            row_id = session.scalars(select(Item.id).where(Item.public_id == item_id)).one()
+            if not unfill(session, actor, row_id, now=now):
+                raise
+    movements.write(session, item.id, "damage", -number, item.after, by=actor.person_id, at=now, note=note)
+
+
+def receive(
+    session: Session, actor: Actor, item_id: str, number: int, *, donor: str, is_named: bool, now: datetime
+) -> Donation:
+    """Put donated goods on the shelf; the donor is thanked by name where they wish, and paid in nothing.
+
+    Raises as `add_stock`.
+    """
+    item = _move(session, actor, item_id, number)
+    gift = Donation(
+        public_id=new_public_id(),
+        community_id=actor.community_id,
+        item_id=item.id,
+        quantity=number,
+        donor=donor,
+        is_named=is_named,
+        received_by=actor.person_id,
+        received_at=now,
+    )
+    session.add(gift)
+    session.flush()
+    by = actor.person_id
+    movements.write(session, item.id, "donation", number, item.after, by=by, at=now, donation_id=gift.id)
+    return gift
 
 
 def offer(session: Session, actor: Actor, item_id: str, *, is_offered: bool) -> None:
@@ -179,14 +224,29 @@ def _own_shop(session: Session, actor: Actor, shop_id: str) -> Shop:
     return shop
 
 
-def _change(session: Session, actor: Actor, item_id: str, condition: Any, **values: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """An item's row id and what stands on its shelf now."""
+
+    id: int
+    after: int
+
+
+def _move(session: Session, actor: Actor, item_id: str, change: int) -> _Moved:
+    fits = (Item.stock + change).between(0, MOST_STOCK)
+    row_id, after = _change(session, actor, item_id, fits, stock=Item.stock + change)
+    assert after is not None  # noqa: S101 -- a service has no stock that could fit
+    return _Moved(row_id, after)
+
+
+def _change(session: Session, actor: Actor, item_id: str, condition: Any, **values: Any) -> tuple[int, int | None]:
     actor.require("shopkeeper")
     same = (Item.public_id == item_id, Item.community_id == actor.community_id)
     changed = update(Item).where(*same, Item.shop_id.in_(shops_of(actor)), condition).values(**values)
-    done = session.execute(changed.returning(Item.id).execution_options(synchronize_session=False)).first()
+    done = session.execute(changed.returning(Item.id, Item.stock).execution_options(synchronize_session=False)).first()
     if done is not None:
         session.expire_all()
-        return
+        return done.id, done.stock
     known = session.execute(
         select(Item.shop_id, Shop.name).join(Shop, Shop.id == Item.shop_id).where(*same)
     ).one_or_none()

@@ -13,7 +13,7 @@ from bank.communities.models import Community
 from bank.errors import Conflict, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.shop import rules
+from bank.shop import movements, rules
 from bank.shop.models import Item, Order, SettlementLine
 from bank.shop.operations import CANCELLED, DONE, shops_of
 
@@ -49,7 +49,7 @@ def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -
         undone = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if undone is None:
         raise TooLateToTakeBack if session.scalar(select(Order.id).where(*mine)) else NotFound
-    _put_back(session, undone)
+    _put_back(session, actor, undone, now)
     _pay_back(session, actor, undone, place, now)
     sentence = say("%(name)s 在柜台撤销了刚才的「%(title)s」，时长或积分已经退回。")
     facts = {"name": actor.name, "title": rules.bill_line(undone.title, undone.quantity)}
@@ -57,10 +57,10 @@ def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -
     return undone
 
 
-def _put_back(session: Session, undone: Order) -> None:
+def _put_back(session: Session, actor: Actor, undone: Order, now: datetime) -> None:
     same = update(Item).where(Item.id == undone.item_id).execution_options(synchronize_session=False)
     session.execute(same.values(handed_over=Item.handed_over - undone.quantity))
-    session.execute(same.where(Item.stock.is_not(None)).values(stock=Item.stock + undone.quantity))
+    movements.put_back(session, undone, by=actor.person_id, now=now)
 
 
 def _pay_back(session: Session, actor: Actor, undone: Order, place: Community, now: datetime) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from bank import chart, clock, db, qr
+from bank.communities import operations as communities
+from bank.communities.models import Community
 from bank.errors import NotFound
 from bank.members import login
 from bank.members.actor import Actor
@@ -44,7 +46,15 @@ def index() -> ResponseReturnValue:
     kind = request.args.get("kind") if request.args.get("kind") in KINDS else None
     found = listing.shelf(db.session(), who.community_id, kind=kind, limit=PER_PAGE, cursor=request.args.get("cursor"))
     waiting = listing.waiting_for(db.session(), who.person_id)
-    return render_template("shop/index.html", found=found, kind=kind, waiting=waiting, balances=_mine(who))
+    return render_template(
+        "shop/index.html",
+        found=found,
+        kind=kind,
+        waiting=waiting,
+        balances=_mine(who),
+        thanked=listing.thanked(db.session(), who.community_id),
+        goods_day=_goods_day(who),
+    )
 
 
 @pages.get("/shop/items/<item_id>")
@@ -99,9 +109,27 @@ def voucher(code: str) -> ResponseReturnValue:
 def _item_page(who: Actor, item_id: str, twin: Order | None = None, quantity: int = 1) -> str:
     found = listing.on_shelf(db.session(), who.community_id, item_id)
     balance = _mine(who)[found.item.unit]
+    is_there = found.item.is_offered and found.item.stock != 0
     return render_template(
-        "shop/item.html", item=found.item, shop=found.shop, balance=balance, twin=twin, quantity=quantity
+        "shop/item.html",
+        item=found.item,
+        shop=found.shop,
+        balance=balance,
+        twin=twin,
+        quantity=quantity,
+        similar=[] if is_there else listing.similar(db.session(), found.item),
+        goods_day=_goods_day(who) if found.item.kind == "goods" else None,
     )
+
+
+def _goods_day(who: Actor) -> datetime | None:
+    """Give the next day on which goods are handed over; None where that is every day."""
+    now = clock.utc_now()
+    place = db.session().get_one(Community, who.community_id)
+    weekday = communities.rules_at(db.session(), place, now).redemption_weekday
+    if not weekday:
+        return None
+    return clock.start_of_day(rules.redemption_day(now, weekday, place.time_zone), place.time_zone)
 
 
 def balances_of(public_id: str, community_id: int) -> dict[str, Balance]:

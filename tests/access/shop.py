@@ -60,6 +60,28 @@ def _count(world: World, who: str) -> Call:
     return Call({"item_id": build_market(world).soap}, {"change": "1"})
 
 
+def _damage(world: World, who: str) -> Call:
+    return Call({"item_id": build_market(world).soap}, {"number": "1", "note": "受潮"})
+
+
+def _donation(world: World, who: str) -> Call:
+    return Call({"item_id": build_market(world).soap}, {"number": "1", "donor": "便民超市"})
+
+
+def _movements(world: World, who: str) -> Call:
+    return Call({"item_id": build_market(world).soap})
+
+
+def _shelf(world: World, who: str) -> Call:
+    market = build_market(world)
+    return Call({"shop_id": market.goods_shop}, {f"n-{market.soap}": "5"})
+
+
+def _stocktake(world: World, who: str) -> Call:
+    market = build_market(world)
+    return Call({"public_id": market.count_shelf(4).public_id}, {"do": "confirm"})
+
+
 def _offer(world: World, who: str) -> Call:
     return Call({"item_id": build_market(world).soap}, {"is_offered": "0"})
 
@@ -160,6 +182,22 @@ ROWS = (
     Row("POST", "/counter/items", ("shop",), answer=303, prepare=_item),
     Row("POST", "/counter/items/<item_id>/stock", ("shop",), answer=303, prepare=_count),
     Row("POST", "/counter/items/<item_id>/offer", ("shop",), answer=303, prepare=_offer),
+    Row("POST", "/counter/items/<item_id>/damage", ("shop",), answer=303, prepare=_damage),
+    Row("POST", "/counter/items/<item_id>/donations", ("shop",), answer=303, prepare=_donation),
+    Row("GET", "/counter/items/<item_id>/movements", ("shop",), prepare=_movements),
+    Row("GET", "/counter/shops/<shop_id>/count", ("shop",), prepare=_shelf),
+    Row("GET", "/counter/shops/<shop_id>/count-sheet", ("shop",), prepare=_shelf),
+    Row("POST", "/counter/shops/<shop_id>/count", ("shop",), answer=303, prepare=_shelf),
+    Row("GET", "/stocktakes/<public_id>", ("shop", "coordinator", "second"), refuse=404, prepare=_stocktake),
+    Row(
+        "POST",
+        "/stocktakes/<public_id>/decision",
+        ("coordinator", "second"),
+        answer=303,
+        refuse=404,
+        also={"shop": 409},
+        prepare=_stocktake,
+    ),
     Row("GET", "/shops", ("coordinator",)),
     Row("POST", "/shops", ("coordinator",), answer=303, prepare=lambda world, who: Call({}, {"name": "社区食堂"})),
     Row("GET", "/shops/<shop_id>", ("coordinator",), prepare=_open),

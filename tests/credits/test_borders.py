@@ -21,6 +21,12 @@ from tests.world import World
 
 HERE = "credits/test_borders.py"
 BORDERS = {
+    "gift_minutes_per_month": "giving/test_giving.py::test_ten_hours_a_month_can_be_given_and_no_minute_more",
+    "gift_hours_to_take_back": "giving/test_giving.py::test_a_gift_is_held_for_a_day_and_then_the_relatives",
+    "answer_days": "giving/test_giving.py::test_what_nobody_answers_lapses_after_thirty_days",
+    "grant_minutes_per_month": "giving/test_giving.py::test_a_grant_is_paid_once_a_month_and_ends_with_it",
+    "grant_review_months": "giving/test_giving.py::test_a_grant_without_review_pauses_and_then_ends",
+    "pool_floor_minutes": "giving/test_giving.py::test_the_pool_pays_in_list_order_down_to_its_floor",
     "notice_days": "credits/test_notice.py::test_nothing_is_posted_before_the_notice_ends",
     "deed_notice_days": "credits/test_notice.py::test_points_follow_the_days_of_deeds",
     "deed_points": "deeds/test_operations.py::test_a_deed_goes_the_whole_way_into_points",
@@ -52,8 +58,14 @@ BORDERS = {
     "correct_after_posting_days": f"{HERE}::test_a_correction_is_in_time_to_the_last_day",
     "appeal_days": "credits/test_appeals.py::test_an_appeal_is_in_time_to_the_last_day",
     "object_after_posting_days": f"{HERE}::test_an_objection_is_in_time_to_the_last_day",
+    "nudge_after_minutes": "vitals/test_nudging.py::test_the_tenth_hour_is_the_border",
     "voucher_days": "shop/test_operations.py::test_a_voucher_is_good_until_the_end_of_its_last_day",
     "goods_orders_per_month": "shop/test_operations.py::test_goods_have_a_monthly_quota_where_the_rules_say_so",
+    "household_orders_per_month": "shop/test_stock.py::test_a_household_shares_its_months_quota",
+    "item_orders_per_quarter": "shop/test_stock.py::test_the_same_goods_come_once_a_quarter",
+    "household_item_orders_per_quarter": "shop/test_stock.py::test_a_household_shares_its_quarter_of_one_item",
+    "redemption_weekday": "shop/test_stock.py::test_goods_are_handed_over_on_their_day_only",
+    "stocktake_days": "shop/test_stock.py::test_a_count_nobody_confirms_ends_by_its_day",
     "card_orders_per_day": (
         "shop/test_operations.py::test_serving_stops_at_the_days_card_limit_and_at_other_shops_shelves"
     ),
@@ -68,6 +80,27 @@ BORDERS = {
         "shop/test_statements.py::test_what_is_unpaid_after_fifteen_working_days_is_called_to_mind_again_and_again"
     ),
     "home_service_minutes": "activities/test_declaration.py::test_a_home_service_lasts_four_hours_at_most",
+    "help_verify_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
+    "help_answer_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
+    "help_invite_hours": "services/test_requests.py::test_an_unanswered_invitation_ends_after_its_hours",
+    "help_cancel_hours": "services/test_requests.py::test_a_late_cancellation_is_half_an_hour_to_the_volunteer",
+    "help_missed_minutes": "services/test_requests.py::test_a_visit_in_vain_is_never_worth_more_than_was_agreed",
+    "help_wait_minutes": "services/test_requests.py::test_when_nobody_comes_all_goes_back_and_the_next_day_goes_first",
+    "help_scan_hours": "services/test_requests.py::test_a_visit_without_any_scan_ends_as_nobody_came_after_its_hours",
+    "help_confirm_days": (
+        "services/test_requests.py::test_silence_of_the_resident_brings_somebody_to_ask_and_then_gives_the_hours_back"
+    ),
+    "help_decide_days": (
+        "services/test_requests.py::test_a_dispute_nobody_decides_pays_the_smaller_figure_both_agreed_to"
+    ),
+    "help_differs_percent": "services/test_requests.py::test_a_quarter_is_the_border_of_a_short_visit",
+    "help_differs_minutes": "services/test_requests.py::test_a_quarter_of_an_hour_is_the_border_of_an_hours_visit",
+    "help_return_days": (
+        "services/test_requests.py::test_what_was_refused_comes_back_after_the_days_in_which_it_may_be_reopened"
+    ),
+    "help_report_days": (
+        "services/test_requests.py::test_a_problem_is_answered_by_the_desk_or_goes_to_the_second_approver"
+    ),
     "scan_pairs_per_day": "checkin/test_attesting.py::test_a_fourth_pair_of_a_day_is_refused_by_the_rules_words",
     "issue_minutes_per_week": "credits/test_hands.py::test_what_exceeds_the_weeks_budget_needs_a_second_person",
     "issue_points_per_week": "credits/test_hands.py::test_points_have_a_budget_of_their_own",

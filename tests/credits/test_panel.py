@@ -23,7 +23,7 @@ from bank.jobs import run_due
 from bank.members import operations as members
 from bank.members.models import Message, Person
 from ledger.errors import AccountFrozen
-from tests.credits.builders import approve, balance, credit, propose
+from tests.credits.builders import add_coordinator, approve, balance, credit, propose
 from tests.credits.races import together
 from tests.credits.test_objections import answer, object_to, on_notice, post_due, withdraw
 from tests.world import World
@@ -364,3 +364,24 @@ def test_fifty_votes_at_once_give_one_verdict_and_everybody_the_truth(world: Wor
     with world.write() as session:
         assert session.query(CreditStep).filter_by(step="upheld").count() == 1
         assert session.query(ObjectionVote).count() == 26
+
+
+def test_who_grants_a_correction_does_not_approve_it_alone(world: World) -> None:
+    credit_id = propose(world)
+    approve(world, "coordinator", credit_id)
+    add_coordinator(world)
+    objection = correct(world, "volunteer", credit_id, 50)
+    assert answer(world, "other", objection, is_upheld=True) == "reversed"
+    with world.write() as session:
+        anew = session.query(Credit).filter(Credit.source.contains(":correction:")).one().id
+    assert approve(world, "other", anew) == ("second_review", None)
+    assert approve(world, "other", anew)[1] == "second_person_required"
+    assert approve(world, "second", anew)[0] in {"in_notice", "posted"}
+
+
+def test_a_correction_of_points_asks_for_no_more_than_a_deed_of_a_month_gives(world: World) -> None:
+    credit_id = propose(world, unit=chart.POINTS, amount=2, evidence_class="C")
+    assert approve(world, "coordinator", credit_id)[0] == "in_notice"
+    with pytest.raises(Invalid):
+        correct(world, "volunteer", credit_id, 31)
+    assert correct(world, "volunteer", credit_id, 30)

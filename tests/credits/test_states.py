@@ -11,11 +11,13 @@ import pytest
 from bank.credits import rules, stages
 from bank.credits.models import STATES
 from bank.deeds import judging
+from bank.giving import rules as giving
 from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
+from bank.services import rules as help_
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
-from bank.shop import settling
+from bank.shop import settling, stocktaking
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -90,8 +92,16 @@ MACHINES = {
     "statement left alone": machine(
         "open", {"open": ("confirmed",), "disputed": ("confirmed",)}, "confirmed", also=("disputed",)
     ),
+    "help": machine("requested", help_.MOVES, *help_.ENDS),
+    "help left alone": machine("requested", help_.BY_TIME, *help_.ENDS, also=tuple(help_.BY_TIME)),
+    "help invitation": machine("open", help_.INVITATIONS, "accepted", "declined", "passed"),
+    "help report": machine("open", help_.REPORTS, "answered"),
+    "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
+    "bond": machine("asked", giving.BOND_MOVES, "bound", "declined", "withdrawn", "refused", "ended", "lapsed"),
+    "gift": machine("held", giving.GIFT_MOVES, "given", "taken_back", "returned"),
+    "grant": machine("proposed", giving.GRANT_MOVES, "ended", "refused", "lapsed"),
 }
 COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("credit", "state"): "credit",
@@ -100,11 +110,18 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
     ("settlement", "state"): "statement",
+    ("help_request", "state"): "help",
+    ("help_invitation", "state"): "help invitation",
+    ("help_report", "state"): "help report",
+    ("stocktake", "state"): "stocktake",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
     ("thanks", "state"): "thanks",
     ("rule_proposal", "state"): "rules proposed",
+    ("bond", "state"): "bond",
+    ("gift", "state"): "gift",
+    ("pool_grant", "state"): "grant",
     ("objection", "state"): frozenset(("open", *stages.ENDS)),
     ("objection", "stage"): frozenset(stages.STAGES),
 }

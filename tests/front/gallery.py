@@ -43,11 +43,16 @@ PAGES = {
     "judging.index": "/panel",
     "thanks.reported": "/thanks/reported",
     "board.board": "/board",
+    "vitals.show": "/health",
+    "vitals.forecast": "/health/forecast",
+    "vitals.offers": "/offers",
     "rulebook.show": "/rules",
     "rulebook.index": "/desk/rules",
     "health.show": "/desk/health",
     "health.escalations": "/audit/objections",
     "deeds.index": "/deeds",
+    "services.desk": "/desk/help",
+    "giving.desk": "/desk/giving",
 }
 
 

@@ -378,3 +378,16 @@ def test_a_crowd_at_work_leaves_a_clean_book(book: Ledger, callers: int) -> None
     assert available(book, BORIS) == told.count("posted") // 2 * 4
     assert available(book, ANNA) == callers * 18 - available(book, BORIS)
     assert book.verify().ok
+
+
+def test_what_one_caller_holds_counts_against_the_next_ones_room(book: Ledger, crowd: Crowd, shared: list[int]) -> None:
+    book.open_account("member:carla", UNIT, kind="member", max_balance=100)
+    earn(book, "member:carla", 60)
+    first = book.hold("member:carla", UNIT, 1, expires_at=None, key="opens its account", actor="p")
+    book.release(first.txn_id, key="released", actor="p")
+    answers = crowd.ask(
+        lambda: book.hold("member:carla", UNIT, 40, expires_at=None, key="hold", actor="p"),
+        lambda: earn(book, "member:carla", 41, key="too much"),
+        lambda: earn(book, "member:carla", 40, key="full"),
+    )
+    assert (outcomes(answers), shared) == (["posted", "limit_exceeded", "posted"], [3])

@@ -15,7 +15,7 @@ from ledger.engine import BookConnection
 from ledger.grammar import MAX_BALANCE
 from ledger.running import MAX_TRIES
 from ledger.wire import Wire
-from tests.ledger.builders import ANNA, ISSUANCE, UNIT, available, earn
+from tests.ledger.builders import ANNA, ISSUANCE, UNIT, available, earn, pay
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
@@ -159,3 +159,11 @@ def test_a_sum_at_the_end_of_its_column_is_refused(book: Ledger, engine: Engine,
     with pytest.raises(errors.LimitExceeded):
         earn(book, ANNA, 1, key="beyond")
     assert book.balance(ISSUANCE, UNIT).available == -5
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE balance SET dr_posted = {MAX_BALANCE - 9}, cr_posted = {MAX_BALANCE - 5} "
+            f"WHERE ledger_id = {ledger_id} AND min_balance IS NULL"
+        )
+    pay(book, ANNA, ISSUANCE, 5, key="last back")
+    with pytest.raises(errors.LimitExceeded):
+        pay(book, ANNA, ISSUANCE, 1, key="beyond back")

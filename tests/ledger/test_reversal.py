@@ -131,3 +131,13 @@ def test_an_unknown_transaction_is_not_reversed(book: Ledger) -> None:
 def test_a_malformed_reversal_is_refused(book: Ledger, txn_id: Any, shortfall: Any) -> None:
     with pytest.raises(errors.InvalidTxn):
         book.reverse(txn_id, key="r", actor="p", shortfall=shortfall)
+
+
+def test_a_debt_of_two_legs_begins_where_the_money_ends(book: Ledger) -> None:
+    both = [Transfer(ISSUANCE, BORIS, UNIT, 10), Transfer(ISSUANCE, BORIS, UNIT, 20)]
+    posted = book.post(replace(txn(ISSUANCE, BORIS, 1), transfers=both), key="k")
+    pay(book, BORIS, SHOP, 5, key="spent")
+    mirrored = book.reverse(posted.txn_id, key="r", actor="p", shortfall="debt")
+    debt = f"{BORIS}:debt"
+    assert [(one.debit, one.amount) for one in mirrored.transfers] == [(BORIS, 20), (BORIS, 5), (debt, 5)]
+    assert (available(book, BORIS), available(book, debt)) == (0, -5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.test import TestResponse
 
+from bank import chart
 from bank.credits.models import Credit, Objection
 from bank.members import passwords
 from bank.members.models import Message, Person
@@ -104,3 +105,18 @@ def test_a_wrong_title_is_corrected_by_a_second_pair_of_eyes(world: World) -> No
     with world.write() as session:
         again = session.query(Credit).filter_by(state="submitted").one()
         assert (again.title, again.amount) == ("楼道清洁", 60)
+
+
+@pytest.mark.parametrize("is_at_desk", [False, True])
+def test_too_many_points_are_told_beside_the_field_and_what_was_typed_stays(world: World, is_at_desk: bool) -> None:
+    credit_id = propose(world, unit=chart.POINTS, amount=2, evidence_class="C")
+    approve(world, "coordinator", credit_id)
+    name, wanted = credit(world, credit_id).public_id, {"what": "amount", "amount": "101", "reason": "值这么多"}
+    if is_at_desk:
+        shown = ask_at_the_desk(world, name, **wanted)
+    else:
+        shown = world.page("volunteer").post(f"/me/credits/{name}/corrections", data=wanted)
+    assert (shown.status_code, "这类好事的积分还多" in shown.text, "值这么多" in shown.text) == (422, True, True)
+    with world.write() as session:
+        assert session.query(Objection).count() == 0
+        assert session.get_one(Credit, credit_id).state == "in_notice"

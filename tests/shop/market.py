@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
 from bank import chart, db
 from bank.communities import operations as communities
-from bank.communities.models import Community
+from bank.communities.models import Community, RuleVersion
 from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person
 from bank.shop import operations as shop
-from bank.shop import stock
-from bank.shop.models import Item, Order
+from bank.shop import stock, stocktaking
+from bank.shop.models import Item, Order, StockMovement, Stocktake
 from ledger import Balance, Transfer, Txn
 from tests.world import World
 
 PIN = "2580"
+NO_QUOTAS = {
+    "goods_orders_per_month": 0,
+    "household_orders_per_month": 0,
+    "item_orders_per_quarter": 0,
+    "household_item_orders_per_quarter": 0,
+}
+"""What most tests of the shop live by, so that somebody may order again and again."""
 
 
 @dataclass
@@ -36,6 +43,11 @@ class Market:
     @property
     def now(self) -> datetime:
         return self.world.clock.now
+
+    @property
+    def quiet_since(self) -> date:
+        """Give the day from which no quotas hold."""
+        return self.now.date() - timedelta(days=2)
 
     def order(self, who: str = "volunteer", item: str | None = None, quantity: int = 1) -> Order:
         """Place an order as a request would."""
@@ -65,25 +77,48 @@ class Market:
             stock.offer(session, actor, self.soap, is_offered=is_offered)
 
     def count(self, number: int) -> None:
-        """Count so many pieces of soap on the shelf."""
+        """Let so many pieces of soap stand on the shelf."""
+        actor, more = self.world.actor("shop"), number - (self.stock() or 0)
+        with self.world.write() as session:
+            if more > 0:
+                stock.add_stock(session, actor, self.soap, more, now=self.now)
+            elif more < 0:
+                stock.write_off(session, actor, self.soap, -more, note="受潮", now=self.now)
+
+    def count_shelf(self, number: int) -> Stocktake:
+        """Hand in that so many pieces of soap stand there; everything else as it should be."""
         actor = self.world.actor("shop")
         with self.world.write() as session:
-            stock.count_stock(session, actor, self.soap, number)
+            shelf = stocktaking.on_shelf(session, stock.shop_in(session, self.world.community_id, self.goods_shop).id)
+            found = {item.public_id: expected for item, expected in shelf} | {self.soap: number}
+            return stocktaking.count(session, actor, self.goods_shop, found, now=self.now)
+
+    def confirm(self, taken: Stocktake, who: str = "coordinator") -> Stocktake:
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            return stocktaking.confirm(session, actor, taken.public_id, now=self.now)
+
+    def movements(self, item: str | None = None) -> list[tuple[str, int, int]]:
+        """Give what moved, the oldest first: kind, quantity, stock after."""
+        found = select(StockMovement).join(Item, Item.id == StockMovement.item_id)
+        with self.world.write() as session:
+            rows = session.scalars(found.where(Item.public_id == (item or self.soap)).order_by(StockMovement.id))
+            return [(one.kind, one.quantity, one.stock_after) for one in rows]
 
     def add_item(self, title: str, *, unit: str, price: int, stock_: int = 9) -> str:
         """Put more goods on the shelf of 惠民超市."""
         with self.world.write() as session:
             shop_row = stock.shop_in(session, self.world.community_id, self.goods_shop)
             return stock.put_on_shelf(
-                session, shop_row, kind="goods", title=title, unit=unit, price=price, stock=stock_
+                session, shop_row, kind="goods", title=title, unit=unit, price=price, stock=stock_, now=self.now
             ).public_id
 
-    def adopt(self, **settings: int) -> None:
-        """Let other rules be in force from yesterday on."""
+    def adopt(self, *, days_ago: int = 1, **settings: int) -> None:
+        """Let other rules be in force from yesterday on, without quotas unless they name some."""
         with self.world.write() as session:
             place = session.get_one(Community, self.world.community_id)
-            day = self.now.date() - timedelta(days=1)
-            communities.adopt_rules(session, place, settings, effective_on=day, now=self.now)
+            day = self.now.date() - timedelta(days=days_ago)
+            communities.adopt_rules(session, place, {**NO_QUOTAS, **settings}, effective_on=day, now=self.now)
 
     def handed_over(self) -> int:
         """Give how many pieces of soap were ever handed over."""
@@ -139,11 +174,26 @@ def build_market(world: World) -> Market:
         )
         hair = stock.open_shop(session, home.id, name="老李理发", place="5栋", keepers=[barber.id], now=world.clock.now)
         soap = stock.put_on_shelf(
-            session, goods, kind="goods", title="肥皂", unit="PTS", price=15, stock=5, picture="soap"
+            session,
+            goods,
+            kind="goods",
+            title="肥皂",
+            unit="PTS",
+            price=15,
+            stock=5,
+            picture="soap",
+            now=world.clock.now,
         )
-        cut = stock.put_on_shelf(session, hair, kind="service", title="理发", unit="MIN", price=30, picture="haircut")
+        cut = stock.put_on_shelf(
+            session, hair, kind="service", title="理发", unit="MIN", price=30, picture="haircut", now=world.clock.now
+        )
         session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
     market = Market(world, goods.public_id, hair.public_id, soap.public_id, cut.public_id)
+    with world.write() as session:
+        versions = select(RuleVersion.id).where(RuleVersion.community_id == world.community_id)
+        is_first = session.scalar(versions.where(RuleVersion.effective_on == market.quiet_since)) is None
+    if is_first:
+        market.adopt(days_ago=2)
     credit(world, "volunteer", chart.POINTS, 100)
     credit(world, "volunteer", chart.MINUTES, 180)
     credit(world, "resident", chart.POINTS, 100)

@@ -235,9 +235,11 @@ def test_a_keeper_counts_stock_pauses_and_adds(market: Market) -> None:
     page = market.world.page("shop")
     assert page.post(f"/counter/items/{market.soap}/stock", data={"change": "1"}).status_code == 303
     assert market.stock() == 6
-    assert page.post(f"/counter/items/{market.soap}/stock", data={"stock": "2"}).status_code == 303
+    broken = f"/counter/items/{market.soap}/damage"
+    assert page.post(broken, data={"number": "4", "note": "受潮"}).status_code == 303
     assert market.stock() == 2
-    assert page.post(f"/counter/items/{market.soap}/stock", data={"change": "-3"}).status_code == 409
+    assert page.post(broken, data={"number": "3", "note": "受潮"}).status_code == 409
+    assert page.post(broken, data={"number": "1"}).status_code == 422
     assert page.post(f"/counter/items/{market.soap}/offer", data={"is_offered": "0"}).status_code == 303
     assert "肥皂" not in _text(market.world.page("volunteer").get("/shop"))
     form = {"shop_id": market.goods_shop, "kind": "goods", "title": "毛巾", "unit": "PTS", "price": "30"}

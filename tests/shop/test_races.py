@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from bank import chart, db, jobs
 from bank.shop.models import Settlement, SettlementLine
 from tests.shop.market import Market, credit
+from tests.shop.test_stock import share_a_door
 
 Call = Callable[[], TestResponse]
 
@@ -159,6 +160,11 @@ def test_both_sides_at_once_end_confirmed(market: Market) -> None:
         assert (one.state, one.provider_by is None, one.community_by is None) == ("confirmed", False, False)
 
 
+def test_one_side_confirms_once(market: Market) -> None:
+    path = _month(market)
+    assert _pages(market, [("barber", f"{path}/confirmation", {})] * 6) == {303: 1, 409: 5}
+
+
 def test_a_confirmation_and_a_dispute_leave_no_confirmed_dispute(market: Market) -> None:
     path = _month(market)
     dispute = ("barber", f"{path}/dispute", {"words": "少了"})
@@ -195,3 +201,40 @@ def test_two_jobs_freeze_a_month_once(market: Market) -> None:
     with market.world.write() as session:
         assert [one.vouchers for one in session.scalars(select(Settlement))] == [1, 1]
         assert len(session.scalars(select(SettlementLine)).all()) == 2
+
+
+def test_fifty_orders_of_the_last_piece_move_stock_and_points_together(market: Market) -> None:
+    buyers = [f"buyer{number}" for number in range(50)]
+    for who in buyers:
+        market.world.add_person(who, "买家")
+        credit(market.world, who, chart.POINTS, 20)
+        market.world.api(who, "GET", "/items")
+    market.count(1)
+    body = {"item_id": market.soap, "quantity": 1}
+    answers = _at_once([lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
+    assert _codes(answers) == {"ok": 1, "out_of_stock": 49}
+    assert sorted(market.has(who).held for who in buyers) == [0] * 49 + [15]
+    assert market.movements() == [("in", 5, 5), ("damage", -4, 1), ("out", -1, 0)]
+    assert market.stock() == 0
+    _verify(market)
+
+
+def test_a_household_places_the_last_order_of_its_quota_once(market: Market) -> None:
+    market.adopt(household_orders_per_month=1)
+    share_a_door(market, "volunteer", "resident")
+    for who in ("volunteer", "resident"):
+        market.world.api(who, "GET", "/items")
+    body = {"item_id": market.soap, "quantity": 1}
+    towel = {"item_id": market.add_item("毛巾", unit="PTS", price=10), "quantity": 1}
+    calls = [("volunteer", body), ("resident", towel)] * 3
+    answers = _at_once([partial(market.world.api, who, "POST", "/orders", what) for who, what in calls])
+    assert _codes(answers) == {"ok": 1, "cap_exceeded": 5}
+
+
+def test_a_count_confirmed_by_many_changes_the_stock_once(market: Market) -> None:
+    path = f"/stocktakes/{market.count_shelf(3).public_id}/decision"
+    pages = [market.world.page(who) for who in ("coordinator", "second") * 4]
+    answers = _at_once([lambda page=page: page.post(path, data={"do": "confirm"}) for page in pages])
+    assert Counter(one.status_code for one in answers) == {303: 1, 409: 7}
+    assert market.movements() == [("in", 5, 5), ("count", -2, 3)]
+    assert market.stock() == 3

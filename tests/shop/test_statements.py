@@ -139,6 +139,8 @@ def test_two_sides_confirm_and_the_account_is_emptied_once(built: Market) -> Non
     with pytest.raises(settling.AlreadyMoved):
         act(built, settling.settle, "coordinator", paid_on=date(2026, 12, 1), note="")
     assert act(built, settling.confirm, "coordinator").state == "confirmed"
+    with pytest.raises(settling.AlreadyMoved):
+        act(built, settling.dispute, "barber", reason="太晚了")
     with pytest.raises(NotFound):
         act(built, settling.settle, "barber", paid_on=date(2026, 12, 1), note="")
     for wrong in (date(2026, 11, 30), date(2026, 12, 2)):

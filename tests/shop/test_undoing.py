@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import datetime
 
@@ -36,8 +37,9 @@ def test_everything_is_as_before(market: Market) -> None:
         db.drop()
     page = market.world.page("volunteer")
     assert "已取消" in page.get(f"/v/{done.voucher_code}").text
-    lines = page.get("/passbook").text
-    assert "肥皂" in lines
+    lines = re.findall(r"/passbook/lines/[0-9a-f-]+|/passbook/[0-9a-f-]{36}", page.get("/passbook").text)
+    assert len(lines) >= 2
+    assert {page.get(line).status_code for line in lines} == {200}
 
 
 @pytest.mark.parametrize("seconds", [600, 601])
@@ -73,6 +75,19 @@ def test_only_the_shop_that_did_it(market: Market) -> None:
     with pytest.raises(NotFound):
         take_back(market, done, "barber")
     assert market.state(done) == "handed_over"
+
+
+@SQLITE_ONLY
+def test_the_counter_offers_it_beside_what_was_just_done(market: Market) -> None:
+    done = market.hand_over(market.order())
+    page, action = market.world.page("shop"), f"/counter/receipts/{done.public_id}/undo"
+    assert f'action="{action}"' in page.get("/counter").text
+    answer = page.post(action, follow_redirects=True)
+    assert "已撤销「肥皂」" in answer.text
+    assert done.public_id not in answer.text
+    market.hand_over(market.order())
+    market.world.clock.advance(seconds=601)  # type: ignore[attr-defined]
+    assert "/undo" not in page.get("/counter").text
 
 
 def test_taken_back_by_many_at_once_it_is_paid_back_once(market: Market) -> None:

@@ -40,6 +40,8 @@ NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "ven
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
+ELSEWHERE |= {"shop.stocktake"}
+ELSEWHERE |= {"vitals.offers"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
 ELSEWHERE |= {"shop.statement", "shop.statement_file"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes

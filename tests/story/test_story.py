@@ -50,7 +50,16 @@ def town(world: World) -> World:
             keepers=[world.people["shop"].id],
             now=world.clock.now,
         )
-        stock.put_on_shelf(session, corner, kind="service", title="理发", unit="MIN", price=30, picture="haircut")
+        stock.put_on_shelf(
+            session,
+            corner,
+            kind="service",
+            title="理发",
+            unit="MIN",
+            price=30,
+            picture="haircut",
+            now=world.clock.now,
+        )
     return world
 
 

@@ -37,6 +37,10 @@ WRITTEN_BY_PEOPLE = {
     "cancel_reason",
     "answer",
     "story",
+    "words",
+    "reach",
+    "resident_words",
+    "volunteer_words",
 }
 """Columns that hold what people gave: shown as it is in every language."""
 REASONS = {"reason", "end_reason", "note"}

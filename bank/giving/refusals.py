@@ -1,0 +1,75 @@
+"""How giving says no."""
+
+from __future__ import annotations
+
+from bank.errors import Conflict, NotAllowed, say
+
+
+class Settled(Conflict):
+    """Somebody was first, or it is not where it was."""
+
+    code = "already_decided"
+    sentence = say("这件事刚才已经办过了，请刷新看看。")
+
+
+class AlreadyBound(Conflict):
+    """The two are bound, or one of them has asked."""
+
+    code = "already_decided"
+    sentence = say("你们已经绑定，或正在等一方答复。")
+
+
+class NotBound(Conflict):
+    """No bond between the two, or none that was looked at."""
+
+    code = "forbidden"
+    sentence = say("只能转给绑定好的亲属。请先绑定，社区核对一次就行。")
+
+
+class TooNear(NotAllowed):
+    """The person, their household, or who had a hand in it before."""
+
+    code = "same_household"
+    sentence = say("这件事和您自己或您家有关，或您已经经手，请换一位工作人员。")
+
+
+class MonthIsGiven(Conflict):
+    """More than a month's gifts."""
+
+    code = "cap_exceeded"
+    sentence = say("这个月还能转赠 %(left_minutes)s，下个月 1 日起重新算。")
+
+
+class NotSoMuch(Conflict):
+    """The account has less to give."""
+
+    code = "insufficient_funds"
+    sentence = say("可用的不够，什么也没有扣。")
+
+
+class GrantFirst(Conflict):
+    """What the pool granted for the month is to be used, not handed on."""
+
+    code = "forbidden"
+    sentence = say("本月公益池发给您的时长还没用完，是给您自己用的。用完以后再转赠或捐赠。")
+
+
+class GroupGives(Conflict):
+    """A unit's or a group's account."""
+
+    code = "forbidden"
+    sentence = say("单位和集体账户只能捐给公益池，不能转赠，也不能绑定亲属。")
+
+
+class AlreadyListed(Conflict):
+    """On the list, or proposed for it."""
+
+    code = "already_decided"
+    sentence = say("这位居民已经在名单上，或正在等第二个人同意。")
+
+
+class TooLate(Conflict):
+    """The day to take back is over."""
+
+    code = "already_decided"
+    sentence = say("可以收回的时间过了，时长已经是对方的。")

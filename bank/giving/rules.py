@@ -1,0 +1,73 @@
+"""Pure decisions about giving: which states follow, who is near whom, months."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from bank.errors import say
+
+KINDS: Mapping[str, str] = {
+    "spouse": say("配偶"),
+    "parent": say("父亲或母亲"),
+    "child": say("儿女"),
+    "grandparent": say("祖辈"),
+    "grandchild": say("孙辈"),
+}
+MIRROR: Mapping[str, str] = {
+    "spouse": "spouse",
+    "parent": "child",
+    "child": "parent",
+    "grandparent": "grandchild",
+    "grandchild": "grandparent",
+}
+"""What the one who asked is to the other."""
+BOND_MOVES: Mapping[str, tuple[str, ...]] = {
+    "asked": ("agreed", "declined", "withdrawn", "lapsed"),
+    "agreed": ("bound", "refused", "withdrawn", "lapsed"),
+    "bound": ("ended",),
+}
+GIFT_MOVES: Mapping[str, tuple[str, ...]] = {"held": ("given", "taken_back", "returned")}
+GRANT_MOVES: Mapping[str, tuple[str, ...]] = {
+    "proposed": ("active", "refused", "lapsed"),
+    "active": ("paused", "ended"),
+    "paused": ("active", "ended"),
+}
+
+
+def kind_for(kind: str, *, is_asker: bool) -> str:
+    """Say what the other one is, seen from the asker's side or from the other's."""
+    return kind if is_asker else MIRROR[kind]
+
+
+def month_of(day: date) -> date:
+    """Give the first day of a day's month."""
+    return day.replace(day=1)
+
+
+def month_end(day: date) -> date:
+    """Give the last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def months_later(moment: datetime, months: int) -> datetime:
+    """Give the moment so many months later, on the month's last day where the day does not exist."""
+    at = moment.year * 12 + moment.month - 1 + months
+    year, month = divmod(at, 12)
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
+
+
+def days_later(moment: datetime, days: int) -> datetime:
+    """Give the moment so many days later."""
+    return moment + timedelta(days=days)
+
+
+def may_pay(pool: int, floor: int, wanted: int) -> int:
+    """Give how much of `wanted` the pool can pay without going below its floor; amounts in minutes."""
+    return max(0, min(wanted, pool - floor))
+
+
+def day_before(day: date) -> date:
+    """Give the day before."""
+    return day - timedelta(days=1)

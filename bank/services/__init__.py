@@ -1,0 +1,1 @@
+"""Help at home: requests, invitations, visits, and the hours they are paid with."""

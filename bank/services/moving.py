@@ -1,0 +1,325 @@
+"""What every verb on a request shares: finding and locking it, moving it on, its trail, its hours in the book."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from bank import chart, clock, db
+from bank.communities import operations as communities
+from bank.communities.calendar import calendar_of
+from bank.communities.models import Community
+from bank.communities.rules import Rules
+from bank.credits import cases
+from bank.credits import operations as credits
+from bank.errors import NotFound, say
+from bank.members import operations as members
+from bank.members.actor import STAFF, Actor
+from bank.members.models import Person
+from bank.services import rules
+from bank.services.models import HelpRequest, HelpStep
+from bank.services.refusals import Moved, NotEnoughTime, PoolIsEmpty
+from ledger import Ledger
+from ledger.errors import InsufficientFunds, UnknownAccount
+
+BANK = "bank"
+"""Who acts in the book where no person does."""
+
+
+def locked(session: Session, community_id: int, public_id: str) -> HelpRequest:
+    """Take a request for this transaction: everybody else waits for what becomes of it. Raises NotFound."""
+    chosen = (
+        select(HelpRequest)
+        .where(HelpRequest.public_id == public_id, HelpRequest.community_id == community_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    request = session.scalar(chosen)
+    if request is None:
+        raise NotFound
+    return request
+
+
+def move(session: Session, request: HelpRequest, before: Collection[str], after: str, **values: Any) -> None:
+    """Move a request from one of some states to the next in one conditional update. Raises Moved."""
+    moved = session.execute(
+        update(HelpRequest)
+        .where(HelpRequest.id == request.id, HelpRequest.state.in_(before))
+        .values(state=after, **values)
+        .returning(HelpRequest.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    if moved.scalar_one_or_none() is None:
+        raise Moved
+    session.refresh(request)
+
+
+def note(
+    session: Session, request: HelpRequest, step: str, *, now: datetime, by: int | None = None, words: str | None = None
+) -> None:
+    """Add one line to a request's trail; `by` None is the bank itself."""
+    session.add(HelpStep(request_id=request.id, step=step, at=now, by_person_id=by, note=words))
+    session.flush()
+
+
+def tell(
+    session: Session, people: Collection[int | None], sentence: str, request: HelpRequest, now: datetime, **facts: Any
+) -> None:
+    """Tell people something about a request, with a link to it."""
+    told = sorted({one for one in people if one is not None})
+    facts = {"kind": rules.CATALOGUE[request.kind].title, **facts}
+    members.tell(session, told, sentence, facts=facts, link=f"/help/{request.public_id}", now=now)
+
+
+def tell_desk(session: Session, request: HelpRequest, sentence: str, now: datetime, *roles: str, **facts: Any) -> None:
+    """Tell the community's staff, none of whom is a side of it."""
+    sides = {request.person_id, request.volunteer_id}
+    people: set[int] = set()
+    for role in roles or ("coordinator",):
+        people |= cases.holders(session, request.community_id, role)
+    facts = {"kind": rules.CATALOGUE[request.kind].title, **facts}
+    link = f"/desk/help/{request.public_id}"
+    members.tell(session, sorted(people - sides), sentence, facts=facts, link=link, now=now)
+
+
+def rules_now(session: Session, community_id: int, now: datetime) -> Rules:
+    """Give the rules a request lives by at this moment."""
+    return communities.rules_at(session, session.get_one(Community, community_id), now)
+
+
+def until(session: Session, request: HelpRequest, state: str, now: datetime) -> datetime:
+    """Give when the wait of a state ends that begins now."""
+    in_force = rules_now(session, request.community_id, now)
+    planned = timedelta(minutes=request.minutes)
+    late = timedelta(hours=in_force.help_scan_hours)
+    if state in ("requested", "verified"):
+        return request.starts_at
+    if state == "offered":
+        return min(now + timedelta(hours=in_force.help_invite_hours), request.starts_at)
+    if state == "accepted":
+        return request.starts_at + planned + late
+    if state == "in_service":
+        return (request.arrived_at or now) + planned + late
+    days = in_force.help_confirm_days if state == "to_confirm" else in_force.help_decide_days
+    return working_days(session, request.community_id, days, now)
+
+
+def working_days(session: Session, community_id: int, days: int, now: datetime) -> datetime:
+    """Give the end of the working day that lies so many working days ahead."""
+    return calendar_of(session, session.get_one(Community, community_id), now).end_after(days)
+
+
+def purse(session: Session, request: HelpRequest) -> str:
+    """Name the account that pays."""
+    if request.pays == "pool":
+        return chart.pool()
+    return chart.member(session.get_one(Person, request.person_id).public_id)
+
+
+def available(session: Session, community_id: int, path: str, now: datetime) -> int:
+    """Give the minutes an account can spend; none where it was never opened."""
+    try:
+        return _book(session, community_id, now).balance(path, chart.MINUTES, session=session).available
+    except UnknownAccount:
+        return 0
+
+
+def hold(session: Session, request: HelpRequest, actor: str, now: datetime) -> uuid.UUID:
+    """Hold the agreed minutes. Raises NotEnoughTime, PoolIsEmpty; the book's AccountFrozen passes through."""
+    path = purse(session, request)
+    missing = request.minutes - available(session, request.community_id, path, now)
+    refusal = PoolIsEmpty if request.pays == "pool" else NotEnoughTime
+    if missing > 0:
+        raise refusal(missing_minutes=missing)
+    try:
+        receipt = _book(session, request.community_id, now).hold(
+            path,
+            chart.MINUTES,
+            request.minutes,
+            expires_at=None,
+            key=f"help:{request.public_id}:hold:{request.holds + 1}",
+            actor=actor,
+            memo=rules.CATALOGUE[request.kind].title,
+            effective=_today(session, request, now),
+            session=session,
+        )
+    except InsufficientFunds as short:
+        raise refusal(missing_minutes=request.minutes) from short
+    return receipt.txn_id
+
+
+def release(session: Session, request: HelpRequest, actor: str, now: datetime) -> uuid.UUID:
+    """Give back all that is held."""
+    assert request.hold_txn_id is not None  # noqa: S101 -- only ever asked for what is held
+    receipt = _book(session, request.community_id, now).release(
+        request.hold_txn_id,
+        key=f"help:{request.public_id}:release:{request.holds}",
+        actor=actor,
+        memo=rules.CATALOGUE[request.kind].title,
+        effective=_today(session, request, now),
+        session=session,
+    )
+    return receipt.txn_id
+
+
+def capture(session: Session, request: HelpRequest, minutes: int, actor: str, now: datetime) -> uuid.UUID:
+    """Pay so many minutes of what is held to what was given as help; the rest goes back at once."""
+    assert request.hold_txn_id is not None  # noqa: S101 -- only ever asked for what is held
+    book = _book(session, request.community_id, now)
+    book.open_account(chart.help_given(), chart.MINUTES, kind="help", is_shared=True, session=session)
+    receipt = book.capture(
+        request.hold_txn_id,
+        chart.help_given(),
+        minutes,
+        key=f"help:{request.public_id}:capture",
+        actor=actor,
+        memo=rules.CATALOGUE[request.kind].title,
+        effective=_today(session, request, now),
+        session=session,
+    )
+    return receipt.txn_id
+
+
+def give_back(session: Session, request: HelpRequest, now: datetime) -> uuid.UUID:
+    """Reverse what was paid, by a linked transaction."""
+    assert request.capture_txn_id is not None  # noqa: S101 -- only ever asked for what was paid
+    receipt = _book(session, request.community_id, now).reverse(
+        request.capture_txn_id,
+        key=f"help:{request.public_id}:return",
+        actor=BANK,
+        memo=rules.CATALOGUE[request.kind].title,
+        effective=_today(session, request, now),
+        session=session,
+    )
+    return receipt.txn_id
+
+
+def end_unpaid(
+    session: Session,
+    request: HelpRequest,
+    before: Collection[str],
+    after: str,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    reason: str | None = None,
+    **values: Any,
+) -> None:
+    """End a request without paying: what is held goes back whole. Raises Moved."""
+    if request.state not in before:
+        raise Moved
+    txn_id = release(session, request, _name(actor), now) if request.state in rules.HELD else request.release_txn_id
+    by = actor.person_id if actor else None
+    ended = {"due_at": None, "ended_at": now, "ended_by": by, "end_reason": reason, "release_txn_id": txn_id}
+    was_held = request.state in rules.HELD
+    move(session, request, before, after, **ended, **values)
+    if was_held:
+        note(session, request, "released", now=now, by=by)
+
+
+def end_paid(
+    session: Session,
+    request: HelpRequest,
+    before: Collection[str],
+    after: str,
+    minutes: int,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    reason: str | None = None,
+    **values: Any,
+) -> None:
+    """End a request by paying so many minutes, and put the volunteer's credit on the desk. Raises Moved."""
+    if request.state not in before:
+        raise Moved
+    by = actor.person_id if actor else None
+    txn_id = capture(session, request, minutes, _name(actor), now)
+    ended = {"due_at": None, "ended_at": now, "ended_by": by, "end_reason": reason}
+    move(session, request, before, after, capture_txn_id=txn_id, paid_minutes=minutes, **ended, **values)
+    request.credit_id = _propose(session, request, minutes, now)
+    note(session, request, "paid", now=now, by=by)
+
+
+def _propose(session: Session, request: HelpRequest, minutes: int, now: datetime) -> int:
+    """Propose what the volunteer gave, on the road of every hour; who confirmed for the resident had a hand in it."""
+    community = session.get_one(Community, request.community_id)
+    called_back = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
+    credit = credits.propose(
+        session,
+        community_id=request.community_id,
+        source=f"visit:{request.public_id}",
+        person_id=_volunteer(request),
+        proposed_by=called_back or request.decided_by or _volunteer(request),
+        title=rules.CATALOGUE[request.kind].title,
+        happened_on=clock.local_day(request.arrived_at or min(request.starts_at, now), community.time_zone),
+        unit=chart.MINUTES,
+        amount=minutes,
+        evidence_class="A",
+        evidence=_evidence(request, minutes),
+        flags=[{"code": "late_upload", "facts": {}}] if request.is_late_upload else [],
+        rules_number=communities.rules_at(session, community, now).number,
+        leader_id=request.person_id,
+        began_at=request.created_at,
+        now=now,
+    )
+    return credit.id
+
+
+def _evidence(request: HelpRequest, minutes: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"place": say("居民家里"), "planned_minutes": request.minutes}
+    if request.arrived_at is not None:
+        told |= {"checked_in_at": request.arrived_at.isoformat(), "via_in": _via(request.arrived_via)}
+    if request.left_at is not None and request.arrived_at is not None:
+        told |= {"checked_out_at": request.left_at.isoformat(), "via_out": _via(request.left_via)}
+        told["scanned_minutes"] = rules.scanned_minutes(request.arrived_at, request.left_at)
+    else:
+        told["missed_minutes"] = minutes
+    return told
+
+
+def _via(way: str | None) -> str:
+    return {"card": "door_card", "digits": "spoken", "phone": "resident"}.get(way or "", str(way))
+
+
+def _volunteer(request: HelpRequest) -> int:
+    assert request.volunteer_id is not None  # noqa: S101 -- the database refuses a visit without
+    return request.volunteer_id
+
+
+def is_home_of(session: Session, actor: Actor, person_ids: Collection[int | None]) -> bool:
+    """Tell whether the actor is one of these people or lives with one of them."""
+    ids = {one for one in person_ids if one is not None}
+    if actor.person_id in ids:
+        return True
+    if actor.household_id is None or not ids:
+        return False
+    same = select(Person.id).where(Person.id.in_(ids), Person.household_id == actor.household_id)
+    return session.scalar(same.limit(1)) is not None
+
+
+def sides(request: HelpRequest) -> tuple[int | None, ...]:
+    """Give whose visit it is and who had a hand in it on the resident's side."""
+    callback = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
+    return request.person_id, request.volunteer_id, request.asked_by, callback
+
+
+def require_staff(actor: Actor) -> None:
+    """Go on only for a coordinator or second approver. Raises NotAllowed."""
+    actor.require(*STAFF)
+
+
+def _name(actor: Actor | None) -> str:
+    return actor.public_id if actor else BANK
+
+
+def _book(session: Session, community_id: int, now: datetime) -> Ledger:
+    return db.book(session, community_id, now)
+
+
+def _today(session: Session, request: HelpRequest, now: datetime) -> Any:
+    return clock.local_day(now, session.get_one(Community, request.community_id).time_zone)

@@ -1,0 +1,52 @@
+"""The verbs on help at home, in the order of a request's life."""
+
+from bank.services.catalogue import kinds, rule
+from bank.services.dispatch import accept, decline, invite, set_skills, suited, withdraw
+from bank.services.ending import cancel, decide, move_due, return_due, warn_late
+from bank.services.intake import Wish, ask, ask_for, repeat, room, verify
+from bank.services.reporting import answer, escalate_due, report
+from bank.services.visiting import (
+    Proof,
+    call_back,
+    closed_door,
+    confirm,
+    confirm_by_card,
+    nobody_came,
+    object_to,
+    say_words,
+    scan,
+)
+
+__all__ = [
+    "Proof",
+    "Wish",
+    "accept",
+    "answer",
+    "ask",
+    "ask_for",
+    "call_back",
+    "cancel",
+    "closed_door",
+    "confirm",
+    "confirm_by_card",
+    "decide",
+    "decline",
+    "escalate_due",
+    "invite",
+    "kinds",
+    "move_due",
+    "nobody_came",
+    "object_to",
+    "repeat",
+    "report",
+    "return_due",
+    "room",
+    "rule",
+    "say_words",
+    "scan",
+    "set_skills",
+    "suited",
+    "verify",
+    "warn_late",
+    "withdraw",
+]

@@ -1,0 +1,339 @@
+"""The visit: coming and going, both sides' word, a closed door, nobody coming."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from bank.errors import Invalid, NotAllowed, NotFound, say
+from bank.members.actor import STAFF, Actor
+from bank.members.models import Person
+from bank.services import intake, moving, rules
+from bank.services.models import HelpRequest
+from bank.services.refusals import Involved, Moved, NotTheirCard, NotYet, TooLate, WrongCode, WrongMoment
+
+AGAIN_WITHIN = timedelta(minutes=10)
+"""A second scan so soon after coming is the same scan twice, not going."""
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How a moment is proved: `card` with whose card it was, `digits` with the six, or `phone`, the resident's own.
+
+    `happened_at` None is now; another moment is one that a phone without a network kept.
+    """
+
+    via: str
+    owner_id: int | None = None
+    six: str | None = None
+    happened_at: datetime | None = None
+
+
+def scan(session: Session, actor: Actor, public_id: str, proof: Proof, *, now: datetime) -> str:
+    """Record that the volunteer came, or went; give `arrived`, `left` or `again` for the same scan twice.
+
+    The volunteer scans the resident's card or types the digits; a coordinator may scan the card as well; the resident
+    presses their own phone. Raises NotFound, NotAllowed, NotTheirCard, WrongCode, WrongMoment, NotYet, TooLate, Moved.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    _check_hand(actor, request, proof)
+    wanted = _check_proof(request, proof)
+    at = _moment(session, request, proof, now)
+    if request.state == "accepted" and wanted in (None, "in"):
+        _arrive(session, actor, request, proof, at, now)
+        return "arrived"
+    if request.state == "in_service":
+        since = at - (request.arrived_at or at)
+        if wanted == "in" or (wanted is None and timedelta(0) <= since < AGAIN_WITHIN):
+            return "again"
+        _leave(session, actor, request, proof, at, now)
+        return "left"
+    raise Moved
+
+
+def _check_hand(actor: Actor, request: HelpRequest, proof: Proof) -> None:
+    is_volunteer = actor.person_id == request.volunteer_id
+    if proof.via == "phone":
+        if actor.person_id != request.person_id:
+            raise NotFound
+    elif not is_volunteer and not (proof.via == "card" and actor.may("coordinator")):
+        raise NotFound
+
+
+def _check_proof(request: HelpRequest, proof: Proof) -> str | None:
+    """Give which way the proof itself says, None where the state decides."""
+    if proof.via == "card":
+        if proof.owner_id != request.person_id:
+            raise NotTheirCard
+        return None
+    if proof.via == "phone":
+        return None
+    six = proof.six or ""
+    if hmac.compare_digest(six.encode(), request.code_in.encode()):
+        return "in"
+    if hmac.compare_digest(six.encode(), request.code_out.encode()):
+        return "out"
+    raise WrongCode
+
+
+def _moment(session: Session, request: HelpRequest, proof: Proof, now: datetime) -> datetime:
+    if proof.happened_at is None:
+        return now
+    late = timedelta(hours=moving.rules_now(session, request.community_id, now).help_scan_hours)
+    if proof.happened_at > now + rules.SKEW:
+        raise WrongMoment
+    if proof.happened_at < now - late - timedelta(minutes=request.minutes):
+        raise TooLate
+    return min(proof.happened_at, now)
+
+
+def _arrive(session: Session, actor: Actor, request: HelpRequest, proof: Proof, at: datetime, now: datetime) -> None:
+    in_force = moving.rules_now(session, request.community_id, now)
+    opens = request.starts_at - timedelta(minutes=in_force.check_in_early_minutes)
+    if at < opens:
+        raise NotYet(opens=_clock(opens))
+    if at > request.starts_at + timedelta(minutes=request.minutes):
+        raise TooLate
+    moving.move(
+        session,
+        request,
+        ("accepted",),
+        "in_service",
+        arrived_at=at,
+        arrived_via=proof.via,
+        is_late_upload=proof.happened_at is not None,
+        due_at=at + timedelta(minutes=request.minutes, hours=in_force.help_scan_hours),
+    )
+    moving.note(session, request, "arrived", now=now, by=actor.person_id, words=rules.VIAS[proof.via])
+    if proof.via != "phone":
+        sentence = say("您的帮手到了：%(kind)s。不是这样，请马上打社区电话。")
+        moving.tell(session, [request.person_id], sentence, request, now)
+
+
+def _leave(session: Session, actor: Actor, request: HelpRequest, proof: Proof, at: datetime, now: datetime) -> None:
+    if request.arrived_at is None or at < request.arrived_at + rules.LEAST_VISIT:
+        raise WrongMoment
+    is_resident = proof.via == "phone"
+    agreed = (
+        {"resident_agreed_at": now, "resident_agreed_via": "phone", "resident_agreed_by": actor.person_id}
+        if is_resident
+        else {"volunteer_agreed_at": now if actor.person_id == request.volunteer_id else None}
+    )
+    moving.move(
+        session,
+        request,
+        ("in_service",),
+        "to_confirm",
+        left_at=at,
+        left_via=proof.via,
+        is_late_upload=request.is_late_upload or proof.happened_at is not None,
+        due_at=moving.until(session, request, "to_confirm", now),
+        **agreed,
+    )
+    moving.note(session, request, "left", now=now, by=actor.person_id, words=rules.VIAS[proof.via])
+    waits_for = request.volunteer_id if is_resident else request.person_id
+    sentence = say("“%(kind)s”做完了，请确认时长。")
+    moving.tell(session, [waits_for], sentence, request, now)
+
+
+def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
+    """Say on one's own phone that the time is right; with both sides' word it is paid, or looked at.
+
+    Raises NotFound, Moved.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id == request.volunteer_id:
+        return _agree(session, actor, request, {"volunteer_agreed_at": now}, "agreed", now)
+    if actor.person_id != request.person_id:
+        raise NotFound
+    return _agree(session, actor, request, _resident(actor, "phone", now), "agreed", now)
+
+
+def confirm_by_card(session: Session, actor: Actor, public_id: str, owner: Person, *, now: datetime) -> HelpRequest:
+    """Take the resident's word by their card and PIN, which the caller has checked, on somebody else's phone.
+
+    For the volunteer and the desk. The resident is told. Raises NotFound, NotTheirCard, Moved.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id != request.volunteer_id and not actor.may(*STAFF):
+        raise NotFound
+    if owner.id != request.person_id:
+        raise NotTheirCard
+    done = _agree(session, actor, request, _resident(actor, "pin", now), "agreed", now)
+    sentence = say("有人用您的卡和 PIN 确认了“%(kind)s”。不是您本人，请马上告诉社区。")
+    moving.tell(session, [request.person_id], sentence, request, now)
+    return done
+
+
+def call_back(
+    session: Session, actor: Actor, public_id: str, *, is_right: bool, words: str, now: datetime
+) -> HelpRequest:
+    """Record what the resident said on the phone when called back; for staff who are neither side nor of their homes.
+
+    Raises NotFound, NotAllowed, Involved, Moved.
+    """
+    moving.require_staff(actor)
+    request = moving.locked(session, actor.community_id, public_id)
+    if moving.is_home_of(session, actor, (request.person_id, request.volunteer_id)):
+        raise Involved
+    if not is_right:
+        return _doubt(session, actor, request, words, is_resident=True, now=now)
+    done = _agree(session, actor, request, _resident(actor, "callback", now), "called_back", now)
+    sentence = say("%(name)s 打电话向您核实了“%(kind)s”。没有这回事，请马上告诉社区。")
+    moving.tell(session, [request.person_id], sentence, request, now, name=actor.name)
+    return done
+
+
+def _resident(actor: Actor, via: str, now: datetime) -> dict[str, object]:
+    return {"resident_agreed_at": now, "resident_agreed_via": via, "resident_agreed_by": actor.person_id}
+
+
+def _agree(
+    session: Session, actor: Actor, request: HelpRequest, word: dict[str, object], step: str, now: datetime
+) -> HelpRequest:
+    if request.state != "to_confirm":
+        raise Moved
+    if ("volunteer_agreed_at" in word and request.volunteer_agreed_at) or (
+        "resident_agreed_at" in word and request.resident_agreed_at
+    ):
+        return request
+    moving.move(session, request, ("to_confirm",), "to_confirm", **word)
+    moving.note(session, request, step, now=now, by=actor.person_id)
+    if request.volunteer_agreed_at is not None and request.resident_agreed_at is not None:
+        conclude(session, request, actor=actor, now=now)
+    return request
+
+
+def conclude(session: Session, request: HelpRequest, *, actor: Actor | None, now: datetime) -> None:
+    """Pay what both sides agreed to, or have it looked at where it differs too far from what was agreed before."""
+    in_force = moving.rules_now(session, request.community_id, now)
+    scanned = scanned_of(request)
+    if rules.differs(in_force, request.minutes, scanned):
+        dispute(session, request, ("to_confirm",), "differs", now)
+        return
+    minutes = rules.counted(in_force, request.minutes, scanned)
+    if minutes < 1:
+        dispute(session, request, ("to_confirm",), "differs", now)
+        return
+    moving.end_paid(session, request, ("to_confirm",), "done", minutes, actor=actor, now=now)
+    sentence = say("“%(kind)s”算好了：%(paid_minutes)s。谢谢你们。")
+    moving.tell(session, (request.person_id, request.volunteer_id), sentence, request, now, paid_minutes=minutes)
+
+
+def scanned_of(request: HelpRequest) -> int:
+    """Give the whole minutes of a visit that was left; 0 where a moment is missing."""
+    if request.arrived_at is None or request.left_at is None:
+        return 0
+    return rules.scanned_minutes(request.arrived_at, request.left_at)
+
+
+def object_to(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> HelpRequest:
+    """Say that the time is not right, and why; somebody uninvolved decides. For both sides.
+
+    Raises NotFound, Invalid, Moved.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id not in (request.person_id, request.volunteer_id):
+        raise NotFound
+    return _doubt(session, actor, request, words, is_resident=actor.person_id == request.person_id, now=now)
+
+
+def _doubt(
+    session: Session, actor: Actor, request: HelpRequest, words: str, *, is_resident: bool, now: datetime
+) -> HelpRequest:
+    if not words:
+        raise Invalid({"words": [say("请写一句哪里不对。")]})
+    if request.state != "to_confirm":
+        raise Moved
+    said = {"resident_words": words} if is_resident else {"volunteer_words": words}
+    moving.note(session, request, "doubted", now=now, by=actor.person_id)
+    taken_back = {"resident_agreed_at": None, "resident_agreed_via": None, "resident_agreed_by": None}
+    own = taken_back if is_resident else {"volunteer_agreed_at": None}
+    dispute(session, request, ("to_confirm",), "not_right", now, **said, **own)
+    return request
+
+
+def dispute(
+    session: Session, request: HelpRequest, before: tuple[str, ...], doubt: str, now: datetime, **values: object
+) -> None:
+    """Put a visit before somebody uninvolved; both sides are told and may say how it was. Raises Moved."""
+    due_at = moving.until(session, request, "disputed", now)
+    moving.move(session, request, before, "disputed", doubt=doubt, due_at=due_at, **values)
+    sentence = say("“%(kind)s”的时长要核对：%(why)s。您可以说说当时的情况。")
+    people = (request.person_id, request.volunteer_id)
+    moving.tell(session, people, sentence, request, now, why=rules.DOUBTS[doubt])
+    moving.tell_desk(session, request, say("“%(kind)s”的时长要有人核对。"), now, "coordinator", "second_approver")
+
+
+def say_words(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> None:
+    """Say one's own side of a disputed visit; the newest words stand. Raises NotFound, Moved."""
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id not in (request.person_id, request.volunteer_id):
+        raise NotFound
+    side = "resident_words" if actor.person_id == request.person_id else "volunteer_words"
+    moving.move(session, request, ("disputed",), "disputed", **{side: words})
+    moving.note(session, request, "said", now=now, by=actor.person_id)
+
+
+def closed_door(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> None:
+    """Say as the volunteer that nobody opened; somebody uninvolved decides what it is worth.
+
+    Raises NotFound, Moved, NotYet before the waiting time is over.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id != request.volunteer_id:
+        raise NotFound
+    if request.state != "accepted":
+        raise Moved
+    _check_waited(session, request, now)
+    moving.note(session, request, "not_home", now=now, by=actor.person_id)
+    dispute(session, request, ("accepted",), "not_home", now, volunteer_words=words or None)
+
+
+def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
+    """Say for the resident that nobody came: all hours go back, and the same is asked for first the next day.
+
+    For the resident, who asked for them, and coordinators. Raises NotFound, NotAllowed, Moved, NotYet.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id not in (request.person_id, request.asked_by) and not actor.may("coordinator"):
+        raise NotFound
+    if actor.person_id == request.volunteer_id:
+        raise NotAllowed
+    if request.state != "accepted":
+        raise Moved
+    _check_waited(session, request, now)
+    moving.end_unpaid(session, request, ("accepted",), "no_show", actor=actor, now=now)
+    moving.note(session, request, "no_show", now=now, by=actor.person_id)
+    again = _ask_first(session, actor, request, now)
+    sentence = say("没有等到人，时长全退给您了。我们优先为您找明天同一时间的，不合适可以取消。")
+    moving.tell(session, [again.person_id], sentence, again, now)
+    moving.tell_desk(session, again, say("“%(kind)s”上次没人来，请优先找人。"), now)
+    told = say("“%(kind)s”那家说没有等到您。如果您去了，请找社区工作人员说明。")
+    moving.tell(session, [request.volunteer_id], told, request, now)
+    return again
+
+
+def _check_waited(session: Session, request: HelpRequest, now: datetime) -> None:
+    wait = timedelta(minutes=moving.rules_now(session, request.community_id, now).help_wait_minutes)
+    if now < request.starts_at + wait:
+        raise NotYet(opens=_clock(request.starts_at + wait))
+
+
+def _ask_first(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> HelpRequest:
+    wish = intake.as_wish(request, intake.next_time(request.starts_at, ONE_DAY, now))
+    again = intake.repeat_as(session, actor, request, wish, now=now)
+    again.is_first = True
+    again.pays, again.hardship_by = request.pays, request.hardship_by
+    again.state, again.verified_by, again.verified_at = "verified", request.verified_by, now
+    session.flush()
+    moving.note(session, again, "verified", now=now, by=request.verified_by)
+    return again
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone(rules.CHINA):%m-%d %H:%M}"

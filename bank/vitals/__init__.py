@@ -1,0 +1,1 @@
+"""How well the bank keeps its promises: the nightly figures, their public page, the forecast and the nudges."""

@@ -1,0 +1,104 @@
+"""Pure decisions on the figures: what a share or a median is, and which groups are too small to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+SMALL_GROUP = 5
+"""Figures of fewer people than this are not shown: neighbours would know whose they are."""
+TOP_PERCENT = 20
+WEEKS = 12
+"""How far back supply and demand are looked at."""
+EXPIRING_DAYS = 60
+POOL_DAYS = 90
+MONTH_DAYS = 30
+PARTS = ("morning", "afternoon", "evening")
+"""The parts of a day: before noon, before six, after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a night found besides the three sums; amounts in minutes.
+
+    `supply` and `demand` are `{kind: [minutes, people]}`; `supply_times` and `demand_times` the same by weekday
+    and part of the day, `0-morning` for Monday's. `met` is `[asked, met within 48 hours]`, or None where no slice
+    registered requests.
+    """
+
+    members: int
+    elders: int
+    promised_elders: int
+    earned_elders: int
+    active: int
+    savers: int
+    spenders: int
+    given: Mapping[str, int]
+    median_days: float | None
+    met: Sequence[int] | None
+    supply: Mapping[str, Sequence[int]]
+    demand: Mapping[str, Sequence[int]]
+    supply_times: Mapping[str, Sequence[int]]
+    demand_times: Mapping[str, Sequence[int]]
+    pool: int
+    pool_out: int
+    holders: int
+    top_share: int | None
+    points: int
+    points_people: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the figures as the table keeps them."""
+        return asdict(self)
+
+
+def top_share(balances: Iterable[int]) -> int | None:
+    """Give the percentage that the top fifth of those with anything hold; None where these are a small group."""
+    held = sorted((balance for balance in balances if balance > 0), reverse=True)
+    top = -(-len(held) * TOP_PERCENT // 100)
+    if top < SMALL_GROUP:
+        return None
+    return round(100 * sum(held[:top]) / sum(held))
+
+
+def median_days(first_credit: Mapping[int, datetime], first_spent: Mapping[int, datetime]) -> float | None:
+    """Give the median days from a person's first credit to their first spending; None for a small group."""
+    spans = sorted(
+        max(0.0, (spent - first_credit[person]).total_seconds() / 86_400)
+        for person, spent in first_spent.items()
+        if person in first_credit
+    )
+    if len(spans) < SMALL_GROUP:
+        return None
+    middle = len(spans) // 2
+    both = spans[middle] if len(spans) % 2 else (spans[middle - 1] + spans[middle]) / 2
+    return round(both, 1)
+
+
+def cover_months(pool: int, pool_out: int) -> float | None:
+    """Give how many months the pool lasts at the pace of the last ninety days; None where nothing left it."""
+    return round(pool * POOL_DAYS / MONTH_DAYS / pool_out, 1) if pool_out > 0 else None
+
+
+def slot(moment: datetime, time_zone: str) -> str:
+    """Name the weekday and the part of the day of a moment: `0-morning`."""
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local.weekday()}-{PARTS[(local.hour >= 12) + (local.hour >= 18)]}"
+
+
+def grouped(rows: Iterable[tuple[str, int, int]]) -> dict[str, list[int]]:
+    """Sum (group, minutes, person) into `{group: [minutes, people]}`, by name."""
+    minutes: dict[str, int] = {}
+    people: dict[str, set[int]] = {}
+    for name, amount, person in rows:
+        minutes[name] = minutes.get(name, 0) + amount
+        people.setdefault(name, set()).add(person)
+    return {name: [minutes[name], len(people[name])] for name in sorted(minutes)}
+
+
+def shown(groups: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Give the minutes of those groups that are not too small to be shown."""
+    return {name: minutes for name, (minutes, people) in groups.items() if people >= SMALL_GROUP}

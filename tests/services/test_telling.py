@@ -1,0 +1,24 @@
+"""What help at home tells the bank's health."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bank.services import operations as help_
+from bank.services import telling
+from tests.services.homes import Homes
+
+
+def test_it_tells_who_was_helped_first_when_what_was_wanted_and_what_was_met_in_time(homes: Homes) -> None:
+    since = homes.now - timedelta(days=1)
+    done = homes.done()
+    late = homes.verified(kind="clean", minutes=90)
+    homes.world.clock.advance(hours=49)
+    homes.do("volunteer", help_.accept, late.public_id)
+    own, community = homes.world.people["resident"].id, homes.world.community_id
+    with homes.world.write() as session:
+        assert telling.first_spent(session, community) == {own: done.starts_at}
+        asked = {(kind, minutes, who) for kind, minutes, who, _ in telling.wanted(session, community, since)}
+        assert asked == {("陪聊读报", 60, own), ("简单保洁、洗衣", 90, own)}
+        assert telling.met(session, community, since) == (2, 1)
+        assert telling.met(session, community, homes.now) == (0, 0)

@@ -1,0 +1,160 @@
+"""The figures of a night: to the minute those of the book, one row a day, and a page that costs the same for ever."""
+
+from __future__ import annotations
+
+import io
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from bank import chart, clock, db, jobs
+from bank.communities.models import Community
+from bank.demo import loading
+from bank.vitals import measuring, sources
+from bank.vitals.models import Vital
+from ledger import Transfer, Txn
+from ledger.models import AccountRow, BalanceRow
+from tests.conftest import SetClock
+from tests.counting import counted
+from tests.shop.market import Market, credit
+
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def _take(market: Market) -> Vital:
+    with market.world.write() as session:
+        place = session.get_one(Community, market.world.community_id)
+        measuring.take(session, place, now=market.now)
+        vital = measuring.newest(session, place.id)
+        assert vital is not None
+        return vital
+
+
+def _text(market: Market, path: str = "/health", who: str | None = None) -> str:
+    html = market.world.page(who).get(path).get_data(as_text=True)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_the_figures_are_the_books_to_the_minute(market: Market) -> None:
+    market.hand_over(market.order(item=market.haircut), "barber")
+    market.order(item=market.haircut)
+    vital = _take(market)
+    assert (vital.credited, vital.spent, vital.promised) == (180, 30, 150)
+    with market.world.write() as session:
+        total = session.scalar(
+            select(func.sum(BalanceRow.cr_posted - BalanceRow.dr_posted + BalanceRow.held))
+            .join(AccountRow, (AccountRow.ledger_id == BalanceRow.ledger_id) & (AccountRow.id == BalanceRow.account_id))
+            .where(BalanceRow.ledger_id == market.world.community_id, AccountRow.unit == chart.MINUTES)
+            .where(AccountRow.path == chart.member(market.world.people["volunteer"].public_id))
+        )
+    assert total == vital.promised
+
+
+def test_a_day_is_taken_once_and_the_next_anew(market: Market) -> None:
+    with market.world.app.app_context():
+        assert jobs.run_due(market.now)["take_vitals"] == 2
+        assert jobs.run_due(market.now + timedelta(hours=1))["take_vitals"] == 0
+        assert jobs.run_due(market.now + timedelta(days=1))["take_vitals"] == 2
+
+
+def test_two_jobs_at_once_keep_one_row(market: Market) -> None:
+    def one(_number: int) -> bool:
+        with market.world.write() as session:
+            place = session.get_one(Community, market.world.community_id)
+            return measuring.take(session, place, now=market.now)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(one, range(4))) == 1
+
+
+def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources.SOURCES, "met", {})
+    assert measuring.read(_take(market)).met is None
+    assert "还没有登记" in _text(market)
+    person, at = market.world.people["resident"].id, market.now
+    monkeypatch.setitem(sources.SOURCES.met, "t", lambda _s, _c, _since: (9, 7))
+    monkeypatch.setitem(sources.SOURCES.first_spent, "t", lambda _s, _c: {person: at})
+    monkeypatch.setitem(sources.SOURCES.wanted, "t", lambda _s, _c, _since: [("陪诊", 90, person, at)])
+    market.world.clock.advance(days=1)
+    found = measuring.read(_take(market))
+    assert (found.met, found.spenders, found.demand) == ([9, 7], 1, {"陪诊": [90, 1]})
+    assert "有 9 次求助，7 次在 48 小时内办到" in _text(market)
+
+
+def test_points_that_end_within_sixty_days_are_counted_and_later_ones_not(market: Market) -> None:
+    path = chart.member(market.world.people["volunteer"].public_id)
+    today = clock.local_day(market.now, "Asia/Shanghai")
+    with market.world.write() as session:
+        book = db.book(session, market.world.community_id, market.now)
+        for points, days in ((5, 0), (7, 60), (11, 61)):
+            moved = Transfer(chart.issuance(1), path, "PTS", points, expires_on=today + timedelta(days=days))
+            book.post(Txn("credit", [moved], today, "p:test"), key=f"ends:{days}", session=session)
+    found = measuring.read(_take(market))
+    assert (found.points, found.points_people) == (12, 1)
+
+
+def test_a_community_without_a_night_says_so_and_small_groups_are_not_shown(market: Market) -> None:
+    assert "还没有数字" in _text(market)
+    market.hand_over(market.order(item=market.haircut), "barber")
+    _take(market)
+    text = _text(market)
+    assert "每存进 10 小时，已经花出去 1.7 小时" in text
+    assert "理发" not in text
+    assert "人还太少，先不写" in text
+    assert market.world.page(None).get("/health?community=nowhere").status_code == 404
+
+
+@SQLITE_ONLY
+def test_the_page_costs_the_same_after_a_long_history(market: Market) -> None:
+    def cost() -> int:
+        with counted(market.world.app) as seen:
+            assert market.world.page(None).get("/health").status_code == 200
+        return len(seen)
+
+    _take(market)
+    before = cost()
+    for _ in range(20):
+        market.world.clock.advance(days=1)
+        credit(market.world, "volunteer", "MIN", 10)
+        _take(market)
+    assert cost() == before <= 5
+
+
+@pytest.fixture
+def demo(app: Flask, now: SetClock) -> Flask:
+    """A demo whose night has passed."""
+    with app.app_context():
+        loading.load(households=12, days=20, seed=1, show=io.StringIO())
+        jobs.run_due(clock.utc_now())
+        db.drop()
+    return app
+
+
+def _at(app: Flask, path: str) -> Any:
+    return app.test_client().get(path)
+
+
+@SQLITE_ONLY
+def test_the_demos_page_shows_hours_flowing_out(demo: Flask) -> None:
+    text = _at(demo, "/health").get_data(as_text=True)
+    told = re.search(r"每存进 10 小时，已经花出去 ([\d.]+) 小时", text)
+    assert told
+    assert float(told[1]) > 0
+    assert "course-out" in text
+
+
+@SQLITE_ONLY
+def test_the_forecast_answers_what_is_assumed(demo: Flask) -> None:
+    usual = _at(demo, "/health/forecast")
+    assert usual.status_code == 200
+    assert "照这样，会怎样" in usual.get_data(as_text=True)
+    assert "人手够用" in _at(demo, "/health/forecast?people=0").get_data(as_text=True)
+    assert "人手现在就不够" in _at(demo, "/health/forecast?people=90000&hours=40").get_data(as_text=True)
+    for wrong in ("hours=41", "people=-1", "patience=0", "supply=9", "elder_care=49", "people=²"):
+        assert _at(demo, f"/health/forecast?{wrong}").status_code == 422
+    assert _at(demo, "/health/forecast?hours=40&supply=10&patience=12").status_code == 200
