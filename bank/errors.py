@@ -67,5 +67,16 @@ class TooMany(BankError):
     sentence = say("尝试次数太多了，请过 %(minutes)s 分钟再试。")
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(minutes=max(1, -(-retry_after_s // 60)))
+        super().__init__(minutes=max(1, -(-retry_after_s // 60)), hours=max(1, -(-retry_after_s // 3600)))
         self.retry_after_s = retry_after_s
+
+
+class TooManyForHours(TooMany):
+    """Too many tries, and a long while to wait, which nobody counts in minutes."""
+
+    sentence = say("尝试次数太多了，请过 %(hours)s 小时再试。")
+
+
+def too_many(retry_after_s: int) -> TooMany:
+    """Give the refusal of too many tries in words that suit so many seconds."""
+    return (TooManyForHours if retry_after_s >= 2 * 3600 else TooMany)(retry_after_s)

@@ -9,7 +9,7 @@ from sqlalchemy import case, delete, literal, select
 from sqlalchemy.orm import Session
 
 from bank import db
-from bank.errors import TooMany
+from bank.errors import too_many
 from bank.web.models import Tries
 
 
@@ -23,7 +23,7 @@ def spend(limits: Mapping[str, int], *, period_s: int, now: datetime) -> None:
     with db.unit_of_work() as session:
         counts = {name: _count(session, name, window, now + timedelta(seconds=period_s)) for name in sorted(limits)}
     if any(counts[name] > limit for name, limit in limits.items()):
-        raise TooMany(period_s - int(now.timestamp()) % period_s)
+        raise too_many(period_s - int(now.timestamp()) % period_s)
 
 
 def spend_or_rest(name: str, *, most: int, rest_s: int, now: datetime) -> int:
@@ -35,7 +35,7 @@ def spend_or_rest(name: str, *, most: int, rest_s: int, now: datetime) -> int:
     with db.unit_of_work() as session:
         count, ends_at = _count_up(session, name, most, now, now + timedelta(seconds=rest_s))
     if count > most:
-        raise TooMany(max(1, int((ends_at - now).total_seconds())))
+        raise too_many(max(1, int((ends_at - now).total_seconds())))
     return count
 
 
@@ -61,7 +61,7 @@ def refuse_locked(name: str, *, now: datetime) -> None:
     """Go on only if a name is not locked. Raises TooMany."""
     until = db.session().scalar(select(Tries.expires_at).where(Tries.name == f"locked:{name}", Tries.expires_at > now))
     if until is not None:
-        raise TooMany(int((until - now).total_seconds()))
+        raise too_many(int((until - now).total_seconds()))
 
 
 def sweep(session: Session, *, now: datetime) -> int:

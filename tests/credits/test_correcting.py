@@ -9,11 +9,13 @@ import pytest
 
 from bank import chart
 from bank.activities.models import Activity
+from bank.credits import operations as credits
 from bank.credits import undoing
 from bank.credits.models import Credit
 from bank.errors import Invalid
 from tests.checkin.street import published
 from tests.credits.builders import TODAY, add_coordinator, approve, decide, propose
+from tests.credits.races import together
 from tests.credits.test_objections import answer
 from tests.credits.test_panel import correct
 from tests.world import World
@@ -135,3 +137,16 @@ def test_deeds_stay_within_the_points_of_their_month_by_whatever_road(world: Wor
     world.clock.advance(days=30)
     later = propose(world, source="deed:4", amount=60, **deed)
     assert approve(world, "coordinator", later)[1] is None
+
+
+def test_two_coordinators_at_once_do_not_fill_one_month_twice(world: World) -> None:
+    add_coordinator(world)
+    day = TODAY - timedelta(days=1)
+    ids = [propose(world, evidence_class="B", amount=300, by="panel", happened_on=on) for on in (TODAY, day)]
+    pairs = zip([world.actor("coordinator"), world.actor("other")], ids, strict=True)
+    works = [
+        lambda s, who=who, id_=id_: credits.decide(s, who, [id_], "approve", now=world.clock.now) for who, id_ in pairs
+    ]
+    held = f"SELECT id FROM person WHERE id = {world.people['volunteer'].id} FOR UPDATE"
+    found = together(world, works, held=held)
+    assert sorted(str(outcome.code) for (outcome,) in found) == ["None", "cap_exceeded"]

@@ -87,6 +87,9 @@ def test_a_correction_without_its_number_comes_back(world: World) -> None:
     approve(world, "coordinator", credit_id)
     page, own = world.page("volunteer"), f"/me/credits/{credit(world, credit_id).public_id}"
     assert page.post(f"{own}/corrections", data={"what": "amount", "reason": "少算"}).status_code == 422
+    too_much = page.post(f"{own}/corrections", data={"what": "amount", "amount": "721", "reason": "少算"})
+    assert too_much.status_code == 422
+    assert re.search('value="721".*不能比活动计划的时长', too_much.text, re.S)
     asked = page.post(
         f"{own}/corrections", data={"what": "amount", "amount": "90", "reason": "少算"}, follow_redirects=True
     )

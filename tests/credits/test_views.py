@@ -182,6 +182,8 @@ def test_objections_are_limited_to_ten_a_day(world: World) -> None:
     resident = world.page("resident")
     answers = [resident.post("/notices/none/objections", data={"reason": "不对"}).status_code for _ in range(11)]
     assert answers == [404] * 10 + [429]
+    refused = resident.post("/notices/none/objections", data={"reason": "不对"}).text
+    assert re.search(r"请过 \d{1,2} 小时再试", refused)
 
 
 def test_an_objection_is_answered_on_the_items_page(world: World) -> None:
