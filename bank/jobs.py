@@ -16,7 +16,7 @@ from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
-from bank.giving import bonds, gifts, grants
+from bank.giving import bonds, farewells, gifts, grants
 from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
@@ -95,6 +95,11 @@ def pay_grants(session: Session, now: datetime) -> int:
     return grants.pay_due(session, now=now)
 
 
+def carry_out_farewells(session: Session, now: datetime) -> int:
+    """Carry out what becomes of the hours of who died or moved, or what the rule says where nobody chose."""
+    return farewells.move_due(session, now=now)
+
+
 def build_statements(session: Session, now: datetime) -> int:
     """Freeze a shop's month that is over into its statement, once."""
     return settling.build_due(session, now=now)
@@ -141,6 +146,7 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "lapse_bonds": lapse_bonds,
     "deliver_gifts": deliver_gifts,
+    "carry_out_farewells": carry_out_farewells,
     "build_statements": build_statements,
     "move_statements": move_statements,
     "expire_points": expire_points,

@@ -136,6 +136,10 @@ class Rules:
     """How long a grant goes on without being looked at again; then it pauses, and ends after the same time."""
     pool_floor_minutes: int = 0
     """What grants leave in the pool."""
+    inheritance_months: int = 12
+    """How long the family of somebody who died may choose; then the hours go to the pool."""
+    inheritance_age: int = 60
+    """How old an heir must be, in years."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

@@ -519,6 +519,20 @@ SECTIONS = (
                 MINUTES,
                 say("发完为止。"),
             ),
+            Setting(
+                "inheritance_months",
+                say("去世后家人几个月内选择"),
+                say("有人去世，家人 %(n)s 个月内选择，逾期归公益池。"),
+                1,
+                36,
+            ),
+            Setting(
+                "inheritance_age",
+                say("承接人至少多少岁"),
+                say("承接的配偶、父母、儿女须年满 %(n)s 岁。"),
+                0,
+                100,
+            ),
         ),
     ),
     Section(

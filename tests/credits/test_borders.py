@@ -26,6 +26,8 @@ BORDERS = {
     "answer_days": "giving/test_giving.py::test_what_nobody_answers_lapses_after_thirty_days",
     "grant_minutes_per_month": "giving/test_giving.py::test_a_grant_is_paid_once_a_month_and_ends_with_it",
     "grant_review_months": "giving/test_giving.py::test_a_grant_without_review_pauses_and_then_ends",
+    "inheritance_months": "giving/test_farewells.py::test_nobody_chose_for_a_year_and_the_hours_are_the_pools",
+    "inheritance_age": "giving/test_farewells.py::test_an_heir_has_the_years_on_the_birthday",
     "pool_floor_minutes": "giving/test_giving.py::test_the_pool_pays_in_list_order_down_to_its_floor",
     "notice_days": "credits/test_notice.py::test_nothing_is_posted_before_the_notice_ends",
     "deed_notice_days": "credits/test_notice.py::test_points_follow_the_days_of_deeds",
