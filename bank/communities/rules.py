@@ -140,6 +140,8 @@ class Rules:
     """How long the family of somebody who died may choose; then the hours go to the pool."""
     inheritance_age: int = 60
     """How old an heir must be, in years."""
+    dormant_months: int = 12
+    """After how long without a movement owners are asked about their hours, and how often; no account is closed."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

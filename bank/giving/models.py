@@ -231,6 +231,25 @@ class Farewell(Base):
     """What moved the hours; none where nothing was there or they stay."""
 
 
+class Dormancy(Base):
+    """When a member was last looked at for movements, and what they answered when asked about their hours."""
+
+    __tablename__ = "dormancy"
+    __table_args__ = (
+        CheckConstraint("answer IN ('keep', 'use', 'give', 'donate')", name="answer"),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered"),
+        CheckConstraint("answer IS NULL OR asked_at IS NOT NULL", name="asked_first"),
+        Index("ix_dormancy_look", "look_at"),
+    )
+
+    person_id: Mapped[int] = mapped_column(ForeignKey(_PERSON, ondelete="RESTRICT"), primary_key=True)
+    look_at: Mapped[datetime]
+    """When to look again: a month later where hours moved, the rule's months later where the member was asked."""
+    asked_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+
 class PoolShort(Base):
     """That the desk was told of a month in which the pool cannot pay every grant."""
 

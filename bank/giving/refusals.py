@@ -75,6 +75,13 @@ class TooLate(Conflict):
     sentence = say("可以收回的时间过了，时长已经是对方的。")
 
 
+class NotAsked(Conflict):
+    """Nobody asked the member."""
+
+    code = "already_decided"
+    sentence = say("现在没有要您回答的事。")
+
+
 class FarewellOpen(Conflict):
     """A case is open for the member."""
 

@@ -61,3 +61,9 @@ class ChoiceForm(StrictSchema):
 
     to = Words(most=20, required=True)
     born_on = Day(first_year=1900, load_default=None)
+
+
+class AnswerForm(StrictSchema):
+    """What an owner would like done with hours that lie still."""
+
+    answer = Choice(("keep", "use", "give", "donate"), required=True)

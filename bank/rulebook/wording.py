@@ -533,6 +533,13 @@ SECTIONS = (
                 0,
                 100,
             ),
+            Setting(
+                "dormant_months",
+                say("几个月没动问一声"),
+                say("账户不注销；%(n)s 个月没动就问一声。"),
+                1,
+                60,
+            ),
         ),
     ),
     Section(

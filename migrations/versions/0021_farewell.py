@@ -1,4 +1,4 @@
-"""Farewells: who died or moves away, and what becomes of the hours."""
+"""Farewells: who died or moves away, and what becomes of the hours; owners of dormant hours are asked."""
 
 from __future__ import annotations
 
@@ -66,13 +66,28 @@ def upgrade() -> None:
     op.create_index(
         "ux_farewell_living", "farewell", ["person_id"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
+    op.create_table(
+        "dormancy",
+        sa.Column("person_id", BigId, nullable=False),
+        sa.Column("look_at", Moment(), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("answered_at", Moment(), nullable=True),
+        sa.CheckConstraint("answer IN ('keep', 'use', 'give', 'donate')", name=op.f("ck_dormancy_answer")),
+        sa.CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name=op.f("ck_dormancy_answered")),
+        sa.CheckConstraint("answer IS NULL OR asked_at IS NOT NULL", name=op.f("ck_dormancy_asked_first")),
+        _refers("person_id", "person", table="dormancy"),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_dormancy")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_dormancy_look", "dormancy", ["look_at"])
 
 
 def downgrade() -> None:
     raise NotImplementedError("facts are never dropped: restore a backup instead")
 
 
-def _refers(column: str, other: str) -> sa.ForeignKeyConstraint:
+def _refers(column: str, other: str, table: str = "farewell") -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
-        [column], [f"{other}.id"], name=op.f(f"fk_farewell_{column}_{other}"), ondelete="RESTRICT"
+        [column], [f"{other}.id"], name=op.f(f"fk_{table}_{column}_{other}"), ondelete="RESTRICT"
     )

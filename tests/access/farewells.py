@@ -1,11 +1,12 @@
-"""Routes of farewells."""
+"""Routes of farewells, and of owners whose hours lie still."""
 
 from __future__ import annotations
 
 from bank.errors import BankError
 from bank.giving import farewells
+from bank.giving.models import Dormancy
 from bank.members.models import Person
-from tests.access.rows import Call, Row
+from tests.access.rows import MEMBERS, Call, Row
 from tests.world import World
 
 STAFF = ("coordinator", "second")
@@ -46,7 +47,17 @@ def _choice(world: World, who: str) -> Call:
     return Call({"public_id": _case(world, until="confirmed")}, {"to": "pool"})
 
 
+def _answer(world: World, who: str) -> Call:
+    """Let `volunteer`, and nobody else, be asked about hours that lie still."""
+    with world.write() as session:
+        now = world.clock.now
+        session.merge(Dormancy(person_id=world.people["volunteer"].id, look_at=now, asked_at=now))
+    return Call({}, {"answer": "keep"})
+
+
 ROWS = (
+    Row("GET", "/my-hours", MEMBERS),
+    Row("POST", "/my-hours", ("volunteer",), answer=303, refuse=409, prepare=_answer),
     Row("GET", "/desk/farewells", STAFF),
     Row("POST", "/desk/farewells", ("coordinator",), answer=303, prepare=_open),
     Row("POST", "/desk/farewells/<public_id>/confirmation", ("second",), answer=303, prepare=_opened),

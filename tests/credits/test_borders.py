@@ -28,6 +28,7 @@ BORDERS = {
     "grant_review_months": "giving/test_giving.py::test_a_grant_without_review_pauses_and_then_ends",
     "inheritance_months": "giving/test_farewells.py::test_nobody_chose_for_a_year_and_the_hours_are_the_pools",
     "inheritance_age": "giving/test_farewells.py::test_an_heir_has_the_years_on_the_birthday",
+    "dormant_months": "giving/test_dormant.py::test_owners_are_asked_after_a_year_without_a_movement",
     "pool_floor_minutes": "giving/test_giving.py::test_the_pool_pays_in_list_order_down_to_its_floor",
     "notice_days": "credits/test_notice.py::test_nothing_is_posted_before_the_notice_ends",
     "deed_notice_days": "credits/test_notice.py::test_points_follow_the_days_of_deeds",

@@ -41,7 +41,7 @@ NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
-ELSEWHERE |= {"shop.statement", "shop.statement_file", "farewells.statement"}
+ELSEWHERE |= {"shop.statement", "shop.statement_file", "farewells.statement", "dormant.my_hours"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes
 next month."""
 
