@@ -278,3 +278,21 @@ def test_a_case_ends_one_way(kin: World) -> None:
         if after == "pooled":
             break
     verify(kin)
+
+
+def test_the_statement_says_what_the_book_says_and_proves_it(kin: World) -> None:
+    """Who moves and the desk see the same numbers, the last entry's leaf and the signed checkpoint."""
+    name = confirmed(kin, kind="moved")
+    run_jobs(kin)
+    with kin.write() as session:
+        book = db.book(session, kin.community_id, kin.clock.now)
+        signed = book.checkpoint(session=session)
+        path = chart.member(kin.people["volunteer"].public_id)
+        last = book.statement(path, chart.POINTS, limit=1, session=session).items[0]
+    for who in ("volunteer", "second"):
+        text = kin.page(who).get(f"/farewells/{name}").text
+        assert "20 小时" in text
+        assert "50 积分" in text
+        assert str(last.txn_id) in text
+        assert signed is not None
+        assert signed.note.splitlines()[2] in text.replace("&#43;", "+")
