@@ -37,6 +37,7 @@ WRITTEN_BY_PEOPLE = {
     "cancel_reason",
     "answer",
     "story",
+    "thanked_as",
 }
 """Columns that hold what people gave: shown as it is in every language."""
 REASONS = {"reason", "end_reason", "note"}
