@@ -34,6 +34,8 @@ from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
 from bank.deeds import witness_views as witness
+from bank.giving import dormant_views as dormant
+from bank.giving import farewell_views as farewells
 from bank.giving import views as giving
 from bank.log import views as log
 from bank.members import login
@@ -91,6 +93,8 @@ PAGES = (
     services,
     services_desk,
     giving,
+    farewells,
+    dormant,
     sheets,
     log,
     spotchecks,

@@ -16,7 +16,7 @@ from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
-from bank.giving import bonds, gifts, grants
+from bank.giving import bonds, dormant, farewells, gifts, grants
 from bank.log import keys
 from bank.log import operations as log
 from bank.members import operations as members
@@ -113,6 +113,16 @@ def pay_grants(session: Session, now: datetime) -> int:
     return grants.pay_due(session, now=now)
 
 
+def carry_out_farewells(session: Session, now: datetime) -> int:
+    """Carry out what becomes of the hours of who died or moved, or what the rule says where nobody chose."""
+    return farewells.move_due(session, now=now)
+
+
+def ask_owners(session: Session, now: datetime) -> int:
+    """Ask owners whose hours did not move for a year what they would like, once a year."""
+    return dormant.ask_due(session, now=now)
+
+
 def build_statements(session: Session, now: datetime) -> int:
     """Freeze a shop's month that is over into its statement, once."""
     return settling.build_due(session, now=now)
@@ -181,6 +191,8 @@ JOBS: dict[str, Job] = {
     "lapse_vouchers": lapse_vouchers,
     "lapse_bonds": lapse_bonds,
     "deliver_gifts": deliver_gifts,
+    "carry_out_farewells": carry_out_farewells,
+    "ask_owners": ask_owners,
     "build_statements": build_statements,
     "move_statements": move_statements,
     "expire_counts": expire_counts,

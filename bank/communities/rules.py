@@ -176,6 +176,12 @@ class Rules:
     """How long a grant goes on without being looked at again; then it pauses, and ends after the same time."""
     pool_floor_minutes: int = 0
     """What grants leave in the pool."""
+    inheritance_months: int = 12
+    """How long the family of somebody who died may choose; then the hours go to the pool."""
+    inheritance_age: int = 60
+    """How old an heir must be, in years."""
+    dormant_months: int = 12
+    """After how long without a movement owners are asked about their hours, and how often; no account is closed."""
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

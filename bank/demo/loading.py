@@ -16,6 +16,7 @@ from bank import clock, db, qr
 from bank.checkin.codes import Keys
 from bank.demo import goods, settling
 from bank.demo.founding import Town, found_towns
+from bank.demo.giving import show_giving
 from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
 from bank.shop import operations as shop
@@ -98,6 +99,7 @@ def _stage_today(session: Session, life: Life, now: datetime) -> None:
     if life.town.shop is not None:
         show_kindness(session, life.town, now)
         settling.build(session, now)
+        show_giving(session, life.town, now)
         _fill_shop(session, life.town, now)
         life.helping.leave_some(session, now)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -125,6 +125,16 @@ def end(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Bon
     return bond
 
 
+def end_all(session: Session, person_id: int, *, now: datetime) -> None:
+    """End every bond of somebody who died."""
+    session.execute(
+        update(Bond)
+        .where(or_(Bond.asker_id == person_id, Bond.other_id == person_id), Bond.state.in_(LIVING))
+        .values(state=case((Bond.state == "bound", "ended"), else_="withdrawn"), ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def lapse_due(session: Session, *, now: datetime) -> int:
     """Let what nobody answered or looked at in time lapse; give how many."""
     gone = session.execute(
@@ -149,6 +159,17 @@ def between(session: Session, one: int, other: int) -> Bond | None:
 def of_person(session: Session, person_id: int) -> Sequence[Kin]:
     """Give a member's living bonds, both ways."""
     return _kin(session, or_(Bond.asker_id == person_id, Bond.other_id == person_id), Bond.state.in_(LIVING))
+
+
+def heirs_of(session: Session, person_ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """Give public id and name of the spouse, parents and children bound to each of these people."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for one in _kin(session, or_(Bond.asker_id.in_(person_ids), Bond.other_id.in_(person_ids)), Bond.state == "bound"):
+        for person_id in {one.asker.id, one.other.id} & set(person_ids):
+            heir, _ = one.seen_by(person_id)
+            if rules.kind_for(one.bond.kind, is_asker=one.asker.id == person_id) in rules.HEIRS:
+                found.setdefault(person_id, []).append((heir.public_id, heir.name))
+    return found
 
 
 def to_check(session: Session, actor: Actor, *, limit: int = 50) -> Sequence[Kin]:

@@ -178,6 +178,20 @@ def arrive_due(session: Session, *, now: datetime) -> int:
     return 1
 
 
+def return_all(session: Session, person_id: int, *, now: datetime) -> int:
+    """Give back every gift on the way from or to a person whose account is frozen, and tell the other; how many."""
+    either = or_(Gift.giver_id == person_id, Gift.receiver_id == person_id)
+    changed = update(Gift).where(either, Gift.state == "held").values(_ended("returned", now)).returning(Gift)
+    gone = session.scalars(changed, execution_options={"populate_existing": True}).all()
+    for gift in gone:
+        _release(session, gift, JOB, now)
+        if gift.giver_id != person_id:
+            sentence = say("给 %(name)s 的转赠没有成功，时长已经退回给您。")
+            facts = {"name": session.get_one(Person, person_id).name}
+            members.tell(session, [gift.giver_id], sentence, facts=facts, link=PAGE, now=now)
+    return len(gone)
+
+
 def _ended(state: str, now: datetime) -> dict[str, object]:
     # The hold stands in for the end until the book has answered, within the same transaction.
     return {"state": state, "ended_at": now, "end_txn_id": Gift.hold_txn_id}

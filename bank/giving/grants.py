@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, case, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -84,6 +84,17 @@ def review(session: Session, actor: Actor, public_id: str, *, goes_on: bool, now
     until = rules.months_later(now, _rules(session, grant.community_id, now).grant_review_months)
     more: dict[str, object] = {"due_at": until} if goes_on else {"ended_at": now}
     return _move(session, grant, ("active", "paused"), "active" if goes_on else "ended", now, more)
+
+
+def end_of(session: Session, person_id: int, *, now: datetime) -> None:
+    """End the grant of somebody who died."""
+    after = case((Grant.state == "proposed", "lapsed"), else_="ended")
+    session.execute(
+        update(Grant)
+        .where(Grant.person_id == person_id, Grant.state.in_(LIVING))
+        .values(state=after, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def listed(session: Session, actor: Actor, *, limit: int = 200) -> Sequence[Listed]:

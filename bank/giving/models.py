@@ -12,6 +12,7 @@ from ledger.base import Base
 
 _PERSON = "person.id"
 _LIVING_BOND = text("state IN ('asked', 'agreed', 'bound')")
+_LIVING_FAREWELL = text("state IN ('opened', 'confirmed', 'chosen')")
 _LIVING_GRANT = text("state IN ('proposed', 'active', 'paused')")
 
 
@@ -179,6 +180,74 @@ class GrantPayment(Base):
     """Its first day."""
     amount: Mapped[int]
     txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+
+
+class Farewell(Base):
+    """That a member died or moves away: opened by one, confirmed by another, and what becomes of the hours."""
+
+    __tablename__ = "farewell"
+    __table_args__ = (
+        CheckConstraint("kind IN ('died', 'moved')", name="kind"),
+        CheckConstraint(
+            "state IN ('opened', 'confirmed', 'chosen', 'inherited', 'pooled', 'kept', 'undone', 'lapsed')",
+            name="state",
+        ),
+        CheckConstraint("choice IN ('heir', 'pool', 'keep')", name="choice"),
+        CheckConstraint("(choice IS NOT NULL AND choice = 'heir') = (heir_id IS NOT NULL)", name="heir"),
+        CheckConstraint("state <> 'chosen' OR choice IS NOT NULL", name="chosen"),
+        CheckConstraint("opened_by <> person_id AND (heir_id IS NULL OR heir_id <> person_id)", name="another"),
+        CheckConstraint(
+            "confirmed_by IS NULL OR (confirmed_by <> opened_by AND confirmed_by <> person_id)", name="two_people"
+        ),
+        CheckConstraint("(state IN ('opened', 'confirmed', 'chosen')) = (ended_at IS NULL)", name="ended"),
+        Index(
+            "ux_farewell_living",
+            "person_id",
+            unique=True,
+            sqlite_where=_LIVING_FAREWELL,
+            postgresql_where=_LIVING_FAREWELL,
+        ),
+        Index("ix_farewell_list", "community_id", "state", "id"),
+        Index("ix_farewell_due", "state", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    person_id: Mapped[int] = _person()
+    kind: Mapped[str]
+    opened_by: Mapped[int] = _person()
+    confirmed_by: Mapped[int | None] = _nobody()
+    confirmed_at: Mapped[datetime | None]
+    choice: Mapped[str | None]
+    heir_id: Mapped[int | None] = _nobody()
+    chosen_by: Mapped[int | None] = _nobody()
+    state: Mapped[str] = mapped_column(default="opened")
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    """Until when somebody confirms or chooses; once chosen, when it is carried out."""
+    ended_at: Mapped[datetime | None]
+    txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    """What moved the hours; none where nothing was there or they stay."""
+
+
+class Dormancy(Base):
+    """When a member was last looked at for movements, and what they answered when asked about their hours."""
+
+    __tablename__ = "dormancy"
+    __table_args__ = (
+        CheckConstraint("answer IN ('keep', 'use', 'give', 'donate')", name="answer"),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered"),
+        CheckConstraint("answer IS NULL OR asked_at IS NOT NULL", name="asked_first"),
+        Index("ix_dormancy_look", "look_at"),
+    )
+
+    person_id: Mapped[int] = mapped_column(ForeignKey(_PERSON, ondelete="RESTRICT"), primary_key=True)
+    look_at: Mapped[datetime]
+    """When to look again: a month later where hours moved, the rule's months later where the member was asked."""
+    asked_at: Mapped[datetime | None]
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
 
 
 class PoolShort(Base):

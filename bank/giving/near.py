@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,10 +27,18 @@ def check_uninvolved(session: Session, actor: Actor, person_ids: Iterable[int | 
         raise TooNear
 
 
-def tell_staff(session: Session, community_id: int, sentence: str, *, link: str, now: datetime) -> None:
+def tell_staff(
+    session: Session,
+    community_id: int,
+    sentence: str,
+    *,
+    link: str,
+    now: datetime,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
     """Tell everybody who may decide at the desk."""
     told = set().union(*(cases.holders(session, community_id, role) for role in STAFF))
-    members.tell(session, sorted(told), sentence, link=link, now=now)
+    members.tell(session, sorted(told), sentence, facts=facts, link=link, now=now)
 
 
 def check_no_grant_left(session: Session, person: Person, now: datetime) -> None:

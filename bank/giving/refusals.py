@@ -73,3 +73,24 @@ class TooLate(Conflict):
 
     code = "already_decided"
     sentence = say("可以收回的时间过了，时长已经是对方的。")
+
+
+class NotAsked(Conflict):
+    """Nobody asked the member."""
+
+    code = "already_decided"
+    sentence = say("现在没有要您回答的事。")
+
+
+class FarewellOpen(Conflict):
+    """A case is open for the member."""
+
+    code = "already_decided"
+    sentence = say("这位居民已经有一份正在办的告别手续。")
+
+
+class NoHeir(Conflict):
+    """Not one whom the rule allows."""
+
+    code = "forbidden"
+    sentence = say("按规则，只有绑定过、年满 %(years)s 岁的配偶、父母或儿女可以承接，否则捐给公益池。")

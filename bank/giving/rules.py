@@ -35,6 +35,23 @@ GRANT_MOVES: Mapping[str, tuple[str, ...]] = {
     "paused": ("active", "ended"),
 }
 
+FAREWELL_MOVES: Mapping[str, tuple[str, ...]] = {
+    "opened": ("confirmed", "undone", "lapsed"),
+    "confirmed": ("chosen", "pooled", "kept", "undone"),
+    "chosen": ("confirmed", "chosen", "inherited", "pooled", "kept", "undone"),
+}
+HEIRS = ("spouse", "parent", "child")
+"""What an heir is to who died."""
+CHOICES: Mapping[str, tuple[str, ...]] = {"died": ("heir", "pool"), "moved": ("keep", "pool")}
+DEFAULTS: Mapping[str, str] = {"died": "pool", "moved": "keep"}
+ENDS: Mapping[str, str] = {"heir": "inherited", "pool": "pooled", "keep": "kept"}
+
+
+def is_old_enough(born_on: date, today: date, years: int) -> bool:
+    """Tell whether somebody has had so many birthdays; who was born on a leap day has theirs on 1 March."""
+    had = today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
+    return had >= years
+
 
 def kind_for(kind: str, *, is_asker: bool) -> str:
     """Say what the other one is, seen from the asker's side or from the other's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bank import chart
 from bank.giving.rules import KINDS
-from bank.web.fields import Choice, Int, StrictSchema, Words, YesNo
+from bank.web.fields import Choice, Day, Int, StrictSchema, Words, YesNo
 
 
 class AskForm(StrictSchema):
@@ -47,3 +47,23 @@ class DeskForm(StrictSchema):
     amount = Int(least=1, most=6_000, load_default=None)
     to = Words(most=20, load_default=None)
     is_thanked = YesNo(load_default=False)
+
+
+class FarewellForm(StrictSchema):
+    """A resident by card number, and what happened."""
+
+    card_number = Words(most=20, required=True)
+    kind = Choice(("died", "moved"), required=True)
+
+
+class ChoiceForm(StrictSchema):
+    """Where the hours go: `pool`, `keep`, or the public id of an heir with their birthday."""
+
+    to = Words(most=20, required=True)
+    born_on = Day(first_year=1900, load_default=None)
+
+
+class AnswerForm(StrictSchema):
+    """What an owner would like done with hours that lie still."""
+
+    answer = Choice(("keep", "use", "give", "donate"), required=True)

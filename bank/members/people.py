@@ -159,6 +159,18 @@ def change_role(session: Session, who: Actor, person: Person, role: str, *, give
         members.revoke_role(session, person, role, place)
 
 
+def set_group(session: Session, who: Actor, public_id: str, *, is_group: bool) -> None:
+    """Say that an account is a unit's or a group's, whose hours can only be donated, or a person's again.
+
+    Not one's own and not one's household's. Raises NotFound, NotAllowed.
+    """
+    person = _other_member(session, who, public_id)
+    if who.household_id is not None and person.household_id == who.household_id:
+        raise NotAllowed
+    person.is_group = is_group
+    session.flush()
+
+
 def consent_to_be_named(session: Session, person: Person, is_given: bool, *, now: datetime) -> None:
     """Record that a person agrees to be named in public notices, or takes it back; nothing where nothing changes.
 

@@ -253,6 +253,15 @@ def change_captaincy(public_id: str) -> ResponseReturnValue:
     return redirect(url_for(".person", public_id=public_id), code=303)
 
 
+@pages.post("/people/<public_id>/group")
+def change_group(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require("coordinator")
+    people.set_group(db.session(), who, public_id, is_group=request.form.get("do") == "give")
+    flash(gettext("已更改。"), "ok")
+    return redirect(url_for(".person", public_id=public_id), code=303)
+
+
 @pages.post("/people/<public_id>/access")
 def change_access(public_id: str) -> ResponseReturnValue:
     who = login.actor()

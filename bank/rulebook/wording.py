@@ -683,6 +683,27 @@ SECTIONS = (
                 MINUTES,
                 say("不发可以换什么的提醒。"),
             ),
+            Setting(
+                "inheritance_months",
+                say("去世后家人几个月内选择"),
+                say("有人去世，家人 %(n)s 个月内选择，逾期归公益池。"),
+                1,
+                36,
+            ),
+            Setting(
+                "inheritance_age",
+                say("承接人至少多少岁"),
+                say("承接的配偶、父母、儿女须年满 %(n)s 岁。"),
+                0,
+                100,
+            ),
+            Setting(
+                "dormant_months",
+                say("几个月没动问一声"),
+                say("账户不注销；%(n)s 个月没动就问一声。"),
+                1,
+                60,
+            ),
         ),
     ),
     Section(

@@ -162,6 +162,20 @@ def cancel(session: Session, actor: Actor, order_id: str, *, now: datetime, reas
     return ended
 
 
+def cancel_all(session: Session, actor: Actor, person_id: int, *, now: datetime) -> int:
+    """Give back every open order of a person whose account is being closed or frozen; give how many."""
+    statement = (
+        update(Order)
+        .where(Order.person_id == person_id, Order.state == OPEN)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id)
+        .returning(Order)
+    )
+    ended = session.scalars(statement, execution_options={"populate_existing": True}).all()
+    for one in ended:
+        _give_back(session, one, actor.public_id, now)
+    return len(ended)
+
+
 def lapse_due(session: Session, *, now: datetime) -> int:
     """Let one voucher lapse whose last day is over, and give back hours and stock; 0 when none is due.
 

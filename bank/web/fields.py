@@ -129,9 +129,10 @@ class Moment(fields.Field[datetime]):
 
 
 class Day(fields.Field[date]):
-    """A calendar day, `2026-11-23`."""
+    """A calendar day, `2026-11-23`, in this century unless birthdays are meant."""
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, *, first_year: int = 2000, **more: Any) -> None:
+        self._first_year = first_year
         super().__init__(metadata={"type": "string", "format": "date"}, error_messages=OWN_MESSAGES, **more)
 
     def _serialize(self, value: date | None, attr: str | None, obj: Any, **more: Any) -> str | None:
@@ -142,7 +143,7 @@ class Day(fields.Field[date]):
             day = date.fromisoformat(value)
         except (TypeError, ValueError) as wrong:
             raise self.make_error("invalid") from wrong
-        if not 2000 <= day.year <= 2200:
+        if not self._first_year <= day.year <= 2200:
             raise ValidationError(MESSAGES["out_of_range"])
         return day
 

@@ -16,6 +16,10 @@ def _captaincy(world: World, who: str) -> Call:
     return Call(_neighbour(world, who).path, {"building": "wyh-3", "do": "give"})
 
 
+def _group(world: World, who: str) -> Call:
+    return Call({"public_id": world.people["volunteer"].public_id}, {"do": "take"})
+
+
 ROWS = (
     Row("GET", "/", EVERYONE),
     Row("GET", "/sign-in", (VISITOR,), also=dict.fromkeys(MEMBERS, 302)),
@@ -32,6 +36,7 @@ ROWS = (
     Row("GET", "/people/<public_id>", ("coordinator", "admin"), prepare=_neighbour),
     Row("POST", "/people/<public_id>/card", ("coordinator",), answer=303, prepare=_neighbour),
     Row("POST", "/people/<public_id>/pin", ("coordinator",), answer=303, prepare=_pin),
+    Row("POST", "/people/<public_id>/group", ("coordinator",), answer=303, prepare=_group),
     Row("POST", "/people/<public_id>/captaincy", ("coordinator",), answer=303, prepare=_captaincy),
     Row(
         "POST",

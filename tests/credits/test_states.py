@@ -101,6 +101,7 @@ MACHINES = {
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
     "bond": machine("asked", giving.BOND_MOVES, "bound", "declined", "withdrawn", "refused", "ended", "lapsed"),
     "gift": machine("held", giving.GIFT_MOVES, "given", "taken_back", "returned"),
+    "farewell": machine("opened", giving.FAREWELL_MOVES, "inherited", "pooled", "kept", "undone", "lapsed"),
     "grant": machine("proposed", giving.GRANT_MOVES, "ended", "refused", "lapsed"),
 }
 COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
@@ -122,6 +123,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("bond", "state"): "bond",
     ("gift", "state"): "gift",
     ("pool_grant", "state"): "grant",
+    ("farewell", "state"): "farewell",
     ("objection", "state"): frozenset(("open", *stages.ENDS)),
     ("objection", "stage"): frozenset(stages.STAGES),
 }

@@ -7,7 +7,7 @@ import pytest
 from bank import chart
 from bank.giving import bonds
 from bank.members.models import Person
-from tests.shop.market import credit
+from tests.shop.market import Market, build_market, credit
 from tests.world import World
 
 
@@ -22,6 +22,12 @@ def bind(world: World, one: str = "volunteer", other: str = "resident", kind: st
         bonds.answer(session, relative, bond.public_id, agrees=True, now=now)
         bonds.check(session, second, bond.public_id, is_right=True, now=now)
         return bond.public_id
+
+
+@pytest.fixture
+def market(world: World) -> Market:
+    """The shops of the small world."""
+    return build_market(world)
 
 
 @pytest.fixture

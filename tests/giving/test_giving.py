@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bank import chart, db, jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
-from bank.errors import BankError
+from bank.errors import BankError, NotAllowed
 from bank.giving import bonds, gifts, grants, pool
 from bank.giving.models import Bond, Donation, Gift, Grant, GrantPayment
 from bank.giving.refusals import (
@@ -25,6 +25,7 @@ from bank.giving.refusals import (
     TooLate,
     TooNear,
 )
+from bank.members import people
 from bank.members.models import Person
 from bank.shop import operations as shop
 from bank.shop.refusals import GroupOnlyDonates
@@ -198,6 +199,20 @@ def test_a_groups_hours_can_only_be_donated(kin: World) -> None:
         shop.order(session, actor, item_id="XXXXXXXX", quantity=1, now=kin.clock.now)
     donate(kin, 10)
     assert has(kin, None).posted == 10
+
+
+def test_a_coordinator_makes_a_groups_account_but_not_at_home(kin: World) -> None:
+    who = kin.actor("coordinator")
+    with kin.write() as session:
+        people.set_group(session, who, kin.people["volunteer"].public_id, is_group=True)
+    with pytest.raises(GroupGives):
+        give(kin, 10)
+    with kin.write() as session:
+        people.set_group(session, who, kin.people["volunteer"].public_id, is_group=False)
+    give(kin, 10)
+    for near in ("coordinator", "relative"):
+        with pytest.raises(NotAllowed), kin.write() as session:
+            people.set_group(session, who, kin.people[near].public_id, is_group=True)
 
 
 def test_a_grant_is_paid_once_a_month_and_ends_with_it(kin: World) -> None:

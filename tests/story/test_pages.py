@@ -43,7 +43,7 @@ ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
 ELSEWHERE |= {"shop.stocktake"}
 ELSEWHERE |= {"vitals.offers"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
-ELSEWHERE |= {"shop.statement", "shop.statement_file"}
+ELSEWHERE |= {"shop.statement", "shop.statement_file", "farewells.statement", "dormant.my_hours"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes
 next month."""
 

@@ -41,6 +41,7 @@ WRITTEN_BY_PEOPLE = {
     "reach",
     "resident_words",
     "volunteer_words",
+    "thanked_as",
 }
 """Columns that hold what people gave: shown as it is in every language."""
 REASONS = {"reason", "end_reason", "note"}

@@ -1,0 +1,298 @@
+"""Who died or moves away: two people, frozen meanwhile, the family's choice, the default, undoing, an end for all."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bank import chart, db
+from bank.errors import Invalid, NotAllowed
+from bank.giving import farewells, rules
+from bank.giving.models import Bond, Farewell, Gift, Grant
+from bank.giving.refusals import FarewellOpen, NoHeir, Settled, TooNear
+from bank.members.actor import Actor
+from bank.members.models import Person
+from bank.shop.models import Order
+from ledger.errors import AccountFrozen
+from tests.giving.conftest import bind
+from tests.giving.test_giving import donate, give, grant, has, run_jobs, verify
+from tests.giving.test_races import at_once
+from tests.shop.market import Market, credit
+from tests.world import World
+
+OLD = date(1950, 1, 1)
+
+
+def open_case(world: World, who: str = "volunteer", kind: str = "died") -> str:
+    coordinator = world.actor("coordinator")
+    with world.write() as session:
+        person = session.get_one(Person, world.people[who].id)
+        return farewells.open_case(session, coordinator, person, kind=kind, now=world.clock.now).public_id
+
+
+def confirmed(world: World, who: str = "volunteer", kind: str = "died") -> str:
+    name, second = open_case(world, who, kind), world.actor("second")
+    with world.write() as session:
+        farewells.confirm(session, second, name, now=world.clock.now)
+    return name
+
+
+def choose(world: World, name: str, choice: str, heir: str | None = None, born_on: date | None = OLD) -> None:
+    second = world.actor("second")
+    with world.write() as session:
+        relative = session.get_one(Person, world.people[heir].id) if heir else None
+        farewells.choose(session, second, name, choice=choice, heir=relative, born_on=born_on, now=world.clock.now)
+
+
+def undo(world: World, name: str, who: str = "second") -> None:
+    actor = world.actor(who)
+    with world.write() as session:
+        farewells.undo(session, actor, name, now=world.clock.now)
+
+
+def state(world: World, name: str) -> str:
+    with world.write() as session:
+        return str(session.scalars(select(Farewell.state).where(Farewell.public_id == name)).one())
+
+
+def disabled_at(world: World, who: str) -> datetime | None:
+    with world.write() as session:
+        return session.scalars(select(Person.disabled_at).where(Person.id == world.people[who].id)).one()  # type: ignore[no-any-return]
+
+
+def test_the_hours_go_to_the_relative_the_family_chose(kin: World) -> None:
+    """Minutes go to the heir, points to the pool; the bond ends, and both books agree."""
+    name = confirmed(kin)
+    choose(kin, name, "heir", "resident")
+    kin.clock.advance(hours=23, minutes=59)  # type: ignore[attr-defined]
+    assert run_jobs(kin)["carry_out_farewells"] == 0
+    kin.clock.advance(minutes=1)  # type: ignore[attr-defined]
+    assert run_jobs(kin)["carry_out_farewells"] == 1
+    assert state(kin, name) == "inherited"
+    assert [has(kin, who).posted for who in ("volunteer", "resident")] == [0, 1_200]
+    assert [has(kin, who, chart.POINTS).posted for who in ("volunteer", None)] == [0, 50]
+    with kin.write() as session:
+        assert session.scalars(select(Bond.state)).all() == ["ended"]
+    assert disabled_at(kin, "volunteer") is not None
+    assert run_jobs(kin)["carry_out_farewells"] == 0
+    verify(kin)
+
+
+def test_nobody_chose_for_a_year_and_the_hours_are_the_pools(kin: World) -> None:
+    name = confirmed(kin)
+    until = rules.months_later(kin.clock.now, 12)
+    kin.clock.now = until - timedelta(seconds=1)
+    run_jobs(kin)
+    assert state(kin, name) == "confirmed"
+    kin.clock.now = until
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted, has(kin, None).posted) == ("pooled", 0, 1_200)
+    verify(kin)
+
+
+def test_what_the_pool_granted_goes_back_to_it(kin: World) -> None:
+    donate(kin, 300)
+    grant(kin)
+    run_jobs(kin)
+    credit(kin, "resident", chart.MINUTES, 30)
+    name = confirmed(kin, "resident")
+    choose(kin, name, "heir", "volunteer")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert [has(kin, who).posted for who in ("resident", "volunteer", None)] == [0, 930, 300]
+    with kin.write() as session:
+        assert session.scalars(select(Grant.state)).one() == "ended"
+    verify(kin)
+
+
+def test_confirming_freezes_and_ends_what_is_open(market: Market) -> None:
+    world = market.world
+    bind(world)
+    placed = market.order()
+    credit(world, "volunteer", chart.MINUTES, 100, key="more")
+    give(world, 60)
+    name = open_case(world)
+    assert has(world, "volunteer").held > 0  # one alone changes nothing
+    second = world.actor("second")
+    with world.write() as session:
+        farewells.confirm(session, second, name, now=world.clock.now)
+    assert (has(world, "volunteer").held, has(world, "volunteer", chart.POINTS).held) == (0, 0)
+    with world.write() as session:
+        assert session.scalars(select(Gift.state)).one() == "returned"
+        assert session.get_one(Order, placed.id).state == "cancelled"
+    with pytest.raises(AccountFrozen):
+        market.order()
+    verify(world)
+
+
+def test_an_heir_has_the_years_on_the_birthday(kin: World) -> None:
+    assert not rules.is_old_enough(date(1966, 11, 24), date(2026, 11, 23), 60)
+    assert rules.is_old_enough(date(1966, 11, 23), date(2026, 11, 23), 60)
+    assert not rules.is_old_enough(date(1964, 2, 29), date(2024, 2, 28), 60)
+    name, today = confirmed(kin), kin.clock.now.date()
+    with pytest.raises(NoHeir):
+        choose(kin, name, "heir", "resident", today.replace(year=today.year - 60) + timedelta(days=2))
+    with pytest.raises(NoHeir):
+        choose(kin, name, "heir", "resident", None)
+    choose(kin, name, "heir", "resident", today.replace(year=today.year - 60))
+
+
+def test_only_near_relatives_inherit(kin: World) -> None:
+    bind(kin, "volunteer", "panel", kind="grandchild")
+    name = confirmed(kin)
+    for who in ("panel", "auditor"):
+        with pytest.raises(NoHeir):
+            choose(kin, name, "heir", who)
+    with pytest.raises(Invalid):
+        choose(kin, name, "keep")
+    coordinator = kin.actor("coordinator")
+    with kin.write() as session:
+        cases = farewells.listed(session, coordinator)
+    assert [heir for case in cases for heir in case.heirs] == [(kin.people["resident"].public_id, "李秀英")]
+
+
+@pytest.mark.parametrize("begun", ["opened", "confirmed", "chosen"])
+def test_a_mistake_is_undone_before_the_last_step(kin: World, begun: str) -> None:
+    name = open_case(kin) if begun == "opened" else confirmed(kin)
+    if begun == "chosen":
+        choose(kin, name, "pool")
+    undo(kin, name)
+    assert (state(kin, name), disabled_at(kin, "volunteer")) == ("undone", None)
+    give(kin, 10)
+    kin.clock.advance(days=400)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert has(kin, "resident").posted == 10
+    with pytest.raises(Settled):
+        undo(kin, name)
+
+
+def test_who_was_disabled_before_stays_so(kin: World) -> None:
+    with kin.write() as session:
+        session.get_one(Person, kin.people["volunteer"].id).disabled_at = kin.clock.now - timedelta(days=1)
+    undo(kin, confirmed(kin))
+    assert disabled_at(kin, "volunteer") is not None
+
+
+def test_who_moves_keeps_the_hours_or_gives_them(kin: World) -> None:
+    kept = confirmed(kin, kind="moved")
+    with pytest.raises(Invalid):
+        choose(kin, kept, "heir", "resident")
+    kin.clock.advance(days=30)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, kept), has(kin, "volunteer").available) == ("kept", 1_200)
+    give(kin, 10)  # the account takes movements again
+    given = confirmed(kin, kind="moved")
+    choose(kin, given, "pool")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, given), has(kin, "volunteer").posted, has(kin, None).posted) == ("pooled", 0, 1_200)
+    verify(kin)
+
+
+def test_who_does_not_move_says_so(kin: World) -> None:
+    name = confirmed(kin, kind="moved")
+    with pytest.raises(NotAllowed):
+        undo(kin, name, "panel")
+    undo(kin, name, "volunteer")
+    assert state(kin, name) == "undone"
+
+
+def test_what_nobody_confirms_lapses(kin: World) -> None:
+    name = open_case(kin)
+    with pytest.raises(FarewellOpen):
+        open_case(kin, kind="moved")
+    kin.clock.advance(days=30)  # type: ignore[attr-defined]
+    assert run_jobs(kin)["carry_out_farewells"] == 1
+    assert state(kin, name) == "lapsed"
+    open_case(kin)
+
+
+def test_nobody_near_has_a_hand_in_it(kin: World) -> None:
+    """`relative` lives with `coordinator`; who opened a case does not confirm it, no heir's household chooses."""
+    with pytest.raises(TooNear):
+        open_case(kin, "relative")
+    name, coordinator = open_case(kin), kin.actor("coordinator")
+    with pytest.raises(TooNear), kin.write() as session:
+        farewells.confirm(session, coordinator, name, now=kin.clock.now)
+    resident = kin.actor("resident")
+    with pytest.raises(NotAllowed), kin.write() as session:
+        farewells.confirm(session, resident, name, now=kin.clock.now)
+
+
+def test_an_heir_who_takes_nothing_sends_it_back_to_the_family(kin: World) -> None:
+    name = confirmed(kin)
+    choose(kin, name, "heir", "resident")
+    with kin.write() as session:
+        book = db.book(session, kin.community_id, kin.clock.now)
+        book.freeze(chart.member(kin.people["resident"].public_id), chart.MINUTES, session=session)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted) == ("confirmed", 1_200)
+    choose(kin, name, "pool")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, None).posted) == ("pooled", 1_200)
+    verify(kin)
+
+
+def test_what_is_still_held_goes_along_later(kin: World) -> None:
+    name = confirmed(kin)
+    choose(kin, name, "pool")
+    with kin.write() as session:
+        book, path = db.book(session, kin.community_id, kin.clock.now), chart.member(kin.people["volunteer"].public_id)
+        book.thaw(path, chart.MINUTES, session=session)
+        held = book.hold(path, chart.MINUTES, 60, expires_at=None, key="a-visit", actor="test", session=session)
+        book.freeze(path, chart.MINUTES, session=session)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted) == ("chosen", 1_200)
+    with kin.write() as session:
+        book = db.book(session, kin.community_id, kin.clock.now)
+        book.release(held.txn_id, key="a-visit-over", actor="test", session=session)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, None).posted) == ("pooled", 1_200)
+
+
+def test_a_case_ends_one_way(kin: World) -> None:
+    """Staff whose clock is a second behind the job's undo it while it is carried out."""
+    for _ in range(3):
+        name, second = confirmed(kin, kind="moved"), kin.actor("second")
+        choose(kin, name, "pool")
+        due = kin.clock.now + timedelta(hours=24)
+
+        def carry_out(due: datetime = due) -> int:
+            with kin.app.app_context(), db.unit_of_work() as session:
+                return farewells.move_due(session, now=due)
+
+        def take_back(name: str = name, second: Actor = second, due: datetime = due) -> str:
+            with kin.app.app_context(), db.unit_of_work() as session:
+                return farewells.undo(session, second, name, now=due - timedelta(seconds=1)).state
+
+        answers = sorted(map(str, at_once(carry_out, take_back)))
+        after = state(kin, name)
+        assert answers == (["0", "undone"] if after == "undone" else ["1", "Settled"])
+        assert has(kin, "volunteer").posted == (1_200 if after == "undone" else 0)
+        if after == "pooled":
+            break
+    verify(kin)
+
+
+def test_the_statement_says_what_the_book_says_and_proves_it(kin: World) -> None:
+    """Who moves and the desk see the same numbers, the last entry's leaf and the signed checkpoint."""
+    name = confirmed(kin, kind="moved")
+    run_jobs(kin)
+    with kin.write() as session:
+        book = db.book(session, kin.community_id, kin.clock.now)
+        signed = book.checkpoint(session=session)
+        path = chart.member(kin.people["volunteer"].public_id)
+        last = book.statement(path, chart.POINTS, limit=1, session=session).items[0]
+    for who in ("volunteer", "second"):
+        text = kin.page(who).get(f"/farewells/{name}").text
+        assert "20 小时" in text
+        assert "50 积分" in text
+        assert str(last.txn_id) in text
+        assert signed is not None
+        assert signed.note.splitlines()[2] in text.replace("&#43;", "+")
