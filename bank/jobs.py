@@ -20,7 +20,7 @@ from bank.log import keys
 from bank.log import operations as log
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
-from bank.shop import stocktaking
+from bank.shop import queueing, stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.web import limits, replay
@@ -79,6 +79,16 @@ def expire_counts(session: Session, now: datetime) -> int:
     return stocktaking.expire_due(session, now=now)
 
 
+def end_queue_places(session: Session, now: datetime) -> int:
+    """End places in the queue for goods whose day is over."""
+    return queueing.end_due(session, now=now)
+
+
+def call_queue(session: Session, now: datetime) -> int:
+    """Call who is first in the queue for goods: at the month's turn, and where budget comes back."""
+    return queueing.call_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -114,6 +124,8 @@ JOBS: dict[str, Job] = {
     "post_credits": post_credits,
     "lapse_vouchers": lapse_vouchers,
     "expire_counts": expire_counts,
+    "end_queue_places": end_queue_places,
+    "call_queue": call_queue,
     "expire_points": expire_points,
     "forget_photos": forget_photos,
     "draw_checks": draw_checks,
