@@ -108,7 +108,7 @@ class Order(Base):
 
 
 class PointBudget(Base):
-    """How many points went, in one month of a community, to goods: ordered, handed over, or kept for somebody's turn."""
+    """How many points went to goods in one month of a community: ordered, handed over, or kept for a turn."""
 
     __tablename__ = "point_budget"
     __table_args__ = (CheckConstraint("points >= 0", name="points"),)

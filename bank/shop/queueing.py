@@ -59,6 +59,17 @@ class Own:
     standing: Standing | None
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the budget lets a member do with an item: `room` points at once (None: no limit), `if_joined` where they
+    would stand (None where they need not queue, or never get their turn), and their own place, for whatever item."""
+
+    own: Own | None = None
+    room: int | None = None
+    most: int | None = None
+    if_joined: Standing | None = None
+
+
 def this_month(session: Session, community_id: int, now: datetime) -> Month:
     """Give the budget of the local month; `left` is 0 without a limit."""
     place = session.get_one(Community, community_id)
@@ -102,6 +113,17 @@ def own(session: Session, person_id: int, now: datetime) -> Own | None:
         return Own(place, item, None)
     month = this_month(session, place.community_id, now)
     return Own(place, item, standing(session, place.community_id, month, place.total, place.id))
+
+
+def outlook(session: Session, actor: Actor, item: Item, now: datetime) -> Outlook:
+    """Give what the budget lets a member do with one of an item."""
+    if not budget.counts(item):
+        return Outlook()
+    mine, month = own(session, actor.person_id, now), this_month(session, item.community_id, now)
+    room = free(session, item.community_id, month)
+    if room is None or month.most is None or not room < item.price <= month.most:
+        return Outlook(mine, room, month.most)
+    return Outlook(mine, room, month.most, standing(session, item.community_id, month, item.price))
 
 
 def join(session: Session, actor: Actor, *, item_id: str, quantity: int, now: datetime) -> QueuePlace:

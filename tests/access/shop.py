@@ -1,5 +1,8 @@
 """Routes of the shop and its counter. `volunteer` has an order at 惠民超市, which `shop` keeps."""
 
+from datetime import timedelta
+
+from bank.shop import queueing
 from tests.access.rows import MEMBERS, Call, Row
 from tests.shop.market import Market, build_market
 from tests.world import World
@@ -52,6 +55,29 @@ def _item(world: World, who: str) -> Call:
 
 def _count(world: World, who: str) -> Call:
     return Call({"item_id": build_market(world).soap}, {"change": "1"})
+
+
+def _full(world: World, who: str) -> Call:
+    """A month whose budget is gone."""
+    market = build_market(world)
+    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+    market.order()
+    return Call({}, {"item_id": market.soap})
+
+
+def _waiting(world: World, who: str) -> Call:
+    market = build_market(world)
+    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+    market.order("resident")
+    return Call({"place_id": market.queue().public_id}, {})
+
+
+def _called(world: World, who: str) -> Call:
+    found = _waiting(world, who)
+    world.clock.now += timedelta(days=31)
+    with world.write() as session:
+        queueing.call_due(session, now=world.clock.now)
+    return found
 
 
 def _damage(world: World, who: str) -> Call:
@@ -108,6 +134,9 @@ ROWS = (
     Row("GET", "/shop/orders", MEMBERS),
     Row("POST", "/shop/orders", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_an_order),
     Row("POST", "/shop/orders/<order_id>/cancellation", OWNER_OR_SHOP, answer=303, refuse=404, prepare=_empty),
+    Row("POST", "/shop/queue", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_full),
+    Row("POST", "/shop/queue/<place_id>/departure", ("volunteer",), answer=303, refuse=404, prepare=_waiting),
+    Row("POST", "/shop/queue/<place_id>/order", ("volunteer",), answer=303, refuse=404, prepare=_called),
     Row("GET", "/v/<code>", OWNER_OR_SHOP, refuse=404, prepare=_open),
     Row("POST", "/v/<code>/hand-over", ("shop",), answer=303, prepare=_empty),
     Row("GET", "/counter", ("shop",), prepare=_get),

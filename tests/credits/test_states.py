@@ -15,7 +15,7 @@ from bank.models import metadata
 from bank.rulebook.models import STATES as PROPOSALS
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
-from bank.shop import stocktaking
+from bank.shop import queueing, stocktaking
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -81,6 +81,7 @@ MACHINES = {
     ),
     "order": machine("held", {"held": ("handed_over", "cancelled", "lapsed")}, "handed_over", "cancelled", "lapsed"),
     "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
+    "place in the queue": machine("waiting", queueing.MOVES, "taken", "left", "passed", "ended"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
 }
@@ -91,6 +92,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("attendance", "state"): "attendance",
     ("purchase", "state"): "order",
     ("stocktake", "state"): "stocktake",
+    ("queue_place", "state"): "place in the queue",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",
     ("deed_case", "state"): "deed before the panel",
