@@ -169,25 +169,26 @@ def test_a_count_confirmed_by_many_changes_the_stock_once(market: Market) -> Non
 
 
 def test_a_months_budget_is_never_overspent_by_many_at_once(market: Market) -> None:
+    """Each orders something else, so that nothing but the budget lets one wait for another."""
     market.adopt(shop_budget_fen_per_month=600, point_reference_fen=10)
-    market.count(50)
     buyers = [f"buyer{number}" for number in range(12)]
     for who in buyers:
         market.world.add_person(who, "买家")
         credit(market.world, who, chart.POINTS, 20)
         market.world.api(who, "GET", "/items")
-    body = {"item_id": market.soap, "quantity": 1}
-    answers = _at_once([lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
+    bodies = [{"item_id": market.add_item(f"毛巾{who}", unit="PTS", price=15), "quantity": 1} for who in buyers]
+    calls = [partial(market.world.api, who, "POST", "/orders", body) for who, body in zip(buyers, bodies, strict=True)]
+    answers = _at_once(calls)
     assert _codes(answers) == {"ok": 4, "budget_spent": 8}
     with market.world.write() as session:
         assert session.scalars(select(PointBudget.points)).all() == [60]
-    assert market.stock() == 46
+    assert sorted(market.has(who).held for who in buyers) == [0] * 8 + [15] * 4
     _verify(market)
 
 
 def test_one_turn_is_called_and_taken_once(market: Market) -> None:
-    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
-    market.order("resident")
+    market.adopt(shop_budget_fen_per_month=300, point_reference_fen=10)
+    market.order("resident", quantity=2)
     place = market.queue()
     market.world.clock.advance(days=31)  # type: ignore[attr-defined]
     page = market.world.page("volunteer")
