@@ -1,8 +1,11 @@
 """Routes of the shop and its counter. `volunteer` has an order at 惠民超市, which `shop` keeps."""
 
-from datetime import timedelta
+from sqlalchemy import select, update
 
+from bank.communities import operations as communities
+from bank.communities.models import Community
 from bank.shop import queueing
+from bank.shop.models import PointBudget, QueuePlace
 from tests.access.rows import MEMBERS, Call, Row
 from tests.shop.market import Market, build_market
 from tests.world import World
@@ -57,26 +60,36 @@ def _count(world: World, who: str) -> Call:
     return Call({"item_id": build_market(world).soap}, {"change": "1"})
 
 
-def _full(world: World, who: str) -> Call:
-    """A month whose budget is gone."""
+def _spent(world: World) -> Market:
+    """A month whose budget for goods is gone."""
     market = build_market(world)
-    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
-    market.order()
-    return Call({}, {"item_id": market.soap})
+    with world.write() as session:
+        place = session.get_one(Community, world.community_id)
+        is_limited = communities.rules_at(session, place, world.clock.now).shop_budget_fen_per_month > 0
+    if not is_limited:
+        market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+        market.order("resident")
+    return market
+
+
+def _full(world: World, who: str) -> Call:
+    return Call({}, {"item_id": _spent(world).soap})
 
 
 def _waiting(world: World, who: str) -> Call:
-    market = build_market(world)
-    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
-    market.order("resident")
-    return Call({"place_id": market.queue().public_id}, {})
+    """The volunteer's place in the queue."""
+    market = _spent(world)
+    with world.write() as session:
+        own = queueing.own(session, world.people["volunteer"].id, world.clock.now)
+    return Call({"place_id": (own.place if own else market.queue()).public_id}, {})
 
 
 def _called(world: World, who: str) -> Call:
     found = _waiting(world, who)
-    world.clock.now += timedelta(days=31)
     with world.write() as session:
-        queueing.call_due(session, now=world.clock.now)
+        if session.scalar(select(QueuePlace.id).where(QueuePlace.state == "waiting")):
+            session.execute(update(PointBudget).values(points=0))
+            queueing.call_due(session, now=world.clock.now)
     return found
 
 
