@@ -1,4 +1,4 @@
-"""The rules fit one sheet of paper, in both languages."""
+"""The rules fit one sheet of paper, printed on both sides in type that old eyes can read, in both languages."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def served(world: World) -> Iterator[Served]:
     yield from serve(world.app)
 
 
-def test_the_rules_are_one_printed_page(served: Served, chromium: Any, tmp_path: Path) -> None:
+def test_the_rules_are_one_printed_sheet(served: Served, chromium: Any, tmp_path: Path) -> None:
     browser = chromium()
     for locale in ("zh-CN", "en"):
         page = browser.new_context(viewport={"width": 390, "height": 844}, locale=locale).new_page()
         page.goto(f"{served.url}/rules")
         paper = page.pdf(prefer_css_page_size=True, path=str(tmp_path / f"{locale}.pdf"))
-        assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+        assert len(re.findall(rb"/Type\s*/Page\b", paper)) <= 2
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     browser.close()
