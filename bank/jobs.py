@@ -23,7 +23,7 @@ from bank.members import operations as members
 from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
-from bank.shop import settling, stocktaking
+from bank.shop import queueing, settling, stocktaking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.vitals import measuring, nudging
@@ -138,6 +138,16 @@ def expire_counts(session: Session, now: datetime) -> int:
     return stocktaking.expire_due(session, now=now)
 
 
+def end_queue_places(session: Session, now: datetime) -> int:
+    """End places in the queue for goods whose day is over."""
+    return queueing.end_due(session, now=now)
+
+
+def call_queue(session: Session, now: datetime) -> int:
+    """Call who is first in the queue for goods: at the month's turn, and where budget comes back."""
+    return queueing.call_due(session, now=now)
+
+
 def expire_points(session: Session, now: datetime) -> int:
     """Move points whose last day is over into the pool."""
     return expiring.expire_points(session, now)
@@ -196,6 +206,8 @@ JOBS: dict[str, Job] = {
     "build_statements": build_statements,
     "move_statements": move_statements,
     "expire_counts": expire_counts,
+    "end_queue_places": end_queue_places,
+    "call_queue": call_queue,
     "expire_points": expire_points,
     "move_grants": move_grants,
     "pay_grants": pay_grants,

@@ -92,6 +92,15 @@ class Rules:
     """The day on which goods are handed over, 1 for Monday to 7 for Sunday; 0 means every day."""
     stocktake_days: int = 3
     """How many days a count of the shelf waits for its second person; then it ends and changes nothing."""
+    shop_budget_fen_per_month: int = 0
+    """What the community pays for goods had for points in a month, in fen, each point at its reference price; beyond it
+    people queue. 0 means no limit."""
+    point_reference_fen: int = 10
+    """What a point is reckoned at, in fen; 0 means that it has no price, and then no budget limits points."""
+    budget_wait_days: int = 180
+    """How many days a place in the queue for goods is kept; then it ends, and anybody may queue again."""
+    budget_take_days: int = 7
+    """How many days somebody whose turn it is may think about it; then it is the next one's."""
     card_orders_per_day: int = 5
     """How often a printed card serves at the counter a day, so that a stolen one with its PIN empties no passbook;
     0 means no limit."""
@@ -99,7 +108,6 @@ class Rules:
     """How long a keeper may take back what they just handed over, on the same day; 0 means not at all."""
     hour_reference_fen: int = 1_500
     """What an hour is reckoned at in a provider's statement, in fen; 0 means that it names no value."""
-    point_reference_fen: int = 10
     statement_days: int = 10
     """Working days both sides of a month's statement have to confirm or dispute it; who is silent agrees."""
     statement_answer_days: int = 5

@@ -106,6 +106,57 @@ class Order(Base):
     hold_txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     end_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """The capture or the release in the book."""
+    budget_month: Mapped[date | None]
+    """The first day of the month whose budget it counts against; None for hours and for services."""
+
+
+class PointBudget(Base):
+    """How many points went to goods in one month of a community: ordered, handed over, or kept for a turn."""
+
+    __tablename__ = "point_budget"
+    __table_args__ = (CheckConstraint("points >= 0", name="points"),)
+
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    """Its first day."""
+    points: Mapped[int]
+
+
+class QueuePlace(Base):
+    """A place in a community's queue for goods: it holds neither points nor stock, and a budget once it is called."""
+
+    __tablename__ = "queue_place"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'called', 'taken', 'left', 'passed', 'ended')", name="state"),
+        CheckConstraint("quantity BETWEEN 1 AND 1000 AND total >= 1", name="numbers"),
+        CheckConstraint("(state IN ('waiting', 'called')) = (ended_at IS NULL)", name="over"),
+        CheckConstraint("state NOT IN ('called', 'taken') OR budget_month IS NOT NULL", name="budgeted"),
+        Index("ix_queue_place_line", "community_id", "state", "id"),
+        Index("ix_queue_place_due", "state", "due_at"),
+        Index(
+            "ux_queue_place_person",
+            "person_id",
+            unique=True,
+            sqlite_where=text("state IN ('waiting', 'called')"),
+            postgresql_where=text("state IN ('waiting', 'called')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id", ondelete="RESTRICT"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    quantity: Mapped[int]
+    total: Mapped[int]
+    """Points."""
+    state: Mapped[str] = mapped_column(default="waiting")
+    joined_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    """Until when it waits, or until when it is its person's turn."""
+    budget_month: Mapped[date | None]
+    """The month whose budget is kept for it, since it was called."""
+    ended_at: Mapped[datetime | None]
 
 
 class Settlement(Base):

@@ -17,9 +17,10 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 from bank.qr import new_public_id
-from bank.shop import movements, quotas, rules
-from bank.shop.models import Item, Order, Shop, Shopkeeper
+from bank.shop import budget, movements, quotas, rules
+from bank.shop.models import Item, Order, QueuePlace, Shop, Shopkeeper
 from bank.shop.refusals import (
+    BudgetSpent,
     CardQuotaReached,
     GroupOnlyDonates,
     NotEnough,
@@ -54,7 +55,7 @@ def order(session: Session, actor: Actor, *, item_id: str, quantity: int, now: d
     """Order for oneself: take the stock and hold the price, or neither.
 
     `item_id` is a public id, `quantity` 1 to 1000. The voucher is good until the end of its last local day.
-    Raises NotFound, OutOfStock, NotEnough, QuotaReached; the book's AccountFrozen passes through.
+    Raises NotFound, OutOfStock, NotEnough, QuotaReached, BudgetSpent; the book's AccountFrozen passes through.
     """
     owner = session.get_one(Person, actor.person_id)
     return _place(session, actor, owner, item_id=item_id, quantity=quantity, now=now)
@@ -73,6 +74,14 @@ def serve(session: Session, actor: Actor, owner: Person, *, item_id: str, quanti
     facts = {"name": actor.name, "title": rules.bill_line(done.title, done.quantity), _total_of(done.unit): done.total}
     members.tell(session, [owner.id], _SERVED[done.unit], facts=facts, link=f"/v/{done.voucher_code}", now=now)
     return done
+
+
+def order_in_turn(session: Session, actor: Actor, turn: QueuePlace, *, now: datetime) -> Order:
+    """Order for oneself what one queued for; the month's budget was kept for it. Raises what `order` does."""
+    owner = session.get_one(Person, actor.person_id)
+    item_id = session.get_one(Item, turn.item_id).public_id
+    month = turn.budget_month
+    return _place(session, actor, owner, item_id=item_id, quantity=turn.quantity, now=now, kept_month=month)
 
 
 def _total_of(unit: str) -> str:
@@ -232,7 +241,16 @@ def shops_of(actor: Actor) -> Select[int]:
     return select(Shopkeeper.shop_id).where(Shopkeeper.person_id == actor.person_id)
 
 
-def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quantity: int, now: datetime) -> Order:
+def _place(
+    session: Session,
+    actor: Actor,
+    owner: Person,
+    *,
+    item_id: str,
+    quantity: int,
+    now: datetime,
+    kept_month: date | None = None,
+) -> Order:
     if owner.is_group:
         raise GroupOnlyDonates
     place = session.get_one(Community, owner.community_id)
@@ -241,6 +259,7 @@ def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quant
     _wait_for_own_orders(session, owner, in_force, is_by_card=is_by_card)
     item = _take_stock(session, owner.community_id, item_id, quantity)
     _check_quotas(session, owner, item, in_force, place, now, is_by_card=is_by_card)
+    month = kept_month or _charge(session, item, quantity, in_force, place, now)
     placed = Order(
         public_id=new_public_id(),
         community_id=owner.community_id,
@@ -256,6 +275,7 @@ def _place(session: Session, actor: Actor, owner: Person, *, item_id: str, quant
         voucher_code=new_public_id(),
         created_at=now,
         expires_at=rules.fetched_until(now, in_force, place.time_zone, is_goods=item.kind == "goods"),
+        budget_month=month,
     )
     _hold(session, placed, owner, actor, now)
     session.add(placed)
@@ -316,6 +336,20 @@ def _check_quotas(
             raise CardQuotaReached(most=most)
 
 
+def _charge(
+    session: Session, item: Item, quantity: int, in_force: Rules, place: Community, now: datetime
+) -> date | None:
+    """Count goods for points against this month's budget, which is given. Raises BudgetSpent."""
+    if not budget.counts(item):
+        return None
+    month, most = local_day(now, place.time_zone).replace(day=1), rules.points_of_budget(in_force)
+    if most is not None and budget.is_waited_for(session, place.id):
+        raise BudgetSpent
+    if not budget.charge(session, place.id, month, item.price * quantity, most):
+        raise BudgetSpent
+    return month
+
+
 def _hold(session: Session, placed: Order, owner: Person, actor: Actor, now: datetime) -> None:
     book = db.book(session, placed.community_id, now)
     account = chart.member(owner.public_id)
@@ -339,6 +373,7 @@ def _hold(session: Session, placed: Order, owner: Person, actor: Actor, now: dat
 
 def _give_back(session: Session, ended: Order, actor_id: str, now: datetime) -> None:
     movements.put_back(session, ended, by=ended.ended_by, now=now)
+    budget.give_back(session, ended)
     receipt = db.book(session, ended.community_id, now).release(
         ended.hold_txn_id,
         key=f"order:{ended.public_id}:release",

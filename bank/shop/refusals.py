@@ -65,6 +65,37 @@ class HouseholdItemQuotaReached(QuotaReached):
     sentence = say("这一样您家这个季度合起来已经换满 %(most)s 次，留一些给邻居；下个季度可以再换，也可以换别的。")
 
 
+class BudgetSpent(Conflict):
+    """The month's budget for goods leaves too little, or others wait for it."""
+
+    code = "budget_spent"
+    sentence = say("这个月换用品的预算不够了，什么也没有扣。请少换一些，或打开这一样排队。服务不受影响。")
+
+
+class NeverFits(BudgetSpent):
+    """It costs more than a whole month's budget."""
+
+    sentence = say("这么多超过了社区一个月换用品的预算，排队也轮不到。请少换一些。")
+
+
+class NoNeedToQueue(Conflict):
+    """It can be ordered at once."""
+
+    sentence = say("现在就能换，不用排队。")
+
+
+class QueuesAlready(Conflict):
+    """One place in the queue a person."""
+
+    sentence = say("您已经在排队了，一次只能排一样。要换别的，请先退出那一个。")
+
+
+class NotYourTurn(Conflict):
+    """The place is over, or was not called yet."""
+
+    sentence = say("还没有轮到，或者已经过了时间。请看看现在排到哪里。")
+
+
 class NotToday(Conflict):
     """Goods are handed over on another day of the week."""
 

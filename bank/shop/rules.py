@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from bank import chart
@@ -38,6 +39,11 @@ def valid_until(now: datetime, days: int, time_zone: str) -> datetime:
     return start_of_day(local_day(now, time_zone) + timedelta(days=days + 1), time_zone)
 
 
+def last_day(until: datetime, time_zone: str) -> date:
+    """Give the last local day that is whole before a moment."""
+    return local_day(until - timedelta(seconds=1), time_zone)
+
+
 def redemption_day(now: datetime, weekday: int, time_zone: str) -> date:
     """Give the next day, today among them, on which goods are handed over; `weekday` is 1 to 7, or 0 for every day."""
     today = local_day(now, time_zone)
@@ -64,14 +70,34 @@ def start_of_month(now: datetime, time_zone: str) -> datetime:
     return start_of_day(local_day(now, time_zone).replace(day=1), time_zone)
 
 
-def month_bounds(first: date, time_zone: str) -> tuple[datetime, datetime]:
-    """Give the first moment of the month that begins on `first` and the first after it, in UTC."""
-    return start_of_day(first, time_zone), start_of_day(month_after(first), time_zone)
+def points_of_budget(in_force: Rules) -> int | None:
+    """Give how many points may go to goods in a month; None without a limit."""
+    if not in_force.shop_budget_fen_per_month or not in_force.point_reference_fen:
+        return None
+    return in_force.shop_budget_fen_per_month // in_force.point_reference_fen
 
 
 def month_after(first: date) -> date:
     """Give the first day of the month after the one that begins on `first`."""
     return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def expected_month(month: date, left: int, most: int, totals: Sequence[int]) -> date:
+    """Give the month in which the last of `totals` (points, in the order of the queue) has its turn.
+
+    `left` points remain of the month that begins on `month`, `most` a month follow; nobody overtakes. Each total is
+    `most` at most.
+    """
+    for total in totals:
+        if total > left:
+            month, left = month_after(month), most
+        left -= total
+    return month
+
+
+def month_bounds(first: date, time_zone: str) -> tuple[datetime, datetime]:
+    """Give the first moment of the month that begins on `first` and the first after it, in UTC."""
+    return start_of_day(first, time_zone), start_of_day(month_after(first), time_zone)
 
 
 def months_over(today: date, number: int) -> list[date]:

@@ -13,7 +13,7 @@ from bank.communities.models import Community
 from bank.errors import Conflict, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.shop import movements, rules
+from bank.shop import budget, movements, rules
 from bank.shop.models import Item, Order, SettlementLine
 from bank.shop.operations import CANCELLED, DONE, shops_of
 
@@ -61,6 +61,7 @@ def _put_back(session: Session, actor: Actor, undone: Order, now: datetime) -> N
     same = update(Item).where(Item.id == undone.item_id).execution_options(synchronize_session=False)
     session.execute(same.values(handed_over=Item.handed_over - undone.quantity))
     movements.put_back(session, undone, by=actor.person_id, now=now)
+    budget.give_back(session, undone)
 
 
 def _pay_back(session: Session, actor: Actor, undone: Order, place: Community, now: datetime) -> None:

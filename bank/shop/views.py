@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
 from markupsafe import Markup
 
 from bank import chart, clock, db, qr
@@ -15,13 +16,13 @@ from bank.errors import NotFound
 from bank.members import login
 from bank.members.actor import Actor
 from bank.members.rules import mask_name
-from bank.shop import listing, operations, rules
+from bank.shop import listing, operations, queueing, rules
 from bank.shop.models import Order
 from bank.shop.refusals import VoucherNotFound, WrongShop
 from bank.shop.schemas import KINDS, CancelForm, OrderForm, voucher_url
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
-from bank.web.pages import day
+from bank.web.pages import TIME_ZONE, day
 from ledger import Balance
 
 pages = Blueprint("shop", __name__)
@@ -37,7 +38,20 @@ def bill_line(order: Order) -> str:
 
 @pages.app_template_filter()
 def last_day(order: Order) -> str:
-    return day(order.expires_at - timedelta(seconds=1))
+    return day_before(order.expires_at)
+
+
+@pages.app_template_filter()
+def day_before(moment: datetime) -> str:
+    """Say the last day before a moment at which a day begins."""
+    return day(moment - timedelta(seconds=1))
+
+
+@pages.app_template_filter()
+def turn_month(first: date) -> str:
+    """Say the month of a turn, with its year where it is not this one."""
+    is_this_year = first.year == clock.local_day(clock.utc_now(), TIME_ZONE).year
+    return str(format_date(first, gettext("M月") if is_this_year else gettext("y年M月")))
 
 
 @pages.get("/shop")
@@ -51,6 +65,7 @@ def index() -> ResponseReturnValue:
         found=found,
         kind=kind,
         waiting=waiting,
+        queued=queueing.own(db.session(), who.person_id, clock.utc_now()),
         balances=_mine(who),
         thanked=listing.thanked(db.session(), who.community_id),
         goods_day=_goods_day(who),
@@ -90,6 +105,29 @@ def cancel(order_id: str) -> ResponseReturnValue:
     return redirect(url_for(".voucher", code=ended.voucher_code), code=303)
 
 
+@pages.post("/shop/queue")
+def join_queue() -> ResponseReturnValue:
+    who = login.actor()
+    given = read_form(OrderForm, request.form)
+    queueing.join(db.session(), who, now=clock.utc_now(), **given)
+    flash(gettext("排上了。轮到您的时候会告诉您。"), "ok")
+    return redirect(url_for(".item", item_id=given["item_id"]), code=303)
+
+
+@pages.post("/shop/queue/<place_id>/order")
+def take_turn(place_id: str) -> ResponseReturnValue:
+    placed = queueing.take(db.session(), login.actor(), place_id, now=clock.utc_now())
+    flash(gettext("换好了。到店里出示这张券就能领。"), "ok")
+    return redirect(url_for(".voucher", code=placed.voucher_code), code=303)
+
+
+@pages.post("/shop/queue/<place_id>/departure")
+def leave_queue(place_id: str) -> ResponseReturnValue:
+    queueing.leave(db.session(), login.actor(), place_id, now=clock.utc_now())
+    flash(gettext("已经退出排队。什么也没有扣。"), "ok")
+    return redirect(url_for(".index"), code=303)
+
+
 @pages.get("/v/<code>")
 def voucher(code: str) -> ResponseReturnValue:
     who = login.actor()
@@ -116,6 +154,7 @@ def _item_page(who: Actor, item_id: str, twin: Order | None = None, quantity: in
         shop=found.shop,
         balance=balance,
         twin=twin,
+        turn=queueing.outlook(db.session(), who, found.item, clock.utc_now()),
         quantity=quantity,
         similar=[] if is_there else listing.similar(db.session(), found.item),
         goods_day=_goods_day(who) if found.item.kind == "goods" else None,

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bank import jobs
-from bank.shop.models import Settlement
+from bank.communities import operations as communities
+from bank.communities.models import Community
+from bank.shop import queueing
+from bank.shop.models import PointBudget, QueuePlace, Settlement
 from tests.access.rows import MEMBERS, Call, Row
 from tests.shop.market import Market, build_market
 from tests.world import World
@@ -58,6 +61,39 @@ def _item(world: World, who: str) -> Call:
 
 def _count(world: World, who: str) -> Call:
     return Call({"item_id": build_market(world).soap}, {"change": "1"})
+
+
+def _spent(world: World) -> Market:
+    """A month whose budget for goods is gone."""
+    market = build_market(world)
+    with world.write() as session:
+        place = session.get_one(Community, world.community_id)
+        is_limited = communities.rules_at(session, place, world.clock.now).shop_budget_fen_per_month > 0
+    if not is_limited:
+        market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+        market.order("resident")
+    return market
+
+
+def _full(world: World, who: str) -> Call:
+    return Call({}, {"item_id": _spent(world).soap})
+
+
+def _waiting(world: World, who: str) -> Call:
+    """The volunteer's place in the queue."""
+    market = _spent(world)
+    with world.write() as session:
+        own = queueing.own(session, world.people["volunteer"].id, world.clock.now)
+    return Call({"place_id": (own.place if own else market.queue()).public_id}, {})
+
+
+def _called(world: World, who: str) -> Call:
+    found = _waiting(world, who)
+    with world.write() as session:
+        if session.scalar(select(QueuePlace.id).where(QueuePlace.state == "waiting")):
+            session.execute(update(PointBudget).values(points=0))
+            queueing.call_due(session, now=world.clock.now)
+    return found
 
 
 def _damage(world: World, who: str) -> Call:
@@ -168,6 +204,9 @@ ROWS = (
     Row("GET", "/shop/orders", MEMBERS),
     Row("POST", "/shop/orders", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_an_order),
     Row("POST", "/shop/orders/<order_id>/cancellation", OWNER_OR_SHOP, answer=303, refuse=404, prepare=_empty),
+    Row("POST", "/shop/queue", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_full),
+    Row("POST", "/shop/queue/<place_id>/departure", ("volunteer",), answer=303, refuse=404, prepare=_waiting),
+    Row("POST", "/shop/queue/<place_id>/order", ("volunteer",), answer=303, refuse=404, prepare=_called),
     Row("GET", "/v/<code>", OWNER_OR_SHOP, refuse=404, prepare=_open),
     Row("POST", "/v/<code>/hand-over", ("shop",), answer=303, prepare=_empty),
     Row("GET", "/counter", ("shop",), prepare=_get),

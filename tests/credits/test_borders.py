@@ -69,12 +69,15 @@ BORDERS = {
     "household_item_orders_per_quarter": "shop/test_stock.py::test_a_household_shares_its_quarter_of_one_item",
     "redemption_weekday": "shop/test_stock.py::test_goods_are_handed_over_on_their_day_only",
     "stocktake_days": "shop/test_stock.py::test_a_count_nobody_confirms_ends_by_its_day",
+    "shop_budget_fen_per_month": "shop/test_budget.py::test_the_last_point_of_a_month_is_ordered_and_no_more",
+    "point_reference_fen": "shop/test_budget.py::test_a_budget_is_points_at_their_price",
+    "budget_wait_days": "shop/test_budget.py::test_a_place_ends_by_its_day",
+    "budget_take_days": "shop/test_budget.py::test_a_turn_that_passes_goes_to_the_next",
     "card_orders_per_day": (
         "shop/test_operations.py::test_serving_stops_at_the_days_card_limit_and_at_other_shops_shelves"
     ),
     "counter_undo_minutes": "shop/test_undoing.py::test_ten_minutes_long",
     "hour_reference_fen": "shop/test_statements.py::test_a_reference_value_is_in_whole_fen_rounded_down",
-    "point_reference_fen": "shop/test_statements.py::test_a_reference_value_is_in_whole_fen_rounded_down",
     "statement_days": "shop/test_statements.py::test_who_is_silent_for_ten_working_days_agrees",
     "statement_answer_days": (
         "shop/test_statements.py::test_a_dispute_nobody_answers_within_five_working_days_ends_as_the_book_says"

@@ -15,8 +15,8 @@ from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person
 from bank.shop import operations as shop
-from bank.shop import stock, stocktaking
-from bank.shop.models import Item, Order, StockMovement, Stocktake
+from bank.shop import queueing, stock, stocktaking
+from bank.shop.models import Item, Order, QueuePlace, StockMovement, Stocktake
 from ledger import Balance, Transfer, Txn
 from tests.world import World
 
@@ -54,6 +54,12 @@ class Market:
         actor = self.world.actor(who)
         with self.world.write() as session:
             return shop.order(session, actor, item_id=item or self.soap, quantity=quantity, now=self.now)
+
+    def queue(self, who: str = "volunteer", item: str | None = None, quantity: int = 1) -> QueuePlace:
+        """Queue for an item."""
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            return queueing.join(session, actor, item_id=item or self.soap, quantity=quantity, now=self.now)
 
     def hand_over(self, order: Order, who: str = "shop") -> Order:
         actor = self.world.actor(who)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from bank import chart, db, jobs
-from bank.shop.models import Settlement, SettlementLine
+from bank.shop.models import PointBudget, QueuePlace, Settlement, SettlementLine
 from tests.shop.market import Market, credit
 from tests.shop.test_stock import share_a_door
 
@@ -238,3 +238,42 @@ def test_a_count_confirmed_by_many_changes_the_stock_once(market: Market) -> Non
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 7}
     assert market.movements() == [("in", 5, 5), ("count", -2, 3)]
     assert market.stock() == 3
+
+
+def test_a_months_budget_is_never_overspent_by_many_at_once(market: Market) -> None:
+    """Each orders something else, so that nothing but the budget lets one wait for another."""
+    market.adopt(shop_budget_fen_per_month=600, point_reference_fen=10)
+    buyers = [f"buyer{number}" for number in range(12)]
+    for who in buyers:
+        market.world.add_person(who, "买家")
+        credit(market.world, who, chart.POINTS, 20)
+        market.world.api(who, "GET", "/items")
+    bodies = [{"item_id": market.add_item(f"毛巾{who}", unit="PTS", price=15), "quantity": 1} for who in buyers]
+    calls = [partial(market.world.api, who, "POST", "/orders", body) for who, body in zip(buyers, bodies, strict=True)]
+    answers = _at_once(calls)
+    assert _codes(answers) == {"ok": 4, "budget_spent": 8}
+    with market.world.write() as session:
+        assert session.scalars(select(PointBudget.points)).all() == [60]
+    assert sorted(market.has(who).held for who in buyers) == [0] * 8 + [15] * 4
+    _verify(market)
+
+
+def test_one_turn_is_called_and_taken_once(market: Market) -> None:
+    market.adopt(shop_budget_fen_per_month=300, point_reference_fen=10)
+    market.order("resident", quantity=2)
+    place = market.queue()
+    market.world.clock.advance(days=31)  # type: ignore[attr-defined]
+    page = market.world.page("volunteer")
+
+    def job() -> None:
+        with market.world.app.app_context():
+            jobs.run_due(market.now)
+
+    _at_once([job] * 4)  # type: ignore[list-item]
+    with market.world.write() as session:
+        assert session.scalars(select(QueuePlace.state)).all() == ["called"]
+        assert sorted(session.scalars(select(PointBudget.points))) == [0, 15]
+    answers = _at_once([lambda: page.post(f"/shop/queue/{place.public_id}/order")] * 4)
+    assert Counter(one.status_code for one in answers) == {303: 1, 409: 3}
+    assert market.has().held == 15
+    _verify(market)

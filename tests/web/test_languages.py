@@ -28,6 +28,7 @@ MASKED = re.compile(r"[\u4e00-\u9fff]?\*+[\u4e00-\u9fff]?")
 LANGUAGE_SWITCH = ">中文<"
 WRITTEN_BY_PEOPLE = {
     "name",
+    "donor",
     "door",
     "title",
     "place",

@@ -1,0 +1,264 @@
+"""The queue for goods beyond the month's budget: join, leave, be called in order, take, or let it pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from bank import chart, db
+from bank.clock import local_day
+from bank.communities import operations as communities
+from bank.communities.models import Community
+from bank.errors import NotFound, say
+from bank.members import operations as members
+from bank.members.actor import Actor
+from bank.qr import new_public_id
+from bank.shop import budget, operations, rules
+from bank.shop.budget import CALLED, ENDED, LEFT, PASSED, TAKEN, WAITING
+from bank.shop.models import Item, Order, QueuePlace
+from bank.shop.refusals import NeverFits, NoNeedToQueue, NotEnough, NotYourTurn, OutOfStock, QueuesAlready
+
+LIVING = (WAITING, CALLED)
+MOVES = {WAITING: (CALLED, LEFT, ENDED), CALLED: (TAKEN, LEFT, PASSED)}
+
+_CALLED = say("轮到您了：「%(title)s」请在 %(day)s 以前打开来换，过了让给下一位。")
+_PASSED = say("「%(title)s」轮到您，过了时间没有换，已经让给下一位。什么也没有扣，可以再排。")
+_ENDED = say("「%(title)s」排了很久没有轮到，这次排队结束了。什么也没有扣，可以再排。")
+_NEVER = say("「%(title)s」现在超过了社区一个月换用品的预算，这次排队结束了。什么也没有扣，可以换别的。")
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A community's budget in this month: `most` points a month (None: no limit), `left` of them in this one."""
+
+    first: date
+    most: int | None
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Which in the queue, counted from 1, and the month its turn is expected in."""
+
+    number: int
+    month: date
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A member's place in the queue with what it is for; `standing` while it waits, None for no expectation."""
+
+    place: QueuePlace
+    item: Item
+    standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the budget lets a member do with an item: `room` points at once (None: no limit), `if_joined` where they
+    would stand (None where they need not queue, or never get their turn), and their own place, for whatever item."""
+
+    own: Own | None = None
+    room: int | None = None
+    most: int | None = None
+    if_joined: Standing | None = None
+
+
+def this_month(session: Session, community_id: int, now: datetime) -> Month:
+    """Give the budget of the local month; `left` is 0 without a limit."""
+    place = session.get_one(Community, community_id)
+    first = local_day(now, place.time_zone).replace(day=1)
+    most = rules.points_of_budget(communities.rules_at(session, place, now))
+    left = 0 if most is None else max(0, most - budget.used(session, community_id, first))
+    return Month(first, most, left)
+
+
+def free(session: Session, community_id: int, month: Month) -> int | None:
+    """Give how many points can be ordered for at once; None without a limit, 0 while somebody waits for them."""
+    if month.most is None:
+        return None
+    return 0 if budget.is_waited_for(session, community_id) else month.left
+
+
+def standing(session: Session, community_id: int, month: Month, total: int, place_id: int | None = None) -> Standing:
+    """Give where a place stands, or would stand if one joined now, with `total` points of its own."""
+    ahead = _line(community_id)
+    if place_id is not None:
+        ahead = ahead.where(QueuePlace.id < place_id)
+    totals: Sequence[int] = session.scalars(ahead).all()
+    most = month.most
+    is_open = most is None or max((*totals, total)) > most
+    on = month.first if is_open else rules.expected_month(month.first, month.left, most or 0, (*totals, total))
+    return Standing(len(totals) + 1, on)
+
+
+def own(session: Session, person_id: int, now: datetime) -> Own | None:
+    """Give a member's place in the queue, or None; a turn that has passed is no place any more."""
+    found = (
+        select(QueuePlace, Item)
+        .join(Item, Item.id == QueuePlace.item_id)
+        .where(QueuePlace.person_id == person_id, QueuePlace.state.in_(LIVING), QueuePlace.due_at > now)
+    )
+    row = session.execute(found).one_or_none()
+    if row is None:
+        return None
+    place, item = row
+    if place.state == CALLED:
+        return Own(place, item, None)
+    month = this_month(session, place.community_id, now)
+    return Own(place, item, standing(session, place.community_id, month, place.total, place.id))
+
+
+def outlook(session: Session, actor: Actor, item: Item, now: datetime) -> Outlook:
+    """Give what the budget lets a member do with one of an item."""
+    if not budget.counts(item):
+        return Outlook()
+    mine, month = own(session, actor.person_id, now), this_month(session, item.community_id, now)
+    room = free(session, item.community_id, month)
+    if room is None or month.most is None or not room < item.price <= month.most:
+        return Outlook(mine, room, month.most)
+    return Outlook(mine, room, month.most, standing(session, item.community_id, month, item.price))
+
+
+def join(session: Session, actor: Actor, *, item_id: str, quantity: int, now: datetime) -> QueuePlace:
+    """Queue for goods the month's budget is too small for; nothing is held, neither points nor stock.
+
+    `item_id` is a public id. Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready.
+    """
+    found = (Item.public_id == item_id, Item.community_id == actor.community_id)
+    item = session.scalar(select(Item).where(*found))
+    if item is None:
+        raise NotFound
+    if not item.is_offered or (item.stock is not None and item.stock < quantity):
+        raise OutOfStock
+    total, month = item.price * quantity, this_month(session, actor.community_id, now)
+    room = free(session, actor.community_id, month) if budget.counts(item) else None
+    if room is None or total <= room:
+        raise NoNeedToQueue
+    if month.most is not None and total > month.most:
+        raise NeverFits
+    account = chart.member(actor.public_id)
+    available = db.book(session, actor.community_id, now).balance(account, item.unit, session=session).available
+    if available < total:
+        raise NotEnough(unit=item.unit, missing=total - available)
+    return _add(session, actor, item, quantity, now)
+
+
+def leave(session: Session, actor: Actor, public_id: str, *, now: datetime) -> QueuePlace:
+    """Give up one's own place, called or not. Raises NotFound, NotYourTurn where it is over."""
+    mine = _mine(session, actor, public_id)
+    is_mine = (QueuePlace.id == mine.id, QueuePlace.state.in_(LIVING))
+    left = _move(session, is_mine, state=LEFT, ended_at=now)
+    if left is None:
+        raise NotYourTurn
+    budget.give_back(session, left)
+    return left
+
+
+def take(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Order:
+    """Order what one was called for. Raises NotFound, NotYourTurn, and what an order does: then the turn is kept."""
+    mine = _mine(session, actor, public_id)
+    is_called = (QueuePlace.id == mine.id, QueuePlace.state == CALLED, QueuePlace.due_at > now)
+    turn = _move(session, is_called, state=TAKEN, ended_at=now)
+    if turn is None:
+        raise NotYourTurn
+    return operations.order_in_turn(session, actor, turn, now=now)
+
+
+def call_due(session: Session, *, now: datetime) -> int:
+    """Call the first in one community's queue whose goods are there, once the month's budget has room; else 0.
+
+    Nobody overtakes: where the first is too dear for what is left, everybody waits for the next month. A place that
+    is dearer than a whole month has become ends here.
+    """
+    first = select(func.min(QueuePlace.id)).where(QueuePlace.id.in_(budget.ready())).group_by(QueuePlace.community_id)
+    for place_id in session.scalars(first.order_by(func.min(QueuePlace.id))).all():
+        waits = select(QueuePlace).where(QueuePlace.id == place_id, QueuePlace.state == WAITING)
+        place = session.scalar(waits.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+        if place is not None and _call(session, place, now):
+            return 1
+    return 0
+
+
+def end_due(session: Session, *, now: datetime) -> int:
+    """End one place whose day is over: it waited too long, or its turn passed and goes to the next; else 0."""
+    due = select(QueuePlace.id).where(QueuePlace.state.in_(LIVING), QueuePlace.due_at <= now)
+    oldest = session.scalar(due.order_by(QueuePlace.due_at).limit(1).with_for_update(skip_locked=True))
+    for state, end, sentence in ((CALLED, PASSED, _PASSED), (WAITING, ENDED, _ENDED)):
+        ended = _move(session, (QueuePlace.id == oldest, QueuePlace.state == state), state=end, ended_at=now)
+        if ended is not None:
+            budget.give_back(session, ended)
+            _tell(session, ended, sentence, now)
+            return 1
+    return 0
+
+
+def _line(community_id: int) -> Select[int]:
+    waits = (QueuePlace.community_id == community_id, QueuePlace.state == WAITING)
+    return select(QueuePlace.total).where(*waits).order_by(QueuePlace.id)
+
+
+def _add(session: Session, actor: Actor, item: Item, quantity: int, now: datetime) -> QueuePlace:
+    home = session.get_one(Community, actor.community_id)
+    days = communities.rules_at(session, home, now).budget_wait_days
+    made = QueuePlace(
+        public_id=new_public_id(),
+        community_id=home.id,
+        item_id=item.id,
+        person_id=actor.person_id,
+        quantity=quantity,
+        total=item.price * quantity,
+        state=WAITING,
+        joined_at=now,
+        due_at=rules.valid_until(now, days, home.time_zone),
+    )
+    try:
+        with session.begin_nested():
+            session.add(made)
+            session.flush()
+    except IntegrityError as taken:
+        raise QueuesAlready from taken
+    return made
+
+
+def _call(session: Session, place: QueuePlace, now: datetime) -> bool:
+    """Call a place, or end one that never fits; False where the month has no room for it."""
+    home = session.get_one(Community, place.community_id)
+    in_force = communities.rules_at(session, home, now)
+    month, most = local_day(now, home.time_zone).replace(day=1), rules.points_of_budget(in_force)
+    waits = (QueuePlace.id == place.id, QueuePlace.state == WAITING)
+    if most is not None and place.total > most:
+        if _move(session, waits, state=ENDED, ended_at=now) is not None:
+            _tell(session, place, _NEVER, now)
+        return True
+    if not budget.charge(session, home.id, month, place.total, most):
+        return False
+    due_at = rules.valid_until(now, in_force.budget_take_days, home.time_zone)
+    if _move(session, waits, state=CALLED, due_at=due_at, budget_month=month) is not None:
+        _tell(session, place, _CALLED, now, day=rules.last_day(due_at, home.time_zone).isoformat())
+    return True
+
+
+def _mine(session: Session, actor: Actor, public_id: str) -> QueuePlace:
+    mine = (QueuePlace.public_id == public_id, QueuePlace.person_id == actor.person_id)
+    found = session.scalar(select(QueuePlace).where(*mine))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _move(session: Session, condition: Sequence[Any], **values: Any) -> QueuePlace | None:
+    statement = update(QueuePlace).where(*condition).values(**values).returning(QueuePlace)
+    return session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+
+
+def _tell(session: Session, place: QueuePlace, sentence: str, now: datetime, **facts: str) -> None:
+    item = session.get_one(Item, place.item_id)
+    told = {"title": rules.bill_line(item.title, place.quantity), **facts}
+    members.tell(session, [place.person_id], sentence, facts=told, link=f"/shop/items/{item.public_id}", now=now)
