@@ -570,14 +570,6 @@ SECTIONS = (
                 without=say("积分换用品每月花多少钱不限。"),
             ),
             Setting(
-                "point_reference_fen",
-                say("一个积分的参考价（分，人民币）"),
-                say("一个积分按 %(n)s 分钱对账。"),
-                0,
-                10_000,
-                without=say("对账单上积分不标参考价。"),
-            ),
-            Setting(
                 "budget_wait_days",
                 say("排队最长几天"),
                 say("排队最长 %(n)s 天，没轮到就结束，可以再排。"),
