@@ -296,3 +296,25 @@ def test_the_statement_says_what_the_book_says_and_proves_it(kin: World) -> None
         assert str(last.txn_id) in text
         assert signed is not None
         assert signed.note.splitlines()[2] in text.replace("&#43;", "+")
+
+
+def test_nothing_is_ordered_past_the_freeze(market: Market) -> None:
+    """An order and the confirmation at the same moment: no voucher stays open, and nothing stays held."""
+    name, second = open_case(market.world), market.world.actor("second")
+
+    def order() -> str:
+        try:
+            return str(market.order().state)
+        except AccountFrozen:
+            return "frozen"
+
+    def confirm() -> str:
+        with market.world.app.app_context(), db.unit_of_work() as session:
+            return farewells.confirm(session, second, name, now=market.now).state
+
+    answers = at_once(order, confirm, order)
+    assert "confirmed" in answers
+    with market.world.write() as session:
+        assert set(session.scalars(select(Order.state))) <= {"cancelled"}
+    assert [has(market.world, "volunteer", unit).held for unit in chart.UNITS] == [0, 0]
+    verify(market.world)

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from app import create_app
 from bank import db
 from bank.activities.models import Activity
+from bank.credits.models import Credit
 from bank.demo import loading
 from bank.members.models import Person
 from bank.shop.models import Item, Order, Shop
@@ -42,6 +43,7 @@ ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.
 ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
 ELSEWHERE |= {"shop.stocktake"}
 ELSEWHERE |= {"vitals.offers"}
+ELSEWHERE |= {"passbook.refused", "passbook.for_them"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
 ELSEWHERE |= {"shop.statement", "shop.statement_file", "farewells.statement", "dormant.my_hours"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes
@@ -102,6 +104,12 @@ class Visitor:
 
 def starts(demo: Served, who: str) -> list[str]:
     """Give where a walk begins; pages that only a form leads to are named here."""
+    if who == "volunteer":  # the newest line of the passbook is a gift: a credit of theirs is named
+        with demo.app.app_context():
+            mine = select(Credit.public_id).join(Person, Person.id == Credit.person_id).where(Person.login == who)
+            credit = db.session().scalars(mine.order_by(Credit.id).limit(1)).one()
+            db.drop()
+        return [*EVERYONES, f"/me/credits/{credit}"]
     if who not in ("coordinator", "shop", "admin"):
         return list(EVERYONES)
     with demo.app.app_context():
