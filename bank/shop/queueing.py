@@ -18,11 +18,20 @@ from bank.communities.models import Community
 from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
+from bank.members.models import Person
 from bank.qr import new_public_id
 from bank.shop import budget, operations, rules
 from bank.shop.budget import CALLED, ENDED, LEFT, PASSED, TAKEN, WAITING
 from bank.shop.models import Item, Order, QueuePlace
-from bank.shop.refusals import NeverFits, NoNeedToQueue, NotEnough, NotYourTurn, OutOfStock, QueuesAlready
+from bank.shop.refusals import (
+    GroupOnlyDonates,
+    NeverFits,
+    NoNeedToQueue,
+    NotEnough,
+    NotYourTurn,
+    OutOfStock,
+    QueuesAlready,
+)
 
 LIVING = (WAITING, CALLED)
 MOVES = {WAITING: (CALLED, LEFT, ENDED), CALLED: (TAKEN, LEFT, PASSED)}
@@ -129,25 +138,34 @@ def outlook(session: Session, actor: Actor, item: Item, now: datetime) -> Outloo
 def join(session: Session, actor: Actor, *, item_id: str, quantity: int, now: datetime) -> QueuePlace:
     """Queue for goods the month's budget is too small for; nothing is held, neither points nor stock.
 
-    `item_id` is a public id. Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready.
+    `item_id` is a public id. Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready, and
+    GroupOnlyDonates.
     """
+    if session.get_one(Person, actor.person_id).is_group:
+        raise GroupOnlyDonates
     found = (Item.public_id == item_id, Item.community_id == actor.community_id)
     item = session.scalar(select(Item).where(*found))
     if item is None:
         raise NotFound
     if not item.is_offered or (item.stock is not None and item.stock < quantity):
         raise OutOfStock
-    total, month = item.price * quantity, this_month(session, actor.community_id, now)
-    room = free(session, actor.community_id, month) if budget.counts(item) else None
-    if room is None or total <= room:
-        raise NoNeedToQueue
-    if month.most is not None and total > month.most:
-        raise NeverFits
+    total = item.price * quantity
+    _check_need(session, actor, item, total, now)
     account = chart.member(actor.public_id)
     available = db.book(session, actor.community_id, now).balance(account, item.unit, session=session).available
     if available < total:
         raise NotEnough(unit=item.unit, missing=total - available)
     return _add(session, actor, item, quantity, now)
+
+
+def _check_need(session: Session, actor: Actor, item: Item, total: int, now: datetime) -> None:
+    """Refuse whoever need not queue, or would in vain. Raises NoNeedToQueue, NeverFits."""
+    month = this_month(session, actor.community_id, now)
+    room = free(session, actor.community_id, month) if budget.counts(item) else None
+    if room is None or total <= room:
+        raise NoNeedToQueue
+    if month.most is not None and total > month.most:
+        raise NeverFits
 
 
 def leave(session: Session, actor: Actor, public_id: str, *, now: datetime) -> QueuePlace:

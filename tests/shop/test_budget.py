@@ -10,10 +10,12 @@ from sqlalchemy import select
 from bank import jobs
 from bank.communities.rules import Rules
 from bank.errors import NotFound
+from bank.members.models import Person
 from bank.shop import queueing, rules
 from bank.shop.models import Order, PointBudget, QueuePlace
 from bank.shop.refusals import (
     BudgetSpent,
+    GroupOnlyDonates,
     NeverFits,
     NoNeedToQueue,
     NotEnough,
@@ -24,6 +26,7 @@ from bank.shop.refusals import (
 from tests.counting import counted
 from tests.shop.market import Market, credit
 from tests.shop.test_stock import told
+from tests.shop.test_undoing import take_back
 
 DECEMBER = datetime(2026, 11, 30, 16, tzinfo=UTC)
 
@@ -143,6 +146,23 @@ def test_what_is_given_back_is_given_back_to_its_month(market: Market) -> None:
     market.world.clock.now = lapsing.expires_at
     market.lapse()
     assert used(market) == {11: 15}
+
+
+def test_what_the_counter_takes_back_is_given_back_to_its_month(market: Market) -> None:
+    limit(market, 15)
+    done = market.hand_over(market.order())
+    take_back(market, done)
+    assert used(market) == {11: 0}
+    market.order("resident")
+
+
+def test_a_group_does_not_queue(market: Market) -> None:
+    limit(market, 15)
+    market.order("resident")
+    with market.world.write() as session:
+        session.get_one(Person, market.world.people["volunteer"].id).is_group = True
+    with pytest.raises(GroupOnlyDonates):
+        market.queue()
 
 
 def test_a_queue_goes_in_order_and_by_months(market: Market) -> None:
