@@ -74,8 +74,11 @@ def _ask(market: Market, method: str, path: str, order: Order) -> TestResponse:
     form |= {"quantity": "1", "pin": PIN, "words": "不对", "paid_on": "2026-12-01", "change": "1", "do": "add"}
     form |= {"kind": "service", "title": "染发", "unit": "MIN", "price": "30", "name": "又一家", "reason": "没有了"}
     form |= {"person_id": market.world.people["barber"].public_id, "is_offered": "0"}
+    form |= {"number": "1", "note": "坏了", "donor": "一家店", "counted": "1"}
     if path == "/shops":
         form["kind"] = "provider"
+    if path.startswith("/stocktakes/"):
+        form["do"] = "confirm"
     chosen = {"item_id": market.soap, "quantity": "1"} if path.endswith("/pin") else {}
     sent = {"data": form} if method == "POST" else {"query_string": chosen}
     return market.world.page("barber").open(path, method=method, **sent)
