@@ -323,7 +323,7 @@ def _hurry(connection: Any, _record: Any) -> None:
 def _chosen_rule(text: str) -> tuple[str, int]:
     """Read `voucher_days=14`. Raises BadParameter for what is no rule with one number."""
     name, _, number = text.partition("=")
-    usual = getattr(Rules, name, None) if name in SETTINGS else None
+    usual = getattr(Rules(1, date.min), name, None)
     if name not in SETTINGS or not number.isascii() or not number.isdigit() or isinstance(usual, dict):
         raise click.BadParameter(f"{text}: give a rule and a whole number, such as voucher_days=14", param_hint="--set")
     return name, int(number)

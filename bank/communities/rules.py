@@ -197,7 +197,10 @@ SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}
 
 def read_rules(number: int, effective_on: date, settings: Mapping[str, Any]) -> Rules:
     """Lay a version's settings over the defaults. Raises ValueError for a setting or a kind of deed without a name."""
-    unknown = set(settings) - SETTINGS | set(settings.get("deed_points", ())) - set(DEED_POINTS)
+    tables = {name: settings.get(name, {}) for name in ("notice_days", "deed_points")}
+    if not all(isinstance(table, Mapping) for table in tables.values()):
+        raise ValueError(f"a table each: {', '.join(tables)}")
+    unknown = set(settings) - SETTINGS | set(tables["deed_points"]) - set(DEED_POINTS)
     if unknown:
         raise ValueError(f"no such rules: {', '.join(sorted(unknown))}")
     merged: Any = {
