@@ -18,7 +18,7 @@ from bank.members import passwords
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 from bank.shop import stock
-from bank.shop.models import Item, Shop
+from bank.shop.models import Item, Order, Shop
 
 DOORS_PER_BUILDING = 36
 CARD_PIN = "2468"
@@ -38,6 +38,11 @@ class Town:
     provider: Shop | None = None
     barber: Shop | None = None
     items: dict[str, Item] = field(default_factory=dict)
+
+    def keeper_of(self, placed: Order) -> Actor:
+        """Give who hands over what was ordered."""
+        is_barbers = self.barber is not None and placed.shop_id == self.barber.id
+        return self.cast["barber" if is_barbers else "shop"]
 
 
 def found_towns(

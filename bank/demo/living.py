@@ -297,8 +297,7 @@ class Life:
         due = [voucher for voucher in self.vouchers if voucher[0] <= day]
         self.vouchers = [voucher for voucher in self.vouchers if voucher[0] > day]
         for _, placed in due:
-            is_barbers = self.town.barber is not None and placed.shop_id == self.town.barber.id
-            keeper = self.town.cast["barber" if is_barbers else "shop"]
+            keeper = self.town.keeper_of(placed)
             now += timedelta(seconds=30)  # the book orders by the moment, so no two fall in the same one
             if self.draw.random() < 0.07:
                 shop.cancel(session, keeper, placed.public_id, reason="顾客改了主意", now=now)

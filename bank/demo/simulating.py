@@ -28,6 +28,7 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.shop import operations as shop
 from bank.shop import stock
+from bank.shop.models import Order
 from bank.vitals import measuring, rules
 
 BEGINS = date(2026, 1, 5)
@@ -96,7 +97,7 @@ class Village:
     asked: set[int] = field(default_factory=set)
     """The old who were once asked what they need, and are shy no longer."""
     refused: Counter[str] = field(default_factory=Counter)
-    vouchers: list[tuple[date, str]] = field(default_factory=list)
+    vouchers: list[tuple[date, Order]] = field(default_factory=list)
     homes: int = 0
 
     def __post_init__(self) -> None:
@@ -149,12 +150,13 @@ def clear_desk(session: Session, village: Village, monday: date) -> None:
 
 def fetch(session: Session, village: Village, monday: date) -> None:
     """Hand over what was ordered before; some never come for it, and the voucher lapses."""
-    keeper, now = village.town.cast["shop"], _moment(monday, 0, 10)
-    due = [code for on, code in village.vouchers if on <= monday]
+    now = _moment(monday, 0, 10)
+    due = [placed for on, placed in village.vouchers if on <= monday]
     village.vouchers = [one for one in village.vouchers if one[0] > monday]
-    for code in due:
+    for placed in due:
         now += timedelta(seconds=30)
-        _try(session, village, partial(shop.hand_over, session, keeper, code, now=now))
+        keeper = village.town.keeper_of(placed)
+        _try(session, village, partial(shop.hand_over, session, keeper, placed.voucher_code, now=now))
 
 
 def refill(session: Session, village: Village, monday: date) -> None:
@@ -190,7 +192,7 @@ def spend(session: Session, village: Village, monday: date) -> None:
         )
         if placed is not None and village.draw.random() >= FORGETS:
             weeks = village.draw.choice((1, 1, 1, 2))
-            village.vouchers.append((monday + timedelta(weeks=weeks), placed.voucher_code))
+            village.vouchers.append((monday + timedelta(weeks=weeks), placed))
 
 
 def come_and_go(session: Session, village: Village, monday: date) -> None:
