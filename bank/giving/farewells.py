@@ -63,7 +63,7 @@ def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now:
         opened_by=actor.person_id,
         state="opened",
         created_at=now,
-        due_at=rules.days_later(now, _rules(session, actor.community_id, now).answer_days),
+        due_at=rules.days_later(now, communities.rules_now(session, actor.community_id, now).answer_days),
     )
     try:
         with session.begin_nested():
@@ -81,7 +81,7 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     """
     found = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, (found.person_id, found.opened_by))
-    in_force = _rules(session, found.community_id, now)
+    in_force = communities.rules_now(session, found.community_id, now)
     is_death = found.kind == "died"
     until = (
         rules.months_later(now, in_force.inheritance_months)
@@ -91,9 +91,9 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     values = {"confirmed_by": actor.person_id, "confirmed_at": now, "due_at": until}
     done = _move(session, found, ("opened",), "confirmed", [Farewell.due_at > now], **values)
     person = session.get_one(Person, found.person_id)
-    _set_frozen(session, person, is_frozen=True, now=now)
-    # Frozen first: what was ordered or given before this is in the book by now, and nothing can follow.
     shop.cancel_all(session, actor, person.id, now=now)
+    _set_frozen(session, person, is_frozen=True, now=now)
+    # Frozen before: what was given by then is in the book, and nothing can follow.
     gifts.return_all(session, person.id, now=now)
     if not is_death:
         said = say("社区在为您办搬走的手续，账户先停用。请看对账单，告诉社区余下的时长怎么办。")
@@ -122,7 +122,7 @@ def choose(
     near.check_uninvolved(session, actor, (found.person_id, heir.id if heir else None))
     if choice not in rules.CHOICES[found.kind] or (choice == "heir") != (heir is not None):
         raise Invalid
-    in_force = _rules(session, found.community_id, now)
+    in_force = communities.rules_now(session, found.community_id, now)
     if heir is not None:
         _check_heir(session, found, heir, born_on, in_force, now)
     due = now + timedelta(hours=in_force.gift_hours_to_take_back)
@@ -234,7 +234,7 @@ def _tell(session: Session, person: Person, heir: Person | None, choice: str, no
 def _ask_again(session: Session, one: Farewell, now: datetime) -> None:
     """The heir's account takes nothing: the family chooses anew, for as long as anybody has to answer."""
     session.refresh(one)
-    until = rules.days_later(now, _rules(session, one.community_id, now).answer_days)
+    until = rules.days_later(now, communities.rules_now(session, one.community_id, now).answer_days)
     values = {"choice": None, "heir_id": None, "chosen_by": None, "due_at": until}
     _move(session, one, ("chosen",), "confirmed", [], **values)
     near.tell_staff(session, one.community_id, say("承接人的账户收不了，请家人重新选择。"), link=DESK, now=now)
@@ -299,10 +299,6 @@ def _set_frozen(session: Session, person: Person, *, is_frozen: bool, now: datet
     book = db.book(session, person.community_id, now)
     for unit in chart.UNITS:
         (book.freeze if is_frozen else book.thaw)(chart.member(person.public_id), unit, session=session)
-
-
-def _rules(session: Session, community_id: int, now: datetime) -> Rules:
-    return communities.rules_at(session, session.get_one(Community, community_id), now)
 
 
 def _mine(session: Session, actor: Actor, public_id: str) -> Farewell:

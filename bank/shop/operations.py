@@ -172,7 +172,12 @@ def cancel(session: Session, actor: Actor, order_id: str, *, now: datetime, reas
 
 
 def cancel_all(session: Session, actor: Actor, person_id: int, *, now: datetime) -> int:
-    """Give back every open order of a person whose account is being closed or frozen; give how many."""
+    """Give back every open order of a person whose account is being closed or frozen; give how many.
+
+    No order of theirs is underway from here to the commit. Call it before the account is frozen: goods are locked
+    before balances, as by whoever orders.
+    """
+    _lock_orders_of(session, person_id)
     statement = (
         update(Order)
         .where(Order.person_id == person_id, Order.state == OPEN)
@@ -256,7 +261,7 @@ def _place(
     place = session.get_one(Community, owner.community_id)
     in_force = communities.rules_at(session, place, now)
     is_by_card = actor.person_id != owner.id
-    _wait_for_own_orders(session, owner, in_force, is_by_card=is_by_card)
+    _wait_for_own_orders(session, owner, in_force)
     item = _take_stock(session, owner.community_id, item_id, quantity)
     _check_quotas(session, owner, item, in_force, place, now, is_by_card=is_by_card)
     month = kept_month or _charge(session, item, quantity, in_force, place, now)
@@ -284,10 +289,14 @@ def _place(
     return placed
 
 
-def _wait_for_own_orders(session: Session, owner: Person, in_force: Rules, *, is_by_card: bool) -> None:
-    """Where a quota counts them, let a person's and a door's orders come one after another: one is the last."""
-    if quotas.are_set(in_force) or (is_by_card and in_force.card_orders_per_day):
-        session.execute(select(Person.id).where(Person.id == owner.id).with_for_update(key_share=True))
+def _lock_orders_of(session: Session, person_id: int) -> None:
+    """Let a person's orders, and what gives them all back, come one after another."""
+    session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
+
+
+def _wait_for_own_orders(session: Session, owner: Person, in_force: Rules) -> None:
+    """Let a person's orders come one after another, and a door's where a quota counts them: one is the last."""
+    _lock_orders_of(session, owner.id)
     if quotas.are_for_households(in_force) and owner.household_id is not None:
         door = select(Household.id).where(Household.id == owner.household_id)
         session.execute(door.with_for_update(key_share=True))
