@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -14,6 +14,11 @@ def utc_now() -> datetime:
 def local_day(moment: datetime, time_zone: str) -> date:
     """Give the calendar day that people in `time_zone` call this moment."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def month_after(day: date) -> date:
+    """Give the first day of the month after the one of `day`."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def start_of_day(day: date, time_zone: str) -> datetime:

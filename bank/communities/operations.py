@@ -102,6 +102,11 @@ def rules_at(session: Session, community: Community, moment: datetime) -> Rules:
     return rules_on(session, community.id, clock.local_day(moment, community.time_zone))
 
 
+def rules_now(session: Session, community_id: int, now: datetime) -> Rules:
+    """Give the rules in force now in the community with this row id."""
+    return rules_at(session, session.get_one(Community, community_id), now)
+
+
 def with_code(session: Session, code: str) -> Community:
     """Find a place by its code. Raises NotFound."""
     place = session.scalar(select(Community).where(Community.code == code))

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from bank.communities import operations as communities
 from bank.credits import doubts, rules, steps, undoing
 from bank.credits.models import Credit, CreditStep, Objection
 from bank.credits.steps import Step
@@ -84,7 +85,7 @@ def appeal_until(session: Session, credit: Credit, now: datetime) -> datetime | 
     refused = _refusal(session, credit.id) if credit.state == "refused" else None
     if refused is None or refused.step != "refused":
         return None
-    last = refused.at + timedelta(days=doubts.rules_of(session, credit.community_id, now).appeal_days)
+    last = refused.at + timedelta(days=communities.rules_now(session, credit.community_id, now).appeal_days)
     return last if last >= now else None
 
 

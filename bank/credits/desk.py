@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 
 from bank import chart
 from bank.communities import operations as communities
-from bank.communities.models import Community
 from bank.credits.cases import has_coordinator, issued_alone
 from bank.credits.deciding import MOST_AT_ONCE
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
@@ -278,7 +277,7 @@ def budget(session: Session, actor: Actor, *, now: datetime) -> Budget | None:
     """Give what is left of a coordinator's week, None for who does not decide first."""
     if not actor.may("coordinator") or actor.may("admin"):
         return None
-    in_force = communities.rules_at(session, session.get_one(Community, actor.community_id), now)
+    in_force = communities.rules_now(session, actor.community_id, now)
     issued = issued_alone(session, actor, now=now)
     minutes, points = in_force.issue_minutes_per_week, in_force.issue_points_per_week
     return Budget(

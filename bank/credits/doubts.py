@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from bank.communities import operations as communities
 from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
-from bank.communities.rules import Rules
 from bank.credits import panel
 from bank.credits.models import Credit, Objection
 from bank.credits.rules import SameHousehold, SecondPersonRequired, SelfApproval
@@ -25,10 +24,6 @@ class AlreadyAnswered(Conflict):
 
     code = "already_decided"
     sentence = say("这条异议刚才已经有人答复过了，或已被撤回。")
-
-
-def rules_of(session: Session, community_id: int, now: datetime) -> Rules:
-    return communities.rules_at(session, session.get_one(Community, community_id), now)
 
 
 def stage_end(session: Session, credit: Credit, stage: str, now: datetime) -> datetime:
@@ -82,7 +77,7 @@ def has_panel(session: Session, credit: Credit, objection: Objection, now: datet
     """Tell whether enough of the panel are free of conflict to give a verdict; on its own refusal it gives none."""
     if objection.is_appeal and objection.refused_by is None:
         return False
-    quorum = rules_of(session, credit.community_id, now).panel_quorum
+    quorum = communities.rules_now(session, credit.community_id, now).panel_quorum
     return 0 < quorum <= len(panel.judges(session, credit, objection) - {without})
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bank.communities import operations as communities
 from bank.credits import appeals, cases, doubts, panel, stages, steps, verdicts
 from bank.credits.models import Credit, Objection
 from bank.credits.steps import Step
@@ -41,7 +42,7 @@ def _move_on(session: Session, objection_id: int, credit_id: int, now: datetime)
         stage = "panel" if doubts.has_panel(session, credit, objection, now) else "last"
         advance(session, objection, credit, stage, now)
     elif objection.stage == "last":
-        is_upheld = doubts.rules_of(session, credit.community_id, now).is_silence_upheld
+        is_upheld = communities.rules_now(session, credit.community_id, now).is_silence_upheld
         words = silence_words(objection, is_upheld)
         verdicts.try_to_settle(session, objection, credit, is_upheld=is_upheld, words=words, now=now)
     else:

@@ -41,7 +41,7 @@ def object_to(session: Session, actor: Actor, public_id: str, *, reason: str, no
     Any resident of the community may, once an item, but not on their own. Raises NotFound for what is on no public
     list, OwnItem, AlreadyObjected and Invalid.
     """
-    days = doubts.rules_of(session, actor.community_id, now).object_after_posting_days
+    days = communities.rules_now(session, actor.community_id, now).object_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
     return _doubt(session, credit, actor.person_id, reason, now)
 
@@ -55,7 +55,7 @@ def key_in(
     """
     actor.require(*rules.DECIDERS)
     resident = members.in_community(session, actor.community_id, resident_id)
-    days = doubts.rules_of(session, actor.community_id, now).object_after_posting_days
+    days = communities.rules_now(session, actor.community_id, now).object_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
     if actor.person_id in (credit.person_id, credit.proposed_by, credit.first_by, credit.second_by, resident.id):
         raise SecondPersonRequired
@@ -79,7 +79,7 @@ def correct(
     another's item or one posted too long ago, and Invalid for nothing or for more than the fact can give.
     """
     owner_id = actor.person_id if person_id is None else person_id
-    days = doubts.rules_of(session, actor.community_id, now).correct_after_posting_days
+    days = communities.rules_now(session, actor.community_id, now).correct_after_posting_days
     credit = _public_credit(session, actor, public_id, now, days)
     if credit.person_id != owner_id:
         raise NotFound
@@ -117,7 +117,7 @@ def correct_until(session: Session, credit: Credit, now: datetime) -> datetime |
     posted."""
     if credit.state != "posted" or credit.posted_at is None:
         return None
-    days = doubts.rules_of(session, credit.community_id, now).correct_after_posting_days
+    days = communities.rules_now(session, credit.community_id, now).correct_after_posting_days
     last = credit.posted_at + timedelta(days=days)
     return last if last >= now else None
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bank import chart, db
+from bank.communities import operations as communities
 from bank.credits import appeals, cases, doubts, panel, posting, rules, stages, steps
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
 from bank.credits.operations import BANK, post_now, propose
@@ -34,7 +35,7 @@ def verdict_so_far(
     session: Session, objection: Objection, credit: Credit, now: datetime, *, is_over: bool = False
 ) -> bool | None:
     """Count the panel's votes under the rule in force; None while there is no verdict."""
-    in_force = doubts.rules_of(session, credit.community_id, now)
+    in_force = communities.rules_now(session, credit.community_id, now)
     chosen = select(ObjectionVote.person_id, ObjectionVote.is_upheld).where(ObjectionVote.objection_id == objection.id)
     votes = {person_id: is_upheld for person_id, is_upheld in session.execute(chosen)}  # noqa: C416 -- rows
     upheld = sum(votes.values())

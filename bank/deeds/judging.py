@@ -118,7 +118,7 @@ def _hold(session: Session, deed: Deed) -> tuple[DeedCase, Credit]:
 
 
 def _verdict(session: Session, deed: Deed, now: datetime, *, is_over: bool = False) -> bool | None:
-    in_force = communities.rules_at(session, session.get_one(Community, deed.community_id), now)
+    in_force = communities.rules_now(session, deed.community_id, now)
     rows = session.execute(select(DeedVote.person_id, DeedVote.is_for).where(DeedVote.deed_id == deed.id))
     votes = {person_id: is_for for person_id, is_for in rows}  # noqa: C416 -- a Row is no pair to dict()
     agreed = sum(votes.values())

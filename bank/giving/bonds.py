@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from bank.communities import operations as communities
-from bank.communities.models import Community
 from bank.errors import NotFound, say
 from bank.giving import near, rules
 from bank.giving.models import Bond
@@ -49,7 +48,7 @@ def ask(
         raise NotFound
     if asker.is_group or other.is_group:
         raise GroupGives
-    days = communities.rules_at(session, session.get_one(Community, asker.community_id), now).answer_days
+    days = communities.rules_now(session, asker.community_id, now).answer_days
     low, high = sorted((asker.id, other.id))
     bond = Bond(
         public_id=new_public_id(),
@@ -176,12 +175,6 @@ def to_check(session: Session, actor: Actor, *, limit: int = 50) -> Sequence[Kin
     """Give what waits for the desk, oldest first. Raises NotAllowed."""
     actor.require(*STAFF)
     return _kin(session, Bond.community_id == actor.community_id, Bond.state == "agreed")[:limit]
-
-
-def count_to_check(session: Session, actor: Actor) -> int:
-    """Count it."""
-    waiting = select(func.count()).select_from(Bond)
-    return session.scalar(waiting.where(Bond.community_id == actor.community_id, Bond.state == "agreed")) or 0
 
 
 def _kin(session: Session, *conditions: ColumnElement[bool]) -> Sequence[Kin]:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
-from bank.communities.rules import Rules
 from bank.errors import NotFound, say
 from bank.giving import near, pool, rules
 from bank.giving.models import Grant, GrantPayment, PoolShort
@@ -53,7 +52,7 @@ def propose(session: Session, actor: Actor, person: Person, *, reason: str, now:
         listed_by=actor.person_id,
         state="proposed",
         created_at=now,
-        due_at=rules.days_later(now, _rules(session, actor.community_id, now).answer_days),
+        due_at=rules.days_later(now, communities.rules_now(session, actor.community_id, now).answer_days),
     )
     try:
         with session.begin_nested():
@@ -68,7 +67,7 @@ def confirm(session: Session, actor: Actor, public_id: str, *, agrees: bool, now
     """Agree to a grant or refuse it: a second person, of neither household. Raises TooNear, NotFound, Settled."""
     grant = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, (grant.person_id, grant.listed_by))
-    until = rules.months_later(now, _rules(session, grant.community_id, now).grant_review_months)
+    until = rules.months_later(now, communities.rules_now(session, grant.community_id, now).grant_review_months)
     more = {"confirmed_by": actor.person_id, **({"due_at": until} if agrees else {"ended_at": now})}
     done = _move(session, grant, ("proposed",), "active" if agrees else "refused", now, more)
     if agrees:
@@ -81,7 +80,7 @@ def review(session: Session, actor: Actor, public_id: str, *, goes_on: bool, now
     """Look at a grant again: it goes on for another period, or ends. Raises NotAllowed, TooNear, NotFound, Settled."""
     grant = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, [grant.person_id])
-    until = rules.months_later(now, _rules(session, grant.community_id, now).grant_review_months)
+    until = rules.months_later(now, communities.rules_now(session, grant.community_id, now).grant_review_months)
     more: dict[str, object] = {"due_at": until} if goes_on else {"ended_at": now}
     return _move(session, grant, ("active", "paused"), "active" if goes_on else "ended", now, more)
 
@@ -112,7 +111,7 @@ def move_due(session: Session, *, now: datetime) -> int:
     if grant is None:
         return 0
     after = {"proposed": "lapsed", "active": "paused", "paused": "ended"}[grant.state]
-    until = rules.months_later(now, _rules(session, grant.community_id, now).grant_review_months)
+    until = rules.months_later(now, communities.rules_now(session, grant.community_id, now).grant_review_months)
     more: dict[str, object] = {"due_at": until} if after == "paused" else {"ended_at": now}
     _move(session, grant, (grant.state,), after, now, more, is_job=True)
     if after == "paused":
@@ -142,7 +141,7 @@ def _next_unpaid(session: Session, community_id: int, month: date, now: datetime
 
 
 def _pay(session: Session, grant: Grant, month: date, now: datetime) -> bool:
-    in_force = _rules(session, grant.community_id, now)
+    in_force = communities.rules_now(session, grant.community_id, now)
     wanted = in_force.grant_minutes_per_month
     has = pool.balance(session, grant.community_id, now)[chart.MINUTES]
     amount = rules.may_pay(has, in_force.pool_floor_minutes, wanted)
@@ -179,10 +178,6 @@ def _tell_short(session: Session, community_id: int, month: date, now: datetime)
     )
     if added.first() is not None:
         near.tell_staff(session, community_id, say("公益池这个月不够发给名单上的每一位。"), link=DESK, now=now)
-
-
-def _rules(session: Session, community_id: int, now: datetime) -> Rules:
-    return communities.rules_at(session, session.get_one(Community, community_id), now)
 
 
 def _mine(session: Session, actor: Actor, public_id: str) -> Grant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -801,12 +801,6 @@ SECTIONS = (
 )
 BY_FIELD: Mapping[str, Setting] = {one.field: one for section in SECTIONS for one in section.settings}
 WORDED = frozenset(one.name for one in BY_FIELD.values())
-
-
-def settings_of(rules: Rules) -> Iterator[tuple[Setting, int | None]]:
-    """Give every setting with its value in a version, in the page's order."""
-    for one in BY_FIELD.values():
-        yield one, one.value(rules)
 
 
 @dataclass(frozen=True, slots=True)

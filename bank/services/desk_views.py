@@ -8,6 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
+from bank.communities import operations as communities
 from bank.errors import Conflict, Invalid
 from bank.members import login
 from bank.members import operations as members
@@ -166,7 +167,7 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         is_verified_by_another=one.pays == "pool" and moving.is_home_of(session, who, (one.person_id, one.hardship_by)),
         is_own=moving.is_home_of(session, who, (one.person_id,)),
         is_coordinator=who.may("coordinator"),
-        missed=rules.missed(moving.rules_now(session, one.community_id, now), one.minutes),
+        missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
         words=rules,
         errors=errors or {},
         longest=LONGEST_WORDS,

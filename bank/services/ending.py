@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.credits.models import Credit, CreditStep
 from bank.credits.operations import GONE
@@ -32,7 +33,7 @@ def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None
         raise NotFound
     if request.state not in (*rules.OPEN, "accepted"):
         raise Moved
-    in_force = moving.rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     is_free = request.state in rules.OPEN or rules.is_free_to_cancel(in_force, request.starts_at, now)
     worth = rules.missed(in_force, request.minutes)
     dispatch.pass_invitations(session, request, now)
@@ -64,7 +65,7 @@ def decide(session: Session, actor: Actor, public_id: str, *, minutes: int, reas
     if request.state != "disputed":
         raise Moved
     if request.doubt == "not_home" and minutes:
-        minutes = rules.missed(moving.rules_now(session, request.community_id, now), request.minutes)
+        minutes = rules.missed(communities.rules_now(session, request.community_id, now), request.minutes)
     moving.note(session, request, "decided", now=now, by=actor.person_id, words=reason)
     _settle(session, request, minutes, actor=actor, reason=reason, now=now)
     return request
@@ -144,7 +145,7 @@ def _unconfirmed(session: Session, request: HelpRequest, now: datetime) -> None:
 
 
 def _undecided(session: Session, request: HelpRequest, now: datetime) -> None:
-    in_force = moving.rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     scanned = visiting.scanned_of(request) if request.left_at else None
     is_agreed = request.resident_agreed_at is not None and request.volunteer_agreed_at is not None
     minutes = rules.by_rule(in_force, str(request.doubt), request.minutes, scanned, is_agreed=is_agreed)
@@ -188,7 +189,7 @@ def return_due(session: Session, *, now: datetime) -> int:
     once; not while another credit stands for the same visit. Safe to run twice and by several at once.
     """
     for community_id in session.scalars(_with_payments()).all():
-        days = moving.rules_now(session, community_id, now).help_return_days
+        days = communities.rules_now(session, community_id, now).help_return_days
         for request in session.scalars(_unearned(community_id, now - timedelta(days=days))):
             if _returned(session, request, now):
                 return 1

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from bank import chart
 from bank.checkin import codes
+from bank.communities import operations as communities
 from bank.errors import Invalid, NotFound, say
 from bank.members import neighbours
 from bank.members.actor import STAFF, Actor
@@ -86,7 +87,7 @@ def ask_for(session: Session, actor: Actor, person: Person, wish: Wish, *, via: 
 
 
 def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str, now: datetime) -> HelpRequest:
-    in_force = moving.rules_now(session, person.community_id, now)
+    in_force = communities.rules_now(session, person.community_id, now)
     kind = catalogue.kinds(session, person.community_id).get(wish.kind)
     if kind is None or not kind.is_on:
         raise NotOffered
@@ -120,7 +121,7 @@ def _write(
     now: datetime,
     repeats: HelpRequest | None = None,
 ) -> HelpRequest:
-    in_force = moving.rules_now(session, person.community_id, now)
+    in_force = communities.rules_now(session, person.community_id, now)
     promised = moving.working_days(session, person.community_id, in_force.help_verify_days, now)
     request = HelpRequest(
         public_id=new_public_id(),
@@ -172,7 +173,7 @@ def verify(session: Session, actor: Actor, public_id: str, *, now: datetime, ris
     text = risk_note or request.risk_note
     if not text:
         raise Invalid({"risk_note": [say("请写一句上门要注意什么；没有就写“没有”。")]})
-    in_force = moving.rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     promised = moving.working_days(session, request.community_id, in_force.help_answer_days, now)
     moving.move(
         session,

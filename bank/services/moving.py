@@ -14,7 +14,6 @@ from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
-from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.credits import operations as credits
 from bank.errors import NotFound, say
@@ -87,14 +86,9 @@ def tell_desk(session: Session, request: HelpRequest, sentence: str, now: dateti
     members.tell(session, sorted(people - sides), sentence, facts=facts, link=link, now=now)
 
 
-def rules_now(session: Session, community_id: int, now: datetime) -> Rules:
-    """Give the rules a request lives by at this moment."""
-    return communities.rules_at(session, session.get_one(Community, community_id), now)
-
-
 def until(session: Session, request: HelpRequest, state: str, now: datetime) -> datetime:
     """Give when the wait of a state ends that begins now."""
-    in_force = rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     planned = timedelta(minutes=request.minutes)
     late = timedelta(hours=in_force.help_scan_hours)
     if state in ("requested", "verified"):

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from bank.communities import operations as communities
 from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.members import operations as members
@@ -31,7 +32,7 @@ def report(session: Session, actor: Actor, public_id: str, words: str, *, now: d
     )
     if request is None or actor.person_id not in (request.person_id, request.volunteer_id, request.asked_by):
         raise NotFound
-    days = moving.rules_now(session, request.community_id, now).help_report_days
+    days = communities.rules_now(session, request.community_id, now).help_report_days
     told = HelpReport(
         request_id=request.id,
         community_id=request.community_id,

@@ -14,12 +14,13 @@ from marshmallow import Schema
 
 from bank import clock, db
 from bank.checkin import bearers
+from bank.communities import operations as communities
 from bank.errors import BankError, Conflict, Invalid, NotFound
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import catalogue, dispatch, listing, moving, reporting, rules
+from bank.services import catalogue, dispatch, listing, reporting, rules
 from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
@@ -77,7 +78,7 @@ def wish_page(
     session, now = db.session(), clock.utc_now()
     asked_for = person or session.get_one(Person, who.person_id)
     offered = [kind for kind in catalogue.kinds(session, who.community_id).values() if kind.is_on]
-    in_force = moving.rules_now(session, who.community_id, now)
+    in_force = communities.rules_now(session, who.community_id, now)
     most = min(in_force.home_service_minutes, max((kind.most_minutes for kind in offered), default=STEP_MINUTES))
     return render_template(
         "services/new.html",
@@ -201,14 +202,14 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_invited=listing.has_invitation(session, who, one.id),
         may_accept=one.state in ("verified", "offered") and not is_mine and one.starts_at > now,
         is_free=one.state in rules.OPEN
-        or rules.is_free_to_cancel(moving.rules_now(session, one.community_id, now), one.starts_at, now),
+        or rules.is_free_to_cancel(communities.rules_now(session, one.community_id, now), one.starts_at, now),
         has_waited=now >= one.starts_at + _wait(one, now),
         has_begun=now >= one.starts_at,
         scanned=_scanned(one),
         reported=[(report, name) for report, name in told if report.by_person_id == who.person_id],
         trail=listing.trail(session, one.id) if is_side else [],
         was_repeated=listing.was_repeated(session, one.id),
-        missed=rules.missed(moving.rules_now(session, one.community_id, now), one.minutes),
+        missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
         words=rules,
         errors=errors or {},
         wrong=wrong,
@@ -217,7 +218,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
 
 
 def _wait(one: HelpRequest, now: datetime) -> timedelta:
-    return timedelta(minutes=moving.rules_now(db.session(), one.community_id, now).help_wait_minutes)
+    return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
 
 
 def _scanned(one: HelpRequest) -> int | None:

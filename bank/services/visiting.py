@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from bank.communities import operations as communities
 from bank.errors import Invalid, NotAllowed, NotFound, say
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
@@ -83,7 +84,7 @@ def _check_proof(request: HelpRequest, proof: Proof) -> str | None:
 def _moment(session: Session, request: HelpRequest, proof: Proof, now: datetime) -> datetime:
     if proof.happened_at is None:
         return now
-    late = timedelta(hours=moving.rules_now(session, request.community_id, now).help_scan_hours)
+    late = timedelta(hours=communities.rules_now(session, request.community_id, now).help_scan_hours)
     if proof.happened_at > now + rules.SKEW:
         raise WrongMoment
     if proof.happened_at < now - late - timedelta(minutes=request.minutes):
@@ -92,7 +93,7 @@ def _moment(session: Session, request: HelpRequest, proof: Proof, now: datetime)
 
 
 def _arrive(session: Session, actor: Actor, request: HelpRequest, proof: Proof, at: datetime, now: datetime) -> None:
-    in_force = moving.rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     opens = request.starts_at - timedelta(minutes=in_force.check_in_early_minutes)
     if at < opens:
         raise NotYet(opens=_clock(opens))
@@ -210,7 +211,7 @@ def _agree(
 
 def conclude(session: Session, request: HelpRequest, *, actor: Actor | None, now: datetime) -> None:
     """Pay what both sides agreed to, or have it looked at where it differs too far from what was agreed before."""
-    in_force = moving.rules_now(session, request.community_id, now)
+    in_force = communities.rules_now(session, request.community_id, now)
     scanned = scanned_of(request)
     if rules.differs(in_force, request.minutes, scanned):
         dispute(session, request, ("to_confirm",), "differs", now)
@@ -319,7 +320,7 @@ def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime
 
 
 def _check_waited(session: Session, request: HelpRequest, now: datetime) -> None:
-    wait = timedelta(minutes=moving.rules_now(session, request.community_id, now).help_wait_minutes)
+    wait = timedelta(minutes=communities.rules_now(session, request.community_id, now).help_wait_minutes)
     if now < request.starts_at + wait:
         raise NotYet(opens=_clock(request.starts_at + wait))
 

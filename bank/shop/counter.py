@@ -149,7 +149,7 @@ def handed_over() -> ResponseReturnValue:
         totals=totals,
         month=month,
         before=before,
-        after=(month.replace(day=28) + timedelta(days=4)).replace(day=1) if month < today.replace(day=1) else None,
+        after=clock.month_after(month) if month < today.replace(day=1) else None,
     )
 
 

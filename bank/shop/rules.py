@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from bank import chart
-from bank.clock import local_day, start_of_day
+from bank.clock import local_day, month_after, start_of_day
 from bank.communities.rules import Rules
 from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
@@ -75,11 +75,6 @@ def points_of_budget(in_force: Rules) -> int | None:
     if not in_force.shop_budget_fen_per_month or not in_force.point_reference_fen:
         return None
     return in_force.shop_budget_fen_per_month // in_force.point_reference_fen
-
-
-def month_after(first: date) -> date:
-    """Give the first day of the month after the one that begins on `first`."""
-    return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def expected_month(month: date, left: int, most: int, totals: Sequence[int]) -> date:

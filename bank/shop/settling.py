@@ -151,7 +151,7 @@ def _build(session: Session, place: Community, shop: Shop, month: date, now: dat
     ).all()
     if not orders:
         return None
-    following = rules.month_after(month)
+    following = clock.month_after(month)
     in_force = communities.rules_on(session, place.id, following - timedelta(days=1))
     prices = {chart.MINUTES: in_force.hour_reference_fen, chart.POINTS: in_force.point_reference_fen}
     lines = [_line(number, order, prices) for number, order in enumerate(orders, 1)]
@@ -205,7 +205,7 @@ def _line(number: int, order: Order, prices: Mapping[str, int]) -> dict[str, Any
 
 def movement(session: Session, place: Community, shop: Shop, month: date, now: datetime) -> dict[str, int]:
     """Give what a shop's account took in by the book within a month, by unit: settlements do not count."""
-    account, following = chart.shop(shop.public_id), rules.month_after(month)
+    account, following = chart.shop(shop.public_id), clock.month_after(month)
     book = db.book(session, place.id, now)
     since, later = (book.turnovers([account], day, session=session) for day in (month, following))
     begins, ends = rules.month_bounds(month, place.time_zone)
@@ -324,7 +324,7 @@ def settle(session: Session, actor: Actor, public_id: str, *, paid_on: date, not
         raise NotFound
     place = session.get_one(Community, found.community_id)
     today = clock.local_day(now, place.time_zone)
-    if not rules.month_after(found.month) <= paid_on <= today:
+    if not clock.month_after(found.month) <= paid_on <= today:
         raise Invalid({"paid_on": [say("请填结清的那一天：在这个月过完以后，不晚于今天。")]})
     if rules.has_account_number(note):
         raise Invalid({"note": [say("备注里请不要写银行账号：钱不经过本系统。")]})

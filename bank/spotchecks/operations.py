@@ -96,7 +96,7 @@ def draw_month(session: Session, place: Community, month: date, *, now: datetime
     posted = {credit.public_id: credit for credit in _posted(session, place, month)}
     if not posted:
         return False
-    percent = communities.rules_on(session, place.id, _following(month)).spot_check_percent
+    percent = communities.rules_on(session, place.id, clock.month_after(month)).spot_check_percent
     basis = _basis(session, place, month, sorted(posted))
     seed = rules.seed_of(month, basis)
     names = rules.draw(seed, posted, percent)
@@ -126,11 +126,7 @@ def _posted(session: Session, place: Community, month: date) -> Sequence[Credit]
 
 
 def _span(place: Community, month: date) -> tuple[datetime, datetime]:
-    return clock.start_of_day(month, place.time_zone), clock.start_of_day(_following(month), place.time_zone)
-
-
-def _following(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
+    return clock.start_of_day(month, place.time_zone), clock.start_of_day(clock.month_after(month), place.time_zone)
 
 
 def _basis(session: Session, place: Community, month: date, names: Sequence[str]) -> str:

@@ -105,12 +105,6 @@ def count_reported(session: Session, actor: Actor) -> int:
     return session.scalar(select(func.count()).select_from(Thanks).where(*_settled_by(actor))) or 0
 
 
-def count_kept(session: Session, person_id: int) -> int:
-    """Count the cards somebody keeps."""
-    kept = select(func.count()).select_from(Thanks).where(Thanks.to_id == person_id, Thanks.state == "kept")
-    return session.scalar(kept) or 0
-
-
 def _settled_by(actor: Actor) -> list[ColumnElement[bool]]:
     return [
         Thanks.state == "reported",
@@ -190,7 +184,7 @@ def settle_due(session: Session, *, now: datetime) -> int:
         .group_by(Thanks.community_id)
     )
     for community_id, _ in waiting.all():
-        days = communities.rules_at(session, session.get_one(Community, community_id), now).thanks_settled_days
+        days = communities.rules_now(session, community_id, now).thanks_settled_days
         over = [Thanks.community_id == community_id, Thanks.state == "reported"]
         gone = session.execute(
             update(Thanks)
