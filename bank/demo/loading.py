@@ -38,7 +38,7 @@ TODAY_MINUTES = 240
 def load(*, households: int, days: int, seed: int, show: TextIO) -> None:
     """Load `households` behind their doors and `days` of history up to now; progress goes to `show`.
 
-    The same seed on the same day gives the same books.
+    The same seed on the same day gives the same books, but for the order of credits that share a moment.
     """
     now = clock.utc_now().replace(second=0, microsecond=0)
     draw = random.Random(seed)
