@@ -16,10 +16,10 @@ from ledger.accounts import Directory, Terms, directory_of
 from ledger.care import Care
 from ledger.combining import Call, perform
 from ledger.days import Days
-from ledger.deciding import Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.expiring import LotVerbs
 from ledger.notes import Signer
+from ledger.plans import Plan
 from ledger.posting import Outcome
 from ledger.proving import LogVerbs
 from ledger.requests import Desk, Posting, Request

@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from ledger import plain
 from ledger.accounts import directory_of
-from ledger.deciding import Plan
 from ledger.engine import refuse_second_writer
 from ledger.errors import LedgerError
+from ledger.plans import Plan
 from ledger.posting import Outcome, post_plans
 from ledger.requests import Desk
 from ledger.running import AnySession, run

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, tzinfo
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from ledger import canonical
-from ledger.accounts import AccountRef, frozen_error
+from ledger.accounts import frozen_error
 from ledger.errors import (
     AlreadyReversed,
     HoldExpired,
@@ -22,91 +22,10 @@ from ledger.errors import (
 )
 from ledger.grammar import MAX_BALANCE
 from ledger.ids import uuid7_bytes
-from ledger.lots import NOTHING, Lots, Move, Origin, move, over
+from ledger.lots import NOTHING, move, over
+from ledger.plans import Books, Leg, Move, Plan, Posted, Slot
 from ledger.values import Receipt, Transfer
 from ledger.wire import Id, Wire, from_us, raw_out
-from ledger.writing import Posted
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """A transfer between two accounts that were found."""
-
-    debit: AccountRef
-    credit: AccountRef
-    amount: int
-    expires_on: date | None = None
-    origin: int = 0
-    """Which transfer of the transaction on record this one takes back; 0 where there is none."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """A request with its accounts found, ready to be decided under their locks."""
-
-    key: str
-    request_hash: bytes
-    kind: str
-    legs: Sequence[Leg]
-    actor: str
-    effective: date | None
-    memo: str | None = None
-    reverses: Id | None = None
-    resolves: Id | None = None
-    expires_us: int | None = None
-    only_before_us: int | None = None
-    """A capture is refused from this moment on."""
-    holder: AccountRef | None = None
-    """Whose `held` changes, and by how much; a freeze does not stop what was promised before."""
-    held_change: int = 0
-    debts: dict[Id, AccountRef] = field(default_factory=dict)
-    """Where a reversal books what an account can no longer pay, by that account's id."""
-    lot: date | None = None
-    """The one lot that an expiry takes from."""
-
-    @property
-    def spends(self) -> bool:
-        """True where what is over cannot be used: not when a hold, a mistake or the lot itself is resolved."""
-        return self.reverses is None and self.resolves is None and self.lot is None
-
-
-@dataclass(slots=True)
-class Slot:
-    """A locked balance row, and what the batch has decided to change in it so far."""
-
-    account: AccountRef
-    debits: int
-    credits: int
-    held: int
-    floor: int | None
-    ceiling: int | None
-    is_frozen: bool
-    seq: int
-    last_us: int
-    is_late: bool = False
-    dated: int = 0
-    lots: Lots = field(default_factory=dict)
-    """What of the balance ends on which day; empty where `dated` is 0."""
-
-
-@dataclass(slots=True)
-class Books:
-    """What one batch knows while it decides."""
-
-    ledger_id: int
-    zone: tzinfo
-    now_us: int
-    slots: dict[Id, Slot]
-    resolved: set[Id]
-    reversed: set[Id]
-    closed_through: date | None = None
-    """Known, and held still by a lock, where the batch holds a backdated plan."""
-    origins: Mapping[Id, Mapping[int, Origin]] = field(default_factory=dict)
-    """What the transactions that are reversed or resolved did to lots, by transfer."""
-
-    def day(self, moment_us: int) -> date:
-        """Return the day of a moment where the ledger is."""
-        return from_us(moment_us).astimezone(self.zone).date()
 
 
 def decide(wire: Wire, books: Books, plan: Plan) -> Posted | LedgerError:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from ledger import grammar, requests
 from ledger.combining import Call, perform
-from ledger.deciding import Leg, Plan
 from ledger.errors import InvalidTxn, LedgerError
 from ledger.lot_rows import EXPIRY, lots_of
+from ledger.plans import Leg, Plan
 from ledger.reading import absence
 from ledger.requests import Desk
 from ledger.running import AnySession, read

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ledger.lots import Origin
+from ledger.plans import Origin, Plan, Posted, Slot
 from ledger.values import Lot
 from ledger.wire import Id, Insert, Wire, day_out
-
-if TYPE_CHECKING:
-    from ledger.deciding import Plan, Slot
-    from ledger.writing import Posted
 
 EXPIRY = "expiry"
 _MOVES = Insert(

@@ -8,41 +8,15 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.accounts import AccountRef
+from ledger.plans import Leg, Lots, Move, Origin, Plan, Slot
 from ledger.wire import Id
-
-if TYPE_CHECKING:
-    from ledger.deciding import Leg, Plan, Slot
-
-Lots = dict[date, int]
 
 GRACE_DAYS = 30
 """What a reversal gives back after its day can be used for so long again, to the end of that month: whoever was
 wronged would else get back what is gone the next minute."""
-
-
-class Move(NamedTuple):
-    """One transfer's effect on one lot: delta > 0 puts in, delta < 0 takes out."""
-
-    ordinal: int
-    account_id: Id
-    day: date
-    delta: int
-
-
-@dataclass(slots=True)
-class Origin:
-    """What a transfer on record took from its payer's lots and put into its receiver's."""
-
-    taken: Lots = field(default_factory=dict)
-    put: Lots = field(default_factory=dict)
-
-    def copy(self) -> Origin:
-        return Origin(dict(self.taken), dict(self.put))
 
 
 NOTHING: Mapping[int, Origin] = {}

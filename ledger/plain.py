@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 from typing import Any
 
-from ledger.deciding import Books, Leg, Plan, as_posted
+from ledger.deciding import as_posted
 from ledger.periods import local_day
 from ledger.plain_functions import NOT_PLAIN
+from ledger.plans import Books, Leg, Plan, Posted
 from ledger.posting import Redo
 from ledger.values import Receipt
 from ledger.wire import Id, Wire
-from ledger.writing import Posted
 
 _ONE = "SELECT ledger_post_one(" + ", ".join(["%s"] * 21) + ")"
 _MANY_KINDS = (

@@ -9,12 +9,13 @@ from typing import Any
 
 from ledger import answers, periods
 from ledger.accounts import AccountRef
-from ledger.deciding import Books, Plan, Slot, decide
+from ledger.deciding import decide
 from ledger.errors import IdempotencyConflict, LedgerError
 from ledger.lot_rows import read_lots
+from ledger.plans import Books, Plan, Posted, Slot
 from ledger.values import Receipt
 from ledger.wire import Id, Wire, us_out
-from ledger.writing import Posted, SharedRefusal, write
+from ledger.writing import SharedRefusal, write
 
 Outcome = Receipt | LedgerError
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from ledger import accounts, answers, canonical, grammar
 from ledger.accounts import AccountRef, Directory, Pair
-from ledger.deciding import Leg, Plan, shortfalls
+from ledger.deciding import shortfalls
 from ledger.errors import InvalidTxn, LedgerError, UnknownTxn
 from ledger.lots import keeps_lots
+from ledger.plans import Leg, Plan
 from ledger.posting import lock
 from ledger.values import Transfer, Txn
 from ledger.wire import Id, Wire, us_out

@@ -9,31 +9,8 @@ from typing import Any
 
 from ledger.errors import LedgerError
 from ledger.lot_rows import write_lots
-from ledger.values import Receipt
+from ledger.plans import Posted
 from ledger.wire import Id, Insert, Row, Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A decided transaction, its values in the form the engine stores."""
-
-    key: str
-    txn_id: Id
-    receipt: Receipt
-    kind: str
-    effective: Any
-    recorded_at: Any
-    actor: str
-    reverses: Id | None
-    resolves: Id | None
-    expires_at: Any
-    memo: tuple[bytes, str, bytes] | None
-    canonical: bytes
-    rows: Sequence[tuple[str, Id, Id, int, Any]]
-    holder: Id | None
-    held_change: int
-    lot_moves: Sequence[tuple[int, Id, Any, int]] = ()
-    """(ordinal, account, day, signed amount)"""
 
 
 @dataclass(slots=True)
