@@ -48,7 +48,7 @@ def told(world: World, who: str = "resident") -> list[str]:
 
 def one(world: World, column: object) -> object:
     with world.write() as session:
-        return session.scalars(select(column).order_by()).all()[-1]  # type: ignore[call-overload]
+        return session.scalars(select(column).order_by(column.class_.__table__.primary_key.columns[0])).all()[-1]  # type: ignore[attr-defined,call-overload]
 
 
 def asked_by(world: World, who: str, other: str = "resident", kind: str = "parent") -> str:
@@ -207,7 +207,8 @@ def state_of(world: World) -> list[object]:
     """Give everything that an act could have changed."""
     with world.write() as session:
         columns = (Bond.state, Gift.state, Donation.thanks, Dormancy.answer, Farewell.state)
-        return [sorted(map(str, session.scalars(select(column)))) for column in columns] + [has(world, "resident")]
+        states: list[object] = [sorted(map(str, session.scalars(select(column)))) for column in columns]
+    return [*states, has(world, "resident")]
 
 
 def test_no_act_without_the_right_pin_and_five_wrong_ones_lock_the_card(carded: World) -> None:
@@ -304,7 +305,10 @@ def test_nobody_gathers_a_neighbourhood_of_parents(world: World) -> None:
         with world.app.app_context(), db.unit_of_work() as session:
             return bonds.check(session, actor, bond, is_right=True, now=world.clock.now).state
 
-    last = [lambda bond=bond, who=who: check(bond, who) for bond, who in zip(waiting[-2:], ("second", "coordinator"))]
+    last = [
+        lambda bond=bond, who=who: check(bond, who)
+        for bond, who in zip(waiting[-2:], ("second", "coordinator"), strict=True)
+    ]
     assert sorted(map(str, at_once(*last))) == [TooManyOfAKind.__name__, "bound"]
 
 
