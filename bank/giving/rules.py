@@ -26,14 +26,13 @@ MIRROR: Mapping[str, str] = {
 MOST: Mapping[str, int] = {"spouse": 1, "parent": 4, "child": 8, "grandparent": 4, "grandchild": 16}
 """How many of a kind one person is bound to at most; both families' parents count."""
 THANKS: Mapping[str, str] = {
-    "full": say("%(name)s"),
     "teacher": say("%(name)s老师"),
     "mr": say("%(name)s先生"),
     "ms": say("%(name)s女士"),
-    "words": say("%(name)s"),
 }
-"""How a donor is thanked in public; `words` are a group's own."""
-OF_A_PERSON, OF_A_GROUP = ("full", "teacher", "mr", "ms"), ("full", "words")
+"""How a donor is thanked in public by the family's name."""
+OF_A_PERSON, OF_A_GROUP = ("full", *THANKS), ("full", "words")
+"""`words` are a group's own."""
 COMPOUND = "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯 端木 南宫 长孙 独孤"
 """Family names of two characters."""
 BOND_MOVES: Mapping[str, tuple[str, ...]] = {

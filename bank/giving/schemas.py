@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bank import chart
-from bank.giving.rules import KINDS, THANKS
+from bank.giving.rules import KINDS, OF_A_PERSON
 from bank.qr import LONGEST_SCAN
 from bank.web.fields import Choice, Day, Int, StrictSchema, Words
 
@@ -29,7 +29,7 @@ class DonationForm(StrictSchema):
 
     unit = Choice(chart.UNITS, required=True)
     amount = Int(least=1, most=1_000_000, required=True)
-    thanks = Choice(("none", *THANKS), load_default="none")
+    thanks = Choice(("none", *OF_A_PERSON, "words"), load_default="none")
     words = Words(most=20, load_default=None)
 
 

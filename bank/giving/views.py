@@ -68,7 +68,7 @@ def ways_to_thank(person: Person) -> list[tuple[str, str]]:
     if person.is_group:
         return [*none, ("full", person.name), ("words", gettext("自己写（社区看过才公开）"))]
     family = rules.family_name(person.name)
-    said = {form: translate(rules.THANKS[form], {"name": family}) for form in rules.OF_A_PERSON[1:]}
+    said = {form: translate(text, {"name": family}) for form, text in rules.THANKS.items()}
     return [*none, ("full", gettext("%(name)s（全名）", name=person.name)), *said.items()]
 
 
@@ -87,7 +87,8 @@ def thanks_of(given: dict[str, Any]) -> dict[str, Any]:
 @pages.app_template_filter()
 def thanked_name(one: Donation) -> str:
     """Say how a donor wished to be thanked."""
-    return translate(rules.THANKS[one.thanks], {"name": one.thanked_as}) if one.thanks else gettext("不公开")
+    form = rules.THANKS.get(one.thanks or "")
+    return translate(form, {"name": one.thanked_as}) if form else one.thanked_as or gettext("不公开")
 
 
 def said(refusal: BankError) -> str:
