@@ -34,6 +34,7 @@ from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
 from bank.deeds import witness_views as witness
+from bank.giving import card_views as cards
 from bank.giving import dormant_views as dormant
 from bank.giving import farewell_views as farewells
 from bank.giving import views as giving
@@ -93,6 +94,7 @@ PAGES = (
     services,
     services_desk,
     giving,
+    cards,
     farewells,
     dormant,
     sheets,

@@ -45,8 +45,7 @@ def _donate(session: Session, town: Town, now: datetime) -> bool:
     )[:DONORS]
     for actor in rich:
         person = session.get_one(Person, actor.person_id)
-        thanked_as = f"{person.name[0]}老师"
-        pool.donate(session, person, unit=chart.MINUTES, amount=DONATION, thanked_as=thanked_as, now=now)
+        pool.donate(session, person, unit=chart.MINUTES, amount=DONATION, thanks="teacher", now=now)
     return bool(rich)
 
 

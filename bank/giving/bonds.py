@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from bank.communities import operations as communities
+from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.giving import near, rules
 from bank.giving.models import Bond
-from bank.giving.refusals import AlreadyBound, GroupGives, Settled
+from bank.giving.refusals import AlreadyBound, GroupGives, Settled, TooManyOfAKind
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
@@ -43,8 +44,9 @@ def ask(
     session: Session, asker: Person, other: Person, *, kind: str, now: datetime, agent: Actor | None = None
 ) -> Bond:
     """Ask a member to be bound as a relative; `kind` is what they are to the asker. `agent` saw the asker's card and
-    PIN. Raises AlreadyBound, GroupGives, NotFound for another community's member."""
-    if other.community_id != asker.community_id or other.id == asker.id:
+    PIN. Raises AlreadyBound, GroupGives, TooNear for an agent, NotFound for another community's member."""
+    near.check_agent(session, agent, (asker.id, other.id))
+    if other.disabled_at is not None or other.community_id != asker.community_id or other.id == asker.id:
         raise NotFound
     if asker.is_group or other.is_group:
         raise GroupGives
@@ -70,33 +72,53 @@ def ask(
         raise AlreadyBound from twice
     sentence = say("%(name)s 想和您绑定为亲属，绑定后可以互相转赠时长。请看一看。")
     members.tell(session, [other.id], sentence, facts={"name": asker.name}, link=PAGE, now=now)
+    if agent is not None:
+        said = say("%(agent)s 凭您的卡和 PIN 替您向 %(name)s 提出绑定亲属。不是您本人，请马上告诉社区。")
+        facts = {"agent": agent.name, "name": other.name}
+        members.tell(session, [asker.id], said, facts=facts, link=PAGE, now=now, agent=agent)
     return bond
 
 
 def answer(
     session: Session, other: Person, public_id: str, *, agrees: bool, now: datetime, agent: Actor | None = None
 ) -> Bond:
-    """Say yes or no to who asked; a yes goes to the desk. Raises NotFound, Settled."""
+    """Say yes or no to who asked; a yes goes to the desk. `agent` saw the card and PIN of who answers.
+
+    Raises NotFound, Settled, TooNear for an agent.
+    """
+    mine = [Bond.public_id == public_id, Bond.other_id == other.id]
+    asker_id = session.scalar(select(Bond.asker_id).where(*mine))
+    near.check_agent(session, agent, (other.id, asker_id))
     after = "agreed" if agrees else "declined"
-    values: dict[str, object] = {"agent_id": agent.person_id} if agent else {}
-    bond = _move(session, [Bond.public_id == public_id, Bond.other_id == other.id], "asked", after, now, **values)
+    values: dict[str, object] = {"answer_agent_id": agent.person_id} if agent else {}
+    bond = _move(session, mine, "asked", after, now, **values)
     said = say("%(name)s 同意和您绑定为亲属，社区核对后就能转赠。") if agrees else say("%(name)s 没有同意绑定亲属。")
     members.tell(session, [bond.asker_id], said, facts={"name": other.name}, link=PAGE, now=now)
     if agrees:
         near.tell_staff(session, bond.community_id, say("有一对亲属等着核对。"), link=DESK, now=now)
+    if agent is not None:
+        done = (
+            say("%(agent)s 凭您的卡和 PIN 替您同意了和 %(name)s 绑定亲属。不是您本人，请马上告诉社区。")
+            if agrees
+            else say("%(agent)s 凭您的卡和 PIN 替您回绝了和 %(name)s 绑定亲属。不是您本人，请马上告诉社区。")
+        )
+        facts = {"agent": agent.name, "name": session.get_one(Person, bond.asker_id).name}
+        members.tell(session, [other.id], done, facts=facts, link=PAGE, now=now, agent=agent)
     return bond
 
 
 def check(session: Session, actor: Actor, public_id: str, *, is_right: bool, now: datetime) -> Bond:
-    """Confirm or refuse what both agreed to, by staff neither of them nor of their households, nor their agent.
+    """Confirm or refuse what both agreed to, by staff neither of them nor of their households, nor an agent.
 
-    Raises NotAllowed, NotFound, TooNear, Settled.
+    Raises NotAllowed, NotFound, TooNear, TooManyOfAKind, Settled.
     """
     actor.require(*STAFF)
     found = session.scalar(select(Bond).where(Bond.public_id == public_id, Bond.community_id == actor.community_id))
     if found is None:
         raise NotFound
-    near.check_uninvolved(session, actor, (found.asker_id, found.other_id, found.agent_id))
+    near.check_uninvolved(session, actor, (found.asker_id, found.other_id, found.agent_id, found.answer_agent_id))
+    if is_right:
+        _check_room(session, found)
     after = "bound" if is_right else "refused"
     bond = _move(session, [Bond.id == found.id], "agreed", after, now, checked_by=actor.person_id)
     said = (
@@ -108,8 +130,25 @@ def check(session: Session, actor: Actor, public_id: str, *, is_right: bool, now
     return bond
 
 
-def end(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Bond:
-    """End a bond, or take back one's own asking; either of the two may. Raises NotFound, Settled."""
+def _check_room(session: Session, bond: Bond) -> None:
+    """Go on only if neither is bound to as many of that kind as anybody has; one such decision at a time."""
+    pair = (bond.asker_id, bond.other_id)
+    cases.lock_people(session, pair)
+    for person_id in pair:
+        kind = rules.kind_for(bond.kind, is_asker=bond.asker_id == person_id)
+        as_asker = (Bond.asker_id == person_id) & (Bond.kind == kind)
+        as_other = (Bond.other_id == person_id) & (Bond.kind == rules.MIRROR[kind])
+        bound = select(func.count()).select_from(Bond).where(or_(as_asker, as_other), Bond.state == "bound")
+        if (session.scalar(bound) or 0) >= rules.MOST[kind]:
+            raise TooManyOfAKind(most=rules.MOST[kind], kind=rules.KINDS[kind])
+
+
+def end(session: Session, actor: Actor, public_id: str, *, now: datetime, agent: Actor | None = None) -> Bond:
+    """End a bond, or take back one's own asking; either of the two may. `agent` saw the card and PIN.
+
+    Raises NotFound, Settled, TooNear for an agent.
+    """
+    near.check_agent(session, agent, [actor.person_id])
     either = or_(Bond.asker_id == actor.person_id, Bond.other_id == actor.person_id)
     found = session.scalar(select(Bond).where(Bond.public_id == public_id, either))
     if found is None:
@@ -121,6 +160,10 @@ def end(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Bon
     told = bond.other_id if bond.asker_id == actor.person_id else bond.asker_id
     sentence = say("%(name)s 解除了和您的亲属绑定。已经转赠的不受影响。")
     members.tell(session, [told], sentence, facts={"name": actor.name}, link=PAGE, now=now)
+    if agent is not None:
+        said = say("%(agent)s 凭您的卡和 PIN 替您解除了和 %(name)s 的亲属绑定。不是您本人，请马上告诉社区。")
+        facts = {"agent": agent.name, "name": session.get_one(Person, told).name}
+        members.tell(session, [actor.person_id], said, facts=facts, link=PAGE, now=now, agent=agent)
     return bond
 
 

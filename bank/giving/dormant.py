@@ -12,10 +12,11 @@ from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import say
-from bank.giving import rules
+from bank.giving import near, rules
 from bank.giving.models import Dormancy
 from bank.giving.refusals import NotAsked
 from bank.members import operations as members
+from bank.members.actor import Actor
 from bank.members.models import Person
 
 ANSWERS = ("keep", "use", "give", "donate")
@@ -94,8 +95,15 @@ def asked(session: Session, person_id: int) -> Dormancy | None:
     return session.scalar(select(Dormancy).where(Dormancy.person_id == person_id, Dormancy.asked_at.is_not(None)))
 
 
-def answer(session: Session, person_id: int, what: str, *, now: datetime) -> None:
-    """Keep an answer; it may be changed until the next asking. It moves nothing by itself. Raises NotAsked."""
+SAID = {"keep": say("先留着"), "use": say("我想用"), "give": say("转给亲属"), "donate": say("捐给公益池")}
+
+
+def answer(session: Session, person_id: int, what: str, *, now: datetime, agent: Actor | None = None) -> None:
+    """Keep an answer; it may be changed until the next asking. It moves nothing by itself.
+
+    `agent` saw the owner's card and PIN. Raises NotAsked, TooNear for an agent.
+    """
+    near.check_agent(session, agent, [person_id])
     changed = session.execute(
         update(Dormancy)
         .where(Dormancy.person_id == person_id, Dormancy.asked_at.is_not(None))
@@ -105,3 +113,7 @@ def answer(session: Session, person_id: int, what: str, *, now: datetime) -> Non
     ).first()
     if changed is None:
         raise NotAsked
+    if agent is not None:
+        said = say("%(agent)s 凭您的卡和 PIN 替您答了时长怎么用：%(what)s。不是您本人，请马上告诉社区。")
+        facts = {"agent": agent.name, "what": SAID[what]}
+        members.tell(session, [person_id], said, facts=facts, link=PAGE, now=now, agent=agent)

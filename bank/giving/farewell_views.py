@@ -9,9 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from bank import clock, db
 from bank.communities.models import Community
-from bank.errors import BankError, Invalid, NotFound
+from bank.errors import BankError, NotFound
 from bank.giving import farewells
-from bank.giving.schemas import ChoiceForm, FarewellForm
+from bank.giving.schemas import ChoiceForm, FarewellForm, OwnChoiceForm
+from bank.giving.views import said
 from bank.log import keys
 from bank.log import operations as log
 from bank.members import login
@@ -21,7 +22,7 @@ from bank.members.models import Person
 from bank.passbook import lines
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
-from bank.web.i18n import gettext, translate
+from bank.web.i18n import gettext
 
 pages = Blueprint("farewells", __name__)
 
@@ -34,12 +35,6 @@ def index() -> ResponseReturnValue:
 def _index(who: Actor, *, wrong: str | None = None) -> str:
     cases = farewells.listed(db.session(), who)
     return render_template("giving/farewells.html", cases=cases, wrong=wrong, given=request.form)
-
-
-def _said(refusal: BankError) -> str:
-    if isinstance(refusal, Invalid) and refusal.errors:
-        return translate(next(iter(refusal.errors.values()))[0])
-    return translate(refusal.sentence, refusal.facts)
 
 
 @pages.post("/desk/farewells")
@@ -55,7 +50,7 @@ def open_case() -> ResponseReturnValue:
         farewells.open_case(session, who, person, kind=given["kind"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()
-        return _index(who, wrong=_said(refusal)), 422
+        return _index(who, wrong=said(refusal)), 422
     flash(gettext("已经记下，请另一位工作人员确认。"), "ok")
     return redirect(url_for(".index"), code=303)
 
@@ -79,16 +74,36 @@ def choose(public_id: str) -> ResponseReturnValue:
         raise
     except BankError as refusal:
         db.drop()
-        return _index(who, wrong=_said(refusal)), 422
-    flash(gettext("已经选定，到时候自动办理。"), "ok")
+        return _index(who, wrong=said(refusal)), 422
+    flash(gettext("已经写下，请另一位工作人员核对。"), "ok")
     return redirect(url_for(".index"), code=303)
 
 
 def _choose(who: Actor, public_id: str, given: dict[str, Any]) -> None:
     session, to = db.session(), given["to"]
-    heir = None if to in ("pool", "keep") else members.in_community(session, who.community_id, to)
+    heir = None if to == "pool" else members.in_community(session, who.community_id, to)
     choice = "heir" if heir else to
     farewells.choose(session, who, public_id, choice=choice, heir=heir, born_on=given["born_on"], now=clock.utc_now())
+
+
+@pages.post("/desk/farewells/<public_id>/second")
+def second(public_id: str) -> ResponseReturnValue:
+    choice = request.form.get("choice", "")[:20]
+    farewells.second(db.session(), login.actor(), public_id, choice=choice, now=clock.utc_now())
+    flash(gettext("已经选定，到时候自动办理。"), "ok")
+    return redirect(url_for(".index"), code=303)
+
+
+@pages.post("/farewells/<public_id>/choice")
+def choose_own(public_id: str) -> ResponseReturnValue:
+    who, session = login.actor(), db.session()
+    given = read_form(OwnChoiceForm, request.form)
+    if given["choice"] == "undo":
+        return undo(public_id)
+    me = session.get_one(Person, who.person_id)
+    farewells.choose_own(session, me, public_id, choice=given["choice"], now=clock.utc_now())
+    flash(gettext("记下了，到时候自动办理，之前可以改。"), "ok")
+    return redirect(url_for(".statement", public_id=public_id), code=303)
 
 
 @pages.post("/farewells/<public_id>/undoing")
@@ -123,4 +138,5 @@ def statement(public_id: str) -> ResponseReturnValue:
         keys=log.verifier_keys(ring, home.code),
         heir=session.get(Person, found.farewell.heir_id) if found.farewell.heir_id else None,
         may_undo=is_open and found.person.id == who.person_id,
+        may_choose=is_open and found.person.id == who.person_id and found.farewell.state in farewells.FROZEN,
     )

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart, clock, db
 from bank.communities import operations as communities
@@ -18,7 +18,7 @@ from bank.credits.models import Credit
 from bank.errors import Invalid, NotFound, say
 from bank.giving import bonds, gifts, grants, near, rules
 from bank.giving.models import Farewell
-from bank.giving.refusals import FarewellOpen, NoHeir, Settled
+from bank.giving.refusals import FarewellOpen, NoHeir, OwnChoice, Settled
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
@@ -31,6 +31,7 @@ from ledger.errors import AccountFrozen, InsufficientFunds
 JOB = "job:farewells"
 DESK = "/desk/farewells"
 MEMO = say("告别手续：余下的时长和积分")
+NO_TAKER = say("承接人的账户收不了，请家人重新选择。")
 FROZEN = ("confirmed", "chosen")
 LIVING = ("opened", *FROZEN)
 WAIT = timedelta(days=1)
@@ -44,6 +45,7 @@ class Case:
     farewell: Farewell
     person: Person
     heirs: Sequence[tuple[str, str]]
+    heir: Person | None = None
 
 
 def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now: datetime) -> Farewell:
@@ -113,26 +115,77 @@ def choose(
     born_on: date | None = None,
     now: datetime,
 ) -> Farewell:
-    """Write down what the family or who moves wishes; carried out after the time to take back, by the job.
+    """Write down what the family of who died wishes; a second person looks at it before anything is carried out.
 
     `born_on` is the heir's birthday as their papers say it; it is not kept. Raises NotAllowed, NotFound, TooNear,
-    Invalid, NoHeir, Settled.
+    Invalid, NoHeir, OwnChoice for who moves, Settled.
     """
     found = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, (found.person_id, heir.id if heir else None))
+    if found.kind != "died":
+        raise OwnChoice
     if choice not in rules.CHOICES[found.kind] or (choice == "heir") != (heir is not None):
         raise Invalid
     in_force = communities.rules_now(session, found.community_id, now)
     if heir is not None:
         _check_heir(session, found, heir, born_on, in_force, now)
-    due = now + timedelta(hours=in_force.gift_hours_to_take_back)
-    values = {"choice": choice, "heir_id": heir.id if heir else None, "chosen_by": actor.person_id, "due_at": due}
-    done = _move(session, found, FROZEN, "chosen", [Farewell.due_at > now], **values)
-    said = say("一份告别手续已经选定去向，%(n)s 小时后办理，之前可以撤销。")
-    near.tell_staff(
-        session, found.community_id, said, facts={"n": in_force.gift_hours_to_take_back}, link=DESK, now=now
-    )
+    due = rules.days_later(now, in_force.answer_days)
+    who = {"heir_id": heir.id if heir else None, "chosen_by": actor.person_id, "seconded_by": None}
+    done = _move(session, found, FROZEN, "chosen", [Farewell.due_at > now], choice=choice, due_at=due, **who)
+    said = say("一份告别手续写下了家人的选择，等第二个人核对。")
+    near.tell_staff(session, found.community_id, said, link=DESK, now=now)
     return done
+
+
+def second(session: Session, actor: Actor, public_id: str, *, choice: str, now: datetime) -> Farewell:
+    """See a family's choice as a second uninvolved person; it is carried out after the time to take back, by the job.
+
+    `choice` is what the page showed: `pool`, or the heir's public id. Raises NotAllowed, NotFound, TooNear, Settled.
+    """
+    found = _mine(session, actor, public_id)
+    near.check_uninvolved(session, actor, (found.person_id, found.heir_id, found.chosen_by))
+    heir_id = session.scalar(select(Person.id).where(Person.public_id == choice))
+    hours = communities.rules_now(session, found.community_id, now).gift_hours_to_take_back
+    shown = Farewell.heir_id == heir_id if heir_id else Farewell.choice == choice
+    # Who chose anew since, by whoever's hand, is to be seen anew.
+    unseen = [Farewell.seconded_by.is_(None), Farewell.chosen_by == found.chosen_by, Farewell.due_at > now, shown]
+    due = now + timedelta(hours=hours)
+    done = _move(session, found, ("chosen",), "chosen", unseen, seconded_by=actor.person_id, due_at=due)
+    said = say("一份告别手续已经选定去向，%(n)s 小时后办理，之前可以撤销。")
+    near.tell_staff(session, found.community_id, said, facts={"n": hours}, link=DESK, now=now)
+    return done
+
+
+def choose_own(
+    session: Session, person: Person, public_id: str, *, choice: str, now: datetime, agent: Actor | None = None
+) -> Farewell:
+    """Say as who moves away what becomes of one's hours; carried out after the time to take back, by the job.
+
+    `agent` saw the person's card and PIN. Raises NotFound, Invalid, Settled, TooNear for an agent.
+    """
+    mine = select(Farewell).where(Farewell.public_id == public_id, Farewell.person_id == person.id)
+    found = session.scalar(mine.where(Farewell.kind == "moved"))
+    if found is None:
+        raise NotFound
+    near.check_agent(session, agent, [person.id])
+    if choice not in rules.CHOICES["moved"]:
+        raise Invalid
+    hours = communities.rules_now(session, found.community_id, now).gift_hours_to_take_back
+    values = {"choice": choice, "chosen_by": person.id, "due_at": now + timedelta(hours=hours)}
+    done = _move(session, found, FROZEN, "chosen", [Farewell.due_at > now], **values)
+    if agent is not None:
+        said = say(
+            "%(agent)s 凭您的卡和 PIN 替您选了余下的时长怎么办。%(n)s 小时内可以改；不是您本人，请马上告诉社区。"
+        )
+        facts = {"agent": agent.name, "n": hours}
+        members.tell(session, [person.id], said, facts=facts, link=page_of(done), now=now, agent=agent)
+    return done
+
+
+def move_of(session: Session, person_id: int) -> Farewell | None:
+    """Give the case of who is said to move away, while there is something to say about it."""
+    mine = select(Farewell).where(Farewell.person_id == person_id, Farewell.state.in_(LIVING))
+    return session.scalar(mine.where(Farewell.kind == "moved"))
 
 
 def _check_heir(
@@ -146,11 +199,12 @@ def _check_heir(
         raise NoHeir(years=in_force.inheritance_age)
 
 
-def undo(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Farewell:
+def undo(session: Session, actor: Actor, public_id: str, *, now: datetime, agent: Actor | None = None) -> Farewell:
     """Take a mistaken case back before its last step, by staff who are not near, or by who is said to move.
 
-    Raises NotAllowed, NotFound, TooNear, Settled.
+    `agent` saw the card and PIN of who is said to move. Raises NotAllowed, NotFound, TooNear, Settled.
     """
+    near.check_agent(session, agent, [actor.person_id])
     found = session.scalar(
         select(Farewell).where(Farewell.public_id == public_id, Farewell.person_id == actor.person_id)
     )
@@ -163,12 +217,17 @@ def undo(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Fa
         _set_frozen(session, person, is_frozen=False, now=now)
         if done.kind == "died" and person.disabled_at == done.confirmed_at:
             members.enable(session, person)
-        members.tell(session, [person.id], say("社区撤销了告别手续，您的账户恢复了。"), link="/passbook", now=now)
+        members.tell(
+            session, [person.id], say("社区撤销了告别手续，您的账户恢复了。"), link="/passbook", now=now, agent=agent
+        )
     return done
 
 
 def move_due(session: Session, *, now: datetime) -> int:
-    """Let one case lapse that nobody confirmed, or carry one out; 0 where none is due."""
+    """Let one case lapse that nobody confirmed, ask again where nobody seconded, or carry one out; 0 where none is due.
+
+    What is on its way is waited for, but not for ever: after the rules' days to answer, the case ends without it.
+    """
     due = select(Farewell.id).where(Farewell.state.in_(LIVING), Farewell.due_at <= now)
     first = due.order_by(Farewell.due_at).limit(1).scalar_subquery()
     one = session.scalar(select(Farewell).where(Farewell.id == first).with_for_update(skip_locked=True))
@@ -176,13 +235,33 @@ def move_due(session: Session, *, now: datetime) -> int:
         return 0
     if one.state == "opened":
         _move(session, one, ("opened",), "lapsed", [], ended_at=now)
+    elif one.state == "chosen" and not _is_settled(one):
+        _ask_again(session, one, say("没有第二个人核对家人的选择，请重新写一次。"), now)
     elif (one.choice or rules.DEFAULTS[one.kind]) != "keep" and _is_underway(session, one, now):
-        # Nobody can spend from it; what was still on its way arrives and goes along.
-        _set_frozen(session, session.get_one(Person, one.person_id), is_frozen=False, now=now)
-        _move(session, one, (one.state,), one.state, [], due_at=now + WAIT)
+        _wait(session, one, now)
     else:
         _carry_out(session, one, now)
     return 1
+
+
+def _is_settled(one: Farewell) -> bool:
+    """Tell whether who moves chose for themselves, or two people saw the family's choice."""
+    return one.chosen_by == one.person_id if one.kind == "moved" else one.seconded_by is not None
+
+
+def _wait(session: Session, one: Farewell, now: datetime) -> None:
+    """Let what is on its way arrive and go along; when it was waited for long enough, end without it and say so."""
+    days = communities.rules_now(session, one.community_id, now).answer_days
+    until = one.waits_until or rules.days_later(now, days)
+    if now >= until:
+        said = say("告别手续等到期限，%(name)s 还有没办完的事，先办了手续。之后入账的，请再登记一次。")
+        facts = {"name": session.get_one(Person, one.person_id).name}
+        _carry_out(session, one, now)
+        near.tell_staff(session, one.community_id, said, facts=facts, link=DESK, now=now)
+        return
+    # Nobody can spend from it: the dead cannot sign in, and who moves says so with a PIN.
+    _set_frozen(session, session.get_one(Person, one.person_id), is_frozen=False, now=now)
+    _move(session, one, (one.state,), one.state, [], due_at=min(now + WAIT, until), waits_until=until)
 
 
 def _is_underway(session: Session, one: Farewell, now: datetime) -> bool:
@@ -201,7 +280,7 @@ def _carry_out(session: Session, one: Farewell, now: datetime) -> None:
     heir = session.get_one(Person, one.heir_id) if one.heir_id else None
     before = one.state
     if heir is not None and heir.disabled_at is not None:
-        _ask_again(session, one, now)
+        _ask_again(session, one, NO_TAKER, now)
         return
     try:
         # What the book refuses it remembers for the key; undone to here, the family may choose anew.
@@ -211,7 +290,7 @@ def _carry_out(session: Session, one: Farewell, now: datetime) -> None:
             if choice != "keep":
                 _empty(session, done, person, heir, now)
     except AccountFrozen:
-        _ask_again(session, one, now)
+        _ask_again(session, one, NO_TAKER, now)
         return
     except InsufficientFunds:  # something ended in the very moment
         _move(session, one, (before,), before, [], due_at=now + WAIT)
@@ -231,13 +310,16 @@ def _tell(session: Session, person: Person, heir: Person | None, choice: str, no
         members.tell(session, [person.id], said, link="/passbook", now=now)
 
 
-def _ask_again(session: Session, one: Farewell, now: datetime) -> None:
-    """The heir's account takes nothing: the family chooses anew, for as long as anybody has to answer."""
+def _ask_again(session: Session, one: Farewell, why: str, now: datetime) -> None:
+    """Let the family choose anew for what is left of its months, and as long as anybody has to answer at least."""
     session.refresh(one)
-    until = rules.days_later(now, communities.rules_now(session, one.community_id, now).answer_days)
-    values = {"choice": None, "heir_id": None, "chosen_by": None, "due_at": until}
+    in_force = communities.rules_now(session, one.community_id, now)
+    until = rules.days_later(now, in_force.answer_days)
+    if one.kind == "died" and one.confirmed_at is not None:
+        until = max(until, rules.months_later(one.confirmed_at, in_force.inheritance_months))
+    values = {"choice": None, "heir_id": None, "chosen_by": None, "seconded_by": None, "due_at": until}
     _move(session, one, ("chosen",), "confirmed", [], **values)
-    near.tell_staff(session, one.community_id, say("承接人的账户收不了，请家人重新选择。"), link=DESK, now=now)
+    near.tell_staff(session, one.community_id, why, link=DESK, now=now)
 
 
 def _empty(session: Session, one: Farewell, person: Person, heir: Person | None, now: datetime) -> None:
@@ -288,11 +370,13 @@ def show(session: Session, actor: Actor, public_id: str) -> Case:
 def listed(session: Session, actor: Actor, *, limit: int = 50) -> Sequence[Case]:
     """Give the living cases of a community, oldest first, with possible heirs. Raises NotAllowed."""
     actor.require(*STAFF)
-    chosen = select(Farewell, Person).join(Person, Person.id == Farewell.person_id)
+    taker = aliased(Person)
+    chosen = select(Farewell, Person, taker).join(Person, Person.id == Farewell.person_id)
+    chosen = chosen.outerjoin(taker, taker.id == Farewell.heir_id)
     here = chosen.where(Farewell.community_id == actor.community_id, Farewell.state.in_(LIVING))
     rows = session.execute(here.order_by(Farewell.id).limit(limit)).all()
-    heirs = bonds.heirs_of(session, [person.id for one, person in rows if one.kind == "died"])
-    return [Case(one, person, heirs.get(person.id, ())) for one, person in rows]
+    heirs = bonds.heirs_of(session, [person.id for one, person, _ in rows if one.kind == "died"])
+    return [Case(one, person, heirs.get(person.id, ()), heir) for one, person, heir in rows]
 
 
 def _set_frozen(session: Session, person: Person, *, is_frozen: bool, now: datetime) -> None:

@@ -17,7 +17,7 @@ from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.giving import bonds, near, rules
 from bank.giving.models import Gift
-from bank.giving.refusals import GroupGives, MonthIsGiven, NotBound, NotSoMuch, TooLate
+from bank.giving.refusals import GroupGives, MonthIsGiven, NoRoom, NotBound, NotSoMuch, TooLate
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -43,11 +43,13 @@ def give(
 ) -> Gift:
     """Give minutes to a bound relative: they are held until the time to take them back is over.
 
-    `agent` saw the giver's card and PIN. Raises NotBound, MonthIsGiven, GrantFirst, NotSoMuch, GroupGives.
+    `agent` saw the giver's card and PIN. Raises NotBound, MonthIsGiven, GrantFirst, NotSoMuch, NoRoom, GroupGives,
+    TooNear for an agent.
     """
+    near.check_agent(session, agent, (giver.id, receiver.id))
     if giver.is_group:
         raise GroupGives
-    cases.lock_people(session, [giver.id])
+    cases.lock_people(session, (giver.id, receiver.id))
     bond = bonds.between(session, giver.id, receiver.id)
     if bond is None:
         raise NotBound
@@ -57,6 +59,8 @@ def give(
     if amount > left:
         raise MonthIsGiven(left_minutes=left)
     near.check_no_grant_left(session, giver, now)
+    if amount > _room(session, receiver, in_force, now):
+        raise NoRoom
     gift = Gift(
         public_id=new_public_id(),
         community_id=giver.community_id,
@@ -74,6 +78,15 @@ def give(
     session.flush()
     _tell_both(session, gift, giver, receiver, agent, in_force, now)
     return gift
+
+
+def _room(session: Session, receiver: Person, in_force: Rules, now: datetime) -> int:
+    """Give how many minutes the receiver's account still takes, with what is on its way to it."""
+    path = chart.member(receiver.public_id)
+    found = db.book(session, receiver.community_id, now).balances([path], session=session)
+    has = found[path, chart.MINUTES].posted if (path, chart.MINUTES) in found else 0
+    coming = select(func.sum(Gift.amount)).where(Gift.receiver_id == receiver.id, Gift.state == "held")
+    return in_force.balance_cap_minutes - has - int(session.scalar(coming) or 0)
 
 
 def _hold(session: Session, gift: Gift, giver: Person, agent: Actor | None, now: datetime) -> None:
@@ -107,7 +120,7 @@ def _tell_both(
             "不是您本人，请马上告诉社区。"
         )
         facts_of_desk = {**facts, "name": receiver.name, "agent": agent.name}
-        members.tell(session, [giver.id], said, facts=facts_of_desk, link=link, now=now)
+        members.tell(session, [giver.id], said, facts=facts_of_desk, link=link, now=now, agent=agent)
     said = say("%(name)s 给您转赠了 %(sum_minutes)s，%(n)s 小时后到账。")
     members.tell(session, [receiver.id], said, facts={**facts, "name": giver.name}, link=link, now=now)
 
@@ -123,7 +136,11 @@ def left_this_month(session: Session, giver: Person, in_force: Rules, home: Comm
 
 
 def take_back(session: Session, giver: Person, public_id: str, *, now: datetime, agent: Actor | None = None) -> Gift:
-    """Take a gift back before its time is over. Raises NotFound, TooLate."""
+    """Take a gift back before its time is over. `agent` saw the giver's card and PIN.
+
+    Raises NotFound, TooLate, TooNear for an agent.
+    """
+    near.check_agent(session, agent, [giver.id])
     gift = session.execute(
         update(Gift)
         .where(Gift.public_id == public_id, Gift.giver_id == giver.id, Gift.state == "held", Gift.due_at > now)
@@ -137,6 +154,11 @@ def take_back(session: Session, giver: Person, public_id: str, *, now: datetime,
     _release(session, gift, agent.public_id if agent else giver.public_id, now)
     sentence = say("%(name)s 收回了给您的转赠，可能是按错了。")
     members.tell(session, [gift.receiver_id], sentence, facts={"name": giver.name}, link=PAGE, now=now)
+    if agent is not None:
+        said = say("%(agent)s 凭您的卡和 PIN 替您收回了给 %(name)s 的 %(sum_minutes)s。不是您本人，请马上告诉社区。")
+        receiver = session.get_one(Person, gift.receiver_id).name
+        facts = {"agent": agent.name, "name": receiver, "sum_minutes": gift.amount}
+        members.tell(session, [giver.id], said, facts=facts, link=f"/gifts/{gift.public_id}", now=now, agent=agent)
     return gift
 
 
@@ -212,6 +234,11 @@ def show(session: Session, actor: Actor, public_id: str) -> Given:
     if not found:
         raise NotFound
     return found[0]
+
+
+def to_take_back(session: Session, person_id: int, *, now: datetime) -> Sequence[Given]:
+    """Give what a member gave and can still take back, the newest first."""
+    return _given(session, [Gift.giver_id == person_id, Gift.state == "held", Gift.due_at > now], 20)
 
 
 def of_person(session: Session, person_id: int, *, limit: int = 20) -> Sequence[Given]:

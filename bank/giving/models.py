@@ -20,6 +20,11 @@ def _person() -> Mapped[int]:
     return mapped_column(ForeignKey(_PERSON, ondelete="RESTRICT"))
 
 
+def _added() -> Mapped[int | None]:
+    """Somebody or nobody, in a column that a table was given later: SQLite reads no ondelete from such a one."""
+    return mapped_column(ForeignKey(_PERSON))
+
+
 def _nobody() -> Mapped[int | None]:
     return mapped_column(ForeignKey(_PERSON, ondelete="RESTRICT"))
 
@@ -40,6 +45,9 @@ class Bond(Base):
             "checked_by IS NULL OR (checked_by <> asker_id AND checked_by <> other_id)", name="checked_by_another"
         ),
         CheckConstraint("checked_by IS NULL OR agent_id IS NULL OR checked_by <> agent_id", name="not_by_the_agent"),
+        CheckConstraint(
+            "checked_by IS NULL OR answer_agent_id IS NULL OR checked_by <> answer_agent_id", name="not_by_who_answered"
+        ),
         Index(
             "ux_bond_living",
             "low_id",
@@ -64,7 +72,9 @@ class Bond(Base):
     kind: Mapped[str]
     """What the other is to the one who asked."""
     agent_id: Mapped[int | None] = _nobody()
-    """Who stood at the desk when a card and PIN asked or agreed."""
+    """Who stood at the desk when a card and PIN asked."""
+    answer_agent_id: Mapped[int | None] = _added()
+    """Who stood at the desk when a card and PIN agreed."""
     checked_by: Mapped[int | None] = _nobody()
     state: Mapped[str] = mapped_column(default="asked")
     created_at: Mapped[datetime]
@@ -111,6 +121,11 @@ class Donation(Base):
     __table_args__ = (
         CheckConstraint("unit IN ('MIN', 'PTS')", name="unit"),
         CheckConstraint("amount >= 1", name="amount"),
+        CheckConstraint("thanks IN ('full', 'teacher', 'mr', 'ms', 'words')", name="thanks"),
+        CheckConstraint("(thanks IS NULL) = (thanked_as IS NULL)", name="thanked"),
+        CheckConstraint(
+            "words_by IS NULL OR (thanks IS NOT NULL AND thanks = 'words' AND words_by <> person_id)", name="words_by"
+        ),
         Index("ix_donation_thanks", "community_id", "id"),
         Index("ix_donation_person", "person_id", "id"),
     )
@@ -122,7 +137,11 @@ class Donation(Base):
     agent_id: Mapped[int | None] = _nobody()
     unit: Mapped[str]
     amount: Mapped[int]
+    thanks: Mapped[str | None]
+    """In which form the donor wished to be thanked in public, none for no thanks."""
     thanked_as: Mapped[str | None]
+    """The full name, the family's name, or a group's own words, which nobody sees before `words_by` looked at them."""
+    words_by: Mapped[int | None] = _added()
     created_at: Mapped[datetime]
     txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
 
@@ -199,6 +218,11 @@ class Farewell(Base):
         CheckConstraint(
             "confirmed_by IS NULL OR (confirmed_by <> opened_by AND confirmed_by <> person_id)", name="two_people"
         ),
+        CheckConstraint(
+            "seconded_by IS NULL OR (choice IS NOT NULL AND chosen_by IS NOT NULL AND seconded_by <> chosen_by "
+            "AND seconded_by <> person_id AND (heir_id IS NULL OR seconded_by <> heir_id))",
+            name="seconded",
+        ),
         CheckConstraint("(state IN ('opened', 'confirmed', 'chosen')) = (ended_at IS NULL)", name="ended"),
         Index(
             "ux_farewell_living",
@@ -222,10 +246,15 @@ class Farewell(Base):
     choice: Mapped[str | None]
     heir_id: Mapped[int | None] = _nobody()
     chosen_by: Mapped[int | None] = _nobody()
+    """Who wrote a family's choice down; who moves chooses for themselves."""
+    seconded_by: Mapped[int | None] = _added()
+    """Who else saw the family's choice; without a second it is not carried out."""
     state: Mapped[str] = mapped_column(default="opened")
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
     """Until when somebody confirms or chooses; once chosen, when it is carried out."""
+    waits_until: Mapped[datetime | None]
+    """How long the end waits for what is on its way; set when it first waits."""
     ended_at: Mapped[datetime | None]
     txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """What moved the hours; none where nothing was there or they stay."""

@@ -27,6 +27,16 @@ def check_uninvolved(session: Session, actor: Actor, person_ids: Iterable[int | 
         raise TooNear
 
 
+def check_agent(session: Session, agent: Actor | None, person_ids: Iterable[int | None]) -> None:
+    """Go on only if whoever stands at the desk for a card and PIN is staff and near to none of these people.
+
+    None is the person themself. Raises NotAllowed, TooNear.
+    """
+    if agent is not None:
+        agent.require(*STAFF)
+        check_uninvolved(session, agent, person_ids)
+
+
 def tell_staff(
     session: Session,
     community_id: int,

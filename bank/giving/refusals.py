@@ -19,6 +19,20 @@ class AlreadyBound(Conflict):
     sentence = say("你们已经绑定，或正在等一方答复。")
 
 
+class TooManyOfAKind(Conflict):
+    """More spouses, parents or grandparents than anybody has: somebody would gather a neighbourhood's hours."""
+
+    code = "cap_exceeded"
+    sentence = say("一个人最多绑定 %(most)s 位%(kind)s，已经满了。请先解除一位，或核对关系填得对不对。")
+
+
+class NoRoom(Conflict):
+    """The receiver's account would go over the rules' limit."""
+
+    code = "cap_exceeded"
+    sentence = say("对方的可用时长快到社区规定的上限了，收不下这么多。")
+
+
 class NotBound(Conflict):
     """No bond between the two, or none that was looked at."""
 
@@ -87,6 +101,13 @@ class FarewellOpen(Conflict):
 
     code = "already_decided"
     sentence = say("这位居民已经有一份正在办的告别手续。")
+
+
+class OwnChoice(Conflict):
+    """Staff speak for nobody who moves away."""
+
+    code = "forbidden"
+    sentence = say("搬走的人自己选：在手机上，或到服务台用卡和 PIN。一直没选的，时长都留在账户里。")
 
 
 class NoHeir(Conflict):

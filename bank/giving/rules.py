@@ -23,6 +23,18 @@ MIRROR: Mapping[str, str] = {
     "grandchild": "grandparent",
 }
 """What the one who asked is to the other."""
+MOST: Mapping[str, int] = {"spouse": 1, "parent": 4, "child": 8, "grandparent": 4, "grandchild": 16}
+"""How many of a kind one person is bound to at most; both families' parents count."""
+THANKS: Mapping[str, str] = {
+    "teacher": say("%(name)s老师"),
+    "mr": say("%(name)s先生"),
+    "ms": say("%(name)s女士"),
+}
+"""How a donor is thanked in public by the family's name."""
+OF_A_PERSON, OF_A_GROUP = ("full", *THANKS), ("full", "words")
+"""`words` are a group's own."""
+COMPOUND = "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯 端木 南宫 长孙 独孤"
+"""Family names of two characters."""
 BOND_MOVES: Mapping[str, tuple[str, ...]] = {
     "asked": ("agreed", "declined", "withdrawn", "lapsed"),
     "agreed": ("bound", "refused", "withdrawn", "lapsed"),
@@ -51,6 +63,15 @@ def is_old_enough(born_on: date, today: date, years: int) -> bool:
     """Tell whether somebody has had so many birthdays; who was born on a leap day has theirs on 1 March."""
     had = today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
     return had >= years
+
+
+def family_name(name: str) -> str:
+    """Give the family's part of a name: first in Chinese, last where words are parted, before the dot otherwise."""
+    if "·" in name:
+        return name.split("·")[0]
+    if " " in name.strip() and name.isascii():
+        return name.split()[-1]
+    return name[:2] if name[:2] in COMPOUND.split() else name[:1]
 
 
 def kind_for(kind: str, *, is_asker: bool) -> str:

@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from bank import chart, clock, db
-from bank.checkin import bearers
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import BankError, Invalid, NotFound
 from bank.giving import bonds, gifts, grants, pool, rules
-from bank.giving.schemas import AskForm, DeskForm, DonationForm, GiftForm, GrantForm
+from bank.giving.models import Donation
+from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
@@ -38,21 +38,60 @@ def _relatives(who: Actor, *, given: Any = None, wrong: str | None = None) -> st
     session, now = db.session(), clock.utc_now()
     me = session.get_one(Person, who.person_id)
     home = session.get_one(Community, who.community_id)
-    places = select(Community).where(Community.parent_id == who.community_id, Community.kind == "building")
     return render_template(
         "giving/relatives.html",
         me=me,
         kin=[(one.bond, *one.seen_by(who.person_id)) for one in bonds.of_person(session, who.person_id)],
         gifts=gifts.of_person(session, who.person_id),
         left=gifts.left_this_month(session, me, communities.rules_at(session, home, now), home, now),
-        kinds=[(code, translate(text)) for code, text in rules.KINDS.items()],
-        buildings=[(place.code, place.name) for place in session.scalars(places.order_by(Community.code))],
+        kinds=kinds(),
+        buildings=buildings(who),
         given=given or {},
         wrong=wrong,
     )
 
 
-def _said(refusal: BankError) -> str:
+def kinds() -> list[tuple[str, str]]:
+    """Give the kinds of relatives in the reader's words."""
+    return [(code, translate(text)) for code, text in rules.KINDS.items()]
+
+
+def buildings(who: Actor) -> list[tuple[str, str]]:
+    """Give code and name of the buildings of somebody's community."""
+    places = select(Community).where(Community.parent_id == who.community_id, Community.kind == "building")
+    return [(place.code, place.name) for place in db.session().scalars(places.order_by(Community.code))]
+
+
+def ways_to_thank(person: Person) -> list[tuple[str, str]]:
+    """Give the forms in which a donor can be thanked in public, each as it would be read."""
+    none = [("none", gettext("不公开"))]
+    if person.is_group:
+        return [*none, ("full", person.name), ("words", gettext("自己写（社区看过才公开）"))]
+    family = rules.family_name(person.name)
+    said = {form: translate(text, {"name": family}) for form, text in rules.THANKS.items()}
+    return [*none, ("full", gettext("%(name)s（全名）", name=person.name)), *said.items()]
+
+
+def thanks_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Read how to thank out of a form of a donation."""
+    is_none = given["thanks"] == "none"
+    words = given["words"] if given["thanks"] == "words" else None
+    return {
+        "unit": given["unit"],
+        "amount": given["amount"],
+        "thanks": None if is_none else given["thanks"],
+        "words": words,
+    }
+
+
+@pages.app_template_filter()
+def thanked_name(one: Donation) -> str:
+    """Say how a donor wished to be thanked."""
+    form = rules.THANKS.get(one.thanks or "")
+    return translate(form, {"name": one.thanked_as}) if form else one.thanked_as or gettext("不公开")
+
+
+def said(refusal: BankError) -> str:
     if isinstance(refusal, Invalid) and refusal.errors:
         return translate(next(iter(refusal.errors.values()))[0])
     return translate(refusal.sentence, refusal.facts)
@@ -74,7 +113,7 @@ def ask() -> ResponseReturnValue:
         bonds.ask(session, session.get_one(Person, who.person_id), other, kind=given["kind"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()
-        return _relatives(who, given=request.form, wrong=_said(refusal)), 422
+        return _relatives(who, given=request.form, wrong=said(refusal)), 422
     flash(gettext("已经问了，对方同意后由社区核对一次。"), "ok")
     return redirect(url_for(".relatives"), code=303)
 
@@ -105,7 +144,7 @@ def give() -> ResponseReturnValue:
         made = gifts.give(session, me, receiver, amount=given["amount"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()
-        return _relatives(who, given=request.form, wrong=_said(refusal)), 422
+        return _relatives(who, given=request.form, wrong=said(refusal)), 422
     return redirect(url_for(".gift", public_id=made.public_id), code=303)
 
 
@@ -131,10 +170,14 @@ def donate_form() -> ResponseReturnValue:
 
 
 def _donate_page(who: Actor, *, given: Any = None, wrong: str | None = None) -> str:
+    me = db.session().get_one(Person, who.person_id)
     path = chart.member(who.public_id)
     found = db.book(db.session(), who.community_id, clock.utc_now()).balances([path], session=db.session())
     has = {unit: found[path, unit].available if (path, unit) in found else 0 for unit in chart.UNITS}
-    return render_template("giving/donate.html", has=has, given=given or {}, wrong=wrong)
+    mine = pool.of_person(db.session(), who.person_id)
+    return render_template(
+        "giving/donate.html", has=has, ways=ways_to_thank(me), mine=mine, given=given or {}, wrong=wrong
+    )
 
 
 @pages.post("/donate")
@@ -145,11 +188,19 @@ def donate() -> ResponseReturnValue:
         given = read_form(DonationForm, request.form)
         begin_write()
         session = db.session()
-        pool.donate(session, session.get_one(Person, who.person_id), **given, now=clock.utc_now())
+        pool.donate(session, session.get_one(Person, who.person_id), **thanks_of(given), now=clock.utc_now())
     except BankError as refusal:
         db.drop()
-        return _donate_page(who, given=request.form, wrong=_said(refusal)), 422
+        return _donate_page(who, given=request.form, wrong=said(refusal)), 422
     flash(gettext("谢谢您！已经捐给公益池。"), "ok")
+    return redirect(url_for(".donate_form"), code=303)
+
+
+@pages.post("/donations/<public_id>/hiding")
+def hide_thanks(public_id: str) -> ResponseReturnValue:
+    who, session = login.actor(), db.session()
+    pool.hide_thanks(session, session.get_one(Person, who.person_id), public_id, now=clock.utc_now())
+    flash(gettext("好的，这次捐赠不再公开称呼。"), "ok")
     return redirect(url_for(".donate_form"), code=303)
 
 
@@ -176,16 +227,18 @@ def show_pool() -> ResponseReturnValue:
 
 @pages.get("/desk/giving")
 def desk() -> ResponseReturnValue:
-    return _desk_page(login.actor())
+    return desk_page(login.actor())
 
 
-def _desk_page(who: Actor, *, wrong: str | None = None) -> str:
+def desk_page(who: Actor, *, wrong: str | None = None) -> str:
+    """Show the desk of giving, with what went wrong and what was typed."""
     who.require(*STAFF)
     session = db.session()
     return render_template(
         "giving/desk.html",
         kin=[(one, translate(rules.KINDS[one.bond.kind])) for one in bonds.to_check(session, who)],
         grants=grants.listed(session, who),
+        words=pool.words_to_confirm(session, who),
         wrong=wrong,
         given=request.form,
     )
@@ -195,6 +248,13 @@ def _desk_page(who: Actor, *, wrong: str | None = None) -> str:
 def check_bond(public_id: str) -> ResponseReturnValue:
     is_right = request.form.get("verdict") == "right"
     bonds.check(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
+    return redirect(url_for(".desk"), code=303)
+
+
+@pages.post("/desk/giving/thanks/<public_id>")
+def confirm_thanks(public_id: str) -> ResponseReturnValue:
+    is_right = request.form.get("verdict") == "right"
+    pool.confirm_words(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
     return redirect(url_for(".desk"), code=303)
 
 
@@ -210,7 +270,7 @@ def propose_grant() -> ResponseReturnValue:
         grants.propose(db.session(), who, person, reason=given["reason"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()
-        return _desk_page(who, wrong=_said(refusal)), 422
+        return desk_page(who, wrong=said(refusal)), 422
     return redirect(url_for(".desk"), code=303)
 
 
@@ -224,43 +284,3 @@ def act_on_grant(public_id: str, act: str) -> ResponseReturnValue:
     else:
         raise NotFound
     return redirect(url_for(".desk"), code=303)
-
-
-@pages.post("/desk/giving/card")
-@reads_first
-def serve_card() -> ResponseReturnValue:
-    who = login.actor()
-    who.require(*STAFF)
-    try:
-        given = read_form(DeskForm, request.form)
-        owner = bearers.whose_card(db.session(), who, given["card"])
-        if owner is None:
-            raise bearers.CardInvalid
-        bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
-        begin_write()
-        _serve(who, db.session().get_one(Person, owner.id), given)
-    except BankError as refusal:
-        db.drop()
-        return _desk_page(who, wrong=_said(refusal)), 422
-    flash(gettext("办好了，本人会收到消息。"), "ok")
-    return redirect(url_for(".desk"), code=303)
-
-
-def _serve(who: Actor, owner: Person, given: dict[str, Any]) -> None:
-    session, now = db.session(), clock.utc_now()
-    if given["act"] == "agree":
-        for one in bonds.of_person(session, owner.id):
-            if one.bond.other_id == owner.id and one.bond.state == "asked":
-                bonds.answer(session, owner, one.bond.public_id, agrees=True, now=now, agent=who)
-                return
-        raise NotFound
-    if given["amount"] is None:
-        raise Invalid
-    if given["act"] == "give":
-        receiver = members.in_community(session, who.community_id, (given["to"] or "").replace(" ", "").upper())
-        gifts.give(session, owner, receiver, amount=given["amount"], now=now, agent=who)
-    else:
-        thanked_as = owner.name if given["is_thanked"] else None
-        pool.donate(
-            session, owner, unit=chart.MINUTES, amount=given["amount"], thanked_as=thanked_as, now=now, agent=who
-        )

@@ -130,10 +130,19 @@ class Message(Base):
             sqlite_where=text("read_at IS NULL"),
             postgresql_where=text("read_at IS NULL"),
         ),
+        Index(
+            "ix_message_agent",
+            "person_id",
+            "id",
+            sqlite_where=text("agent_id IS NOT NULL"),
+            postgresql_where=text("agent_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    agent_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who did in the person's name what the sentence tells of."""
     sentence: Mapped[str]
     """A marked sentence with placeholders, put in the person's language when shown."""
     facts: Mapped[dict[str, Any]]

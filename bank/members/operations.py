@@ -243,9 +243,14 @@ def tell(
     now: datetime,
     facts: Mapping[str, Any] | None = None,
     link: str | None = None,
+    agent: Actor | None = None,
 ) -> None:
-    """Leave a message for each person; `sentence` is a marked sentence, `facts` its placeholders."""
-    tell_each(session, [(person_id, facts or {}) for person_id in person_ids], sentence, now=now, link=link)
+    """Leave a message for each person; `sentence` is a marked sentence, `facts` its placeholders.
+
+    `agent` did in the person's name what the sentence tells of: the printed passbook says it too.
+    """
+    told = [(person_id, facts or {}) for person_id in person_ids]
+    tell_each(session, told, sentence, now=now, link=link, agent_id=agent.person_id if agent else None)
 
 
 def tell_each(
@@ -256,12 +261,14 @@ def tell_each(
     now: datetime,
     link: str | None = None,
     links: Sequence[str] | None = None,
+    agent_id: int | None = None,
 ) -> None:
     """Leave the same sentence with each person's own facts, and with a link of their own where `links` gives one for
     each, all in one statement."""
     own_links: Sequence[str | None] = links or [link] * len(told)
+    same = {"sentence": sentence, "created_at": now, "agent_id": agent_id}
     rows = [
-        {"person_id": person_id, "sentence": sentence, "facts": dict(facts), "link": own, "created_at": now}
+        {"person_id": person_id, "facts": dict(facts), "link": own, **same}
         for (person_id, facts), own in zip(told, own_links, strict=True)
     ]
     if rows:
@@ -271,6 +278,12 @@ def tell_each(
 def unread(session: Session, person_id: int, *, limit: int = 5) -> list[Message]:
     """Give the newest unread messages."""
     found = select(Message).where(Message.person_id == person_id, Message.read_at.is_(None))
+    return list(session.scalars(found.order_by(Message.id.desc()).limit(limit)))
+
+
+def done_in_name_of(session: Session, person_id: int, *, limit: int = 10) -> list[Message]:
+    """Give the newest messages of what somebody else did in the person's name, read or not."""
+    found = select(Message).where(Message.person_id == person_id, Message.agent_id.is_not(None))
     return list(session.scalars(found.order_by(Message.id.desc()).limit(limit)))
 
 

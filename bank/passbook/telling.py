@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 from flask_babel import format_date
 
-from bank import clock
+from bank import chart, clock
 from bank.credits import words
 from bank.credits.history import Explanation
 from bank.errors import say
@@ -46,11 +46,15 @@ def day_of_month(moment: datetime) -> str:
     return gettext("%(n)s日", n=moment.astimezone(ZoneInfo(TIME_ZONE)).day)
 
 
-def title_of(kind: str, memo: str | None) -> str:
-    """Say what a line is: its memo, and in which way the hours moved where that is not plain."""
+def title_of(kind: str, memo: str | None, unit: str) -> str:
+    """Say what a line is: its memo, and in which way the hours moved where that is not plain.
+
+    Minutes end only where the pool gave them for a month; own hours never do.
+    """
     what = translate(memo or say("（没有说明）"))
     if kind == "expiry":
-        return gettext("积分到期，转入社区互助池")
+        is_points = unit == chart.POINTS
+        return gettext("积分到期，转入公益池") if is_points else gettext("公益池发的时长到期，退回公益池")
     if kind == "release":
         return gettext("退回：%(what)s", what=what)
     if kind == "reversal":
@@ -79,7 +83,7 @@ def sheet_row(entry: Entry) -> dict[str, Any]:
     said = amount(abs(entry.amount), entry.unit)
     return {
         "day": day(entry.recorded_at),
-        "what": title_of(entry.kind, entry.memo),
+        "what": title_of(entry.kind, entry.memo, entry.unit),
         "in": said if is_in else "",
         "out": "" if is_in else said,
         "left": amount(entry.balance_after, entry.unit),
@@ -93,8 +97,7 @@ def chain_of(found: Behind) -> list[Step]:
         steps = _visit_steps(found.visit)
     txn = found.txn
     if txn.kind == "expiry":
-        why = gettext("记下积分的那一天，规则里写明了能用到哪个月底")
-        steps.append(_step(gettext("没用完的积分到期了，留给社区里有困难的人"), why, "hourglass"))
+        steps.append(_ended(found.unit))
     steps.append(_step(gettext("记入存折"), moment(txn.recorded_at), "passbook"))
     for other, text in (
         (txn.reverses_id, gettext("这一笔冲正了原来的一笔")),
@@ -104,6 +107,14 @@ def chain_of(found: Behind) -> list[Step]:
         if other:
             steps.append(_step(text, gettext("点开看"), "undo", url_for("passbook.line", txn_id=other)))
     return steps
+
+
+def _ended(unit: str) -> Step:
+    if unit == chart.MINUTES:
+        why = gettext("公益池每月发的时长当月有效；自己服务得来的时长永远不会到期")
+        return _step(gettext("公益池发的时长没用完，月底退回公益池"), why, "hourglass")
+    why = gettext("记下积分的那一天，规则里写明了能用到哪个月底")
+    return _step(gettext("没用完的积分到期了，留给社区里有困难的人"), why, "hourglass")
 
 
 def _credit_steps(credit: Explanation) -> list[Step]:

@@ -16,6 +16,8 @@ from bank.errors import NotFound
 from bank.log import keys
 from bank.log import operations as log
 from bank.members import login
+from bank.members import operations as members
+from bank.members.actor import Actor
 from bank.passbook import lines, telling
 from bank.passbook.evidence import Behind, behind
 from bank.passbook.schemas import RefusedQuery
@@ -33,7 +35,7 @@ pages.add_app_template_filter(telling.icon_of, "line_icon")
 
 @pages.app_template_filter()
 def line_title(entry: Entry) -> str:
-    return telling.title_of(entry.kind, entry.memo)
+    return telling.title_of(entry.kind, entry.memo, entry.unit)
 
 
 @pages.get("/passbook")
@@ -73,7 +75,7 @@ def line(txn_id: str) -> ResponseReturnValue:
     return render_template(
         "passbook/line.html",
         found=found,
-        title=telling.title_of(found.txn.kind, found.txn.memo),
+        title=telling.title_of(found.txn.kind, found.txn.memo, found.unit),
         chain=telling.chain_of(found),
         classes=words.CLASSES,
     )
@@ -112,12 +114,19 @@ def _home() -> Community:
 
 @pages.get("/passbook/print")
 def sheet() -> ResponseReturnValue:
-    who, now = login.actor(), clock.utc_now()
-    found = lines.entries(db.session(), who, now, limit=PER_SHEET, cursor=request.args.get("cursor"))
+    return printed(login.actor(), cursor=request.args.get("cursor"))
+
+
+def printed(who: Actor, *, cursor: str | None = None, back: str | None = None) -> str:
+    """Show somebody's passbook as it is printed; `back` is where the desk goes on."""
+    now = clock.utc_now()
+    found = lines.entries(db.session(), who, now, limit=PER_SHEET, cursor=cursor)
     rows: list[dict[str, Any]] = [telling.sheet_row(entry) for entry in found.items]
     return render_template(
         "passbook/sheet.html",
         who=who,
+        onward=back,
+        done_for=[] if cursor else members.done_in_name_of(db.session(), who.person_id),
         home=db.session().get_one(Community, who.community_id),
         rows=rows,
         next=found.next,

@@ -43,8 +43,32 @@ def _confirmed(world: World, who: str) -> Call:
     return Call({"public_id": _case(world, until="confirmed")})
 
 
+def _dead(world: World, *, until: str) -> str:
+    """Let `panel` have died: the case confirmed, or the family's choice written down as well."""
+    coordinator, second = world.actor("coordinator"), world.actor("second")
+    with world.write() as session:
+        now, person = world.clock.now, session.get_one(Person, world.people["shop"].id)
+        for known in farewells.listed(session, coordinator):
+            if known.person.id == person.id:
+                farewells.undo(session, second, known.farewell.public_id, now=now)
+        case = farewells.open_case(session, coordinator, person, kind="died", now=now)
+        farewells.confirm(session, second, case.public_id, now=now)
+        person.disabled_at = None  # who is dead cannot sign in, and every role is tried
+        if until == "chosen":
+            farewells.choose(session, coordinator, case.public_id, choice="pool", now=now)
+        return case.public_id
+
+
 def _choice(world: World, who: str) -> Call:
-    return Call({"public_id": _case(world, until="confirmed")}, {"to": "pool"})
+    return Call({"public_id": _dead(world, until="confirmed")}, {"to": "pool"})
+
+
+def _chosen(world: World, who: str) -> Call:
+    return Call({"public_id": _dead(world, until="chosen")}, {"choice": "pool"})
+
+
+def _own_choice(world: World, who: str) -> Call:
+    return Call({"public_id": _case(world, until="confirmed")}, {"choice": "keep"})
 
 
 def _answer(world: World, who: str) -> Call:
@@ -62,6 +86,8 @@ ROWS = (
     Row("POST", "/desk/farewells", ("coordinator",), answer=303, prepare=_open),
     Row("POST", "/desk/farewells/<public_id>/confirmation", ("second",), answer=303, prepare=_opened),
     Row("POST", "/desk/farewells/<public_id>/choice", STAFF, answer=303, prepare=_choice),
+    Row("POST", "/desk/farewells/<public_id>/second", ("second",), answer=303, prepare=_chosen),
+    Row("POST", "/farewells/<public_id>/choice", ("auditor",), answer=303, refuse=404, prepare=_own_choice),
     Row("POST", "/farewells/<public_id>/undoing", (*STAFF, "auditor"), answer=303, prepare=_confirmed),
     Row("GET", "/farewells/<public_id>", (*STAFF, "auditor"), refuse=404, prepare=_confirmed),
 )

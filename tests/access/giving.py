@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bank import chart
-from bank.giving import bonds, gifts, grants
+from bank.giving import bonds, gifts, grants, pool
 from bank.members import passwords
 from bank.members.models import Person
 from tests.access.rows import EVERYONE, MEMBERS, Call, Row
@@ -82,11 +82,44 @@ def _grant(world: World, who: str) -> Call:
     return Call({"public_id": made.public_id, "act": "refuse"})
 
 
-def _card(world: World, who: str) -> Call:
+def _with_pin(world: World) -> str:
     with world.write() as session:
         session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+    return world.people["resident"].public_id
+
+
+def _card(world: World, who: str) -> Call:
+    return Call({}, {"card": _with_pin(world)})
+
+
+def _of_card(world: World, who: str) -> Call:
+    return Call({"public_id": _with_pin(world), "act": "donate"})
+
+
+def _by_card(world: World, who: str) -> Call:
+    name = _with_pin(world)
     credit(world, "resident", chart.MINUTES, 10, key=f"card:{who}")
-    return Call({}, {"card": world.people["resident"].public_id, "pin": PIN, "act": "donate", "amount": "10"})
+    return Call({"public_id": name, "act": "donate"}, {"pin": PIN, "unit": "MIN", "amount": "10"})
+
+
+def _thanked(world: World, who: str) -> Call:
+    credit(world, "volunteer", chart.MINUTES, 10, key=f"thanked:{who}")
+    with world.write() as session:
+        donor = session.get_one(Person, world.people["volunteer"].id)
+        made = pool.donate(session, donor, unit=chart.MINUTES, amount=10, thanks="full", now=world.clock.now)
+    return Call({"public_id": made.public_id})
+
+
+def _words(world: World, who: str) -> Call:
+    credit(world, "volunteer", chart.MINUTES, 10, key=f"words:{who}")
+    with world.write() as session:
+        donor = session.get_one(Person, world.people["volunteer"].id)
+        donor.is_group = True
+        made = pool.donate(
+            session, donor, unit=chart.MINUTES, amount=10, thanks="words", words="湖边合唱队", now=world.clock.now
+        )
+        donor.is_group = False
+    return Call({"public_id": made.public_id}, {"verdict": "right"})
 
 
 ROWS = (
@@ -111,4 +144,9 @@ ROWS = (
     Row("POST", "/desk/giving/grants", ("coordinator",), answer=303, prepare=_propose),
     Row("POST", "/desk/giving/grants/<public_id>/<act>", ("second",), answer=303, prepare=_grant),
     Row("POST", "/desk/giving/card", STAFF, answer=303, prepare=_card),
+    Row("GET", "/desk/giving/people/<public_id>", STAFF, prepare=_of_card),
+    Row("GET", "/desk/giving/people/<public_id>/<act>", STAFF, prepare=_of_card),
+    Row("POST", "/desk/giving/people/<public_id>/<act>", STAFF, answer=303, prepare=_by_card),
+    Row("POST", "/donations/<public_id>/hiding", ("volunteer",), answer=303, refuse=404, prepare=_thanked),
+    Row("POST", "/desk/giving/thanks/<public_id>", ("coordinator",), answer=303, prepare=_words),
 )

@@ -95,7 +95,7 @@ def test_what_nobody_used_goes_to_the_pool_and_the_passbook_says_so(world: World
     assert work_off(world)["expire_points"] == 0
     page = world.page("volunteer").get("/passbook").get_data(as_text=True)
     assert "积分什么时候到期" in page
-    assert "转入社区互助池" in page  # it ends this month
+    assert "转入公益池" in page  # it ends this month
     world.clock.advance(days=12)
     assert work_off(world)["expire_points"] == 1
     assert work_off(world)["expire_points"] == 0
@@ -104,5 +104,5 @@ def test_what_nobody_used_goes_to_the_pool_and_the_passbook_says_so(world: World
         pool = db.book(session, world.community_id, world.clock.now).balance(chart.pool(), chart.POINTS)
     assert pool.available == 10
     page = world.page("volunteer").get("/passbook").get_data(as_text=True)
-    assert "积分到期，转入社区互助池" in page
+    assert "积分到期，转入公益池" in page
     assert "积分什么时候到期" not in page

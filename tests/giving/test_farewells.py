@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from bank import chart, db
+from bank.credits.models import Credit
 from bank.errors import Invalid, NotAllowed
 from bank.giving import farewells, rules
 from bank.giving.models import Bond, Farewell, Gift, Grant
-from bank.giving.refusals import FarewellOpen, NoHeir, Settled, TooNear
+from bank.giving.refusals import FarewellOpen, NoHeir, OwnChoice, Settled, TooNear
 from bank.members.actor import Actor
-from bank.members.models import Person
+from bank.members.models import Message, Person
+from bank.qr import new_public_id
 from bank.shop.models import Order
 from ledger.errors import AccountFrozen
 from tests.giving.conftest import bind
@@ -40,10 +42,30 @@ def confirmed(world: World, who: str = "volunteer", kind: str = "died") -> str:
 
 
 def choose(world: World, name: str, choice: str, heir: str | None = None, born_on: date | None = OLD) -> None:
-    second = world.actor("second")
+    """Let `second` write the family's choice down and `coordinator` see it."""
+    write_choice(world, name, choice, heir, born_on)
+    see(world, name, world.people[heir].public_id if heir else choice)
+
+
+def write_choice(
+    world: World, name: str, choice: str, heir: str | None = None, born_on: date | None = OLD, who: str = "second"
+) -> None:
+    actor = world.actor(who)
     with world.write() as session:
         relative = session.get_one(Person, world.people[heir].id) if heir else None
-        farewells.choose(session, second, name, choice=choice, heir=relative, born_on=born_on, now=world.clock.now)
+        farewells.choose(session, actor, name, choice=choice, heir=relative, born_on=born_on, now=world.clock.now)
+
+
+def see(world: World, name: str, shown: str, who: str = "coordinator") -> None:
+    actor = world.actor(who)
+    with world.write() as session:
+        farewells.second(session, actor, name, choice=shown, now=world.clock.now)
+
+
+def choose_own(world: World, name: str, choice: str, who: str = "volunteer") -> None:
+    with world.write() as session:
+        person = session.get_one(Person, world.people[who].id)
+        farewells.choose_own(session, person, name, choice=choice, now=world.clock.now)
 
 
 def undo(world: World, name: str, who: str = "second") -> None:
@@ -178,13 +200,15 @@ def test_who_was_disabled_before_stays_so(kin: World) -> None:
 def test_who_moves_keeps_the_hours_or_gives_them(kin: World) -> None:
     kept = confirmed(kin, kind="moved")
     with pytest.raises(Invalid):
-        choose(kin, kept, "heir", "resident")
+        choose_own(kin, kept, "heir")
+    with pytest.raises(OwnChoice):
+        write_choice(kin, kept, "pool")
     kin.clock.advance(days=30)  # type: ignore[attr-defined]
     run_jobs(kin)
     assert (state(kin, kept), has(kin, "volunteer").available) == ("kept", 1_200)
     give(kin, 10)  # the account takes movements again
     given = confirmed(kin, kind="moved")
-    choose(kin, given, "pool")
+    choose_own(kin, given, "pool")
     kin.clock.advance(hours=24)  # type: ignore[attr-defined]
     run_jobs(kin)
     assert (state(kin, given), has(kin, "volunteer").posted, has(kin, None).posted) == ("pooled", 0, 1_200)
@@ -256,11 +280,89 @@ def test_what_is_still_held_goes_along_later(kin: World) -> None:
     assert (state(kin, name), has(kin, None).posted) == ("pooled", 1_200)
 
 
+@pytest.mark.parametrize("heir", ["resident", None])
+def test_a_familys_choice_needs_a_second_pair_of_eyes(kin: World, heir: str | None) -> None:
+    """Neither who wrote it down, nor the heir's household; a choice written anew since is to be seen anew."""
+    name, shown = confirmed(kin), kin.people["resident"].public_id if heir else "pool"
+    write_choice(kin, name, "heir" if heir else "pool", heir)
+    with pytest.raises(TooNear):
+        see(kin, name, shown, "second")
+    with pytest.raises(Settled):
+        see(kin, name, "pool" if heir else kin.people["resident"].public_id)
+    see(kin, name, shown)
+    write_choice(kin, name, "pool" if heir else "heir", None if heir else "resident")
+    kin.clock.advance(days=29)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted) == ("chosen", 1_200)
+    kin.clock.advance(days=1)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted) == ("confirmed", 1_200)
+    with pytest.raises(Settled):
+        see(kin, name, shown)
+
+
+def test_the_family_keeps_its_year_when_it_is_asked_again(kin: World) -> None:
+    name, begun = confirmed(kin), kin.clock.now
+    write_choice(kin, name, "pool")
+    kin.clock.advance(days=30)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    with kin.write() as session:
+        due = session.scalars(select(Farewell.due_at).where(Farewell.public_id == name)).one()
+    assert due == rules.months_later(begun, 12)
+
+
+def test_a_credit_nobody_decides_holds_a_case_up_for_thirty_days_and_no_longer(kin: World) -> None:
+    """The case waits a day at a time, then ends with what is there; staff are told, and a new case can follow."""
+    name = confirmed(kin)
+    choose(kin, name, "pool")
+    undecided(kin, "volunteer")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    begun = kin.clock.now
+    while kin.clock.now < begun + timedelta(days=30):
+        run_jobs(kin)
+        assert state(kin, name) == "chosen"
+        kin.clock.advance(days=1)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), has(kin, "volunteer").posted, has(kin, None).posted) == ("pooled", 0, 1_200)
+    with kin.write() as session:
+        told = session.scalars(select(Message.sentence).where(Message.person_id == kin.people["second"].id)).all()
+    assert any("还有没办完的事" in sentence for sentence in told)
+    credit(kin, "volunteer", chart.MINUTES, 30, key="late")
+    again = confirmed(kin)
+    choose(kin, again, "pool")
+    assert state(kin, again) == "chosen"
+    verify(kin)
+
+
+def undecided(world: World, who: str) -> None:
+    """Leave a proposed credit of somebody's at the desk."""
+    row = {"community_id": world.community_id, "person_id": world.people[who].id, "unit": chart.POINTS}
+    with world.write() as session:
+        day = world.clock.now.date()
+        session.add(
+            Credit(
+                **row,
+                public_id=new_public_id(),
+                source="deed:999",
+                title="清洁",
+                evidence_class="B",
+                amount=5,
+                happened_on=day,
+                rules_number=1,
+                evidence={},
+                flags=[],
+                state="submitted",
+                created_at=world.clock.now,
+                proposed_by=world.people["panel"].id,
+            )
+        )
+
+
 def test_a_case_ends_one_way(kin: World) -> None:
     """Staff whose clock is a second behind the job's undo it while it is carried out."""
     for _ in range(3):
         name, second = confirmed(kin, kind="moved"), kin.actor("second")
-        choose(kin, name, "pool")
+        choose_own(kin, name, "pool")
         due = kin.clock.now + timedelta(hours=24)
 
         def carry_out(due: datetime = due) -> int:

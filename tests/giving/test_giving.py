@@ -51,7 +51,7 @@ def give(world: World, amount: int, giver: str = "volunteer", receiver: str = "r
 def donate(world: World, amount: int, who: str = "volunteer", unit: str = chart.MINUTES) -> None:
     with world.write() as session:
         person = session.get_one(Person, world.people[who].id)
-        pool.donate(session, person, unit=unit, amount=amount, thanked_as=None, now=world.clock.now)
+        pool.donate(session, person, unit=unit, amount=amount, now=world.clock.now)
 
 
 def grant(world: World, who: str = "resident") -> str:

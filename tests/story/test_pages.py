@@ -46,6 +46,7 @@ ELSEWHERE |= {"vitals.offers"}
 ELSEWHERE |= {"passbook.refused", "passbook.for_them"}
 ELSEWHERE |= {"sheets.show", "sheets.photo", "disputes.slip", "rulebook.proposal"}
 ELSEWHERE |= {"shop.statement", "shop.statement_file", "farewells.statement", "dormant.my_hours"}
+ELSEWHERE |= {"cards.person", "cards.form"}
 """What only a scan opens, where the stories go, what the demo has none of (a roster, a reported card), or what comes
 next month."""
 

@@ -23,7 +23,8 @@ WITHOUT_TRANSLATION = ("bank/demo/",)
 """The demo's people, places and goods are data, not interface."""
 BOTH_LANGUAGES = ("templates/errors/500.html",)
 """Stands alone when nothing else works, so it says everything in both languages."""
-RECOGNISED = {"补录", "栋", "号楼", "幢", "单元"}
+FAMILIES = "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯 端木 南宫 长孙 独孤"
+RECOGNISED = {"补录", "栋", "号楼", "幢", "单元", FAMILIES}
 """Words looked for in what people type, never shown."""
 MARKS = {"say", "gettext", "ngettext", "_"}
 
