@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -19,9 +20,11 @@ from bank.services.models import HelpRequest
 from bank.services.visiting import Proof
 
 TIME_ZONE = "Asia/Shanghai"
-A_WEEK = 3
-"""How many requests a week, of one community."""
-HELPERS = 10
+A_DAY = (0, 1, 1, 1, 2, 2)
+"""How many requests a day, of one community."""
+HELPERS, ASKERS = 10, 60
+SLOWEST, QUICKEST, LEARNT_BY = 40, 3, 120
+"""Hours until somebody says yes: on the first day, and from so many days later on."""
 WISHES = (
     ("company", 60, "陪老人聊聊天、读读报"),
     ("errand", 30, "去药店取降压药"),
@@ -44,6 +47,7 @@ class Helping:
     helpers: list[Actor]
     residents: list[Actor]
     coming: list[tuple[date, str, Actor, Actor]] = field(default_factory=list)
+    since: date | None = None
 
     def open(self, session: Session) -> None:
         """Let the helpers say what they like to do."""
@@ -55,21 +59,29 @@ class Helping:
     def live(self, session: Session, day: date) -> None:
         """Make the visits of a day, and take in what is asked for on it."""
         afternoon = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=15)
+        self.since = self.since or day
         today = [visit for visit in self.coming if visit[0] <= day]
         self.coming = [visit for visit in self.coming if visit[0] > day]
-        for _, public_id, resident, helper in today:
+        for number, (_, public_id, resident, helper) in enumerate(today):
+            at = afternoon + timedelta(seconds=7 * number)
             with suppress(BankError), session.begin_nested():
-                self._visit(session, public_id, resident, helper, afternoon)
-        if self.draw.random() < A_WEEK / 7:
-            resident, helper = self.draw.choice(self.residents), self.draw.choice(self.helpers)
+                self._visit(session, public_id, resident, helper, at)
+        for number in range(self.draw.choice(A_DAY)):
             with suppress(BankError), session.begin_nested():  # too little saved, or one's own home: as in real life
-                request = self.ask(session, resident, afternoon + timedelta(hours=2), ahead=self.draw.randint(1, 3))
-                self._answer(session, request, helper, afternoon + timedelta(hours=2, minutes=30))
-                on = clock.local_day(request.starts_at, TIME_ZONE)
-                self.coming.append((on, request.public_id, resident, helper))
-        night = afternoon + timedelta(hours=8)
-        while help_.move_due(session, now=night):
-            pass
+                self._take_in(session, day, afternoon + timedelta(hours=2, seconds=11 + number))
+        run_out(lambda at: help_.move_due(session, now=at), afternoon + timedelta(hours=8, minutes=5))
+
+    def _take_in(self, session: Session, day: date, now: datetime) -> None:
+        resident, helper = self.draw.choice(self.residents), self.draw.choice(self.helpers)
+        request = self.ask(session, resident, now, ahead=self.draw.randint(1, 3))
+        self._answer(session, request, helper, now + timedelta(minutes=30), slow=self._slow(day))
+        on = clock.local_day(request.starts_at, TIME_ZONE)
+        self.coming.append((on, request.public_id, resident, helper))
+
+    def _slow(self, day: date) -> float:
+        """Give in how many hours somebody says yes: it takes long at first, and the desk learns."""
+        learnt = min(1.0, (day - (self.since or day)).days / LEARNT_BY)
+        return (SLOWEST + learnt * (QUICKEST - SLOWEST)) * self.draw.uniform(0.6, 1.3)
 
     def ask(self, session: Session, who: Actor, now: datetime, *, ahead: int, which: int | None = None) -> HelpRequest:
         """Ask for something drawn, or for wish number `which`, so many days ahead at three."""
@@ -78,9 +90,10 @@ class Helping:
         wish = help_.Wish(kind, starts_at, minutes, words, "没有特别的", "打电话", "mandarin")
         return help_.ask(session, who, wish, now=now)
 
-    def _answer(self, session: Session, request: HelpRequest, helper: Actor, now: datetime) -> None:
+    def _answer(self, session: Session, request: HelpRequest, helper: Actor, now: datetime, *, slow: float) -> None:
         help_.verify(session, self.town.cast["coordinator"], request.public_id, now=now)
-        help_.accept(session, helper, request.public_id, now=now + timedelta(minutes=20))
+        latest = request.starts_at - timedelta(hours=1)
+        help_.accept(session, helper, request.public_id, now=min(now + timedelta(hours=slow), latest))
 
     def _visit(self, session: Session, public_id: str, resident: Actor, helper: Actor, at: datetime) -> None:
         ending = self.draw.choice(ENDINGS)
@@ -131,3 +144,9 @@ class Helping:
 def _minutes_of(session: Session, public_id: str) -> int:
     found = session.query(HelpRequest.minutes).filter(HelpRequest.public_id == public_id).one()
     return int(found[0])
+
+
+def run_out(job: Callable[[datetime], int], at: datetime) -> None:
+    """Run a job while it finds something to do, each time a second later: what shares a moment has no order."""
+    while job(at):
+        at += timedelta(seconds=1)

@@ -22,20 +22,19 @@ from bank.credits.models import Credit
 from bank.deeds import operations as deeds
 from bank.demo import goods
 from bank.demo.founding import Town
-from bank.demo.helping import HELPERS, Helping
+from bank.demo.giving import Giving
+from bank.demo.helping import ASKERS, HELPERS, Helping, run_out
+from bank.demo.spending import Spending
 from bank.errors import BankError
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.shop import operations as shop
-from bank.shop import stock
-from bank.shop.models import Item, Order
 
 TIME_ZONE = "Asia/Shanghai"
 REGULARS = 0.14
 """The share of people who do most of the work."""
 KIND_ONES = 16
 """Good deeds are told of the same few people again and again, as in real life."""
-ORDERS_PER_DAY = (2, 3, 3, 4, 6)
 REFUSALS = ("与现场签到表对不上，请到社区服务台说明。", "现场没有见到本人，请联系社区工作人员。")
 
 
@@ -61,15 +60,18 @@ class Life:
     regulars: list[Actor] = field(default_factory=list)
     kind_ones: list[Actor] = field(default_factory=list)
     """Whoever was told a good deed of, the latest last: they have points to spend."""
-    vouchers: list[tuple[date, Order]] = field(default_factory=list)
     helping: Helping = field(init=False)
+    spending: Spending = field(init=False)
+    giving: Giving = field(init=False)
 
     def __post_init__(self) -> None:
         people = [who for who in self.town.people if who not in self.town.cast.values()]
         self.regulars = self.draw.sample(people, max(4, int(len(people) * REGULARS)))
         self.regulars.append(self.town.cast["volunteer"])
-        askers = [*self.regulars[HELPERS : HELPERS + 20], self.town.cast["resident"]]
+        askers = [*self.regulars[HELPERS : HELPERS + ASKERS], self.town.cast["resident"]]
         self.helping = Helping(self.town, random.Random(len(people)), self.regulars[:HELPERS], askers)
+        self.spending = Spending(self.town, random.Random(len(people) + 1))
+        self.giving = Giving(self.town, random.Random(len(people) + 2))
 
     def open(self, session: Session, day: date, *, until: date) -> None:
         """Hold the opening day, at which the demo's own people earn their first hours, and clear its desk."""
@@ -104,15 +106,15 @@ class Life:
             self.hold_activity(session, kind, day)
         self.tell_deeds(session, day)
         if self.town.shop is not None:
-            self.serve(session, day, morning + timedelta(hours=5))
+            self.spending.live(session, day, self.kind_ones[-60:], morning + timedelta(hours=5))
             if not is_last:
                 self.helping.live(session, day)
+                self.giving.live(session, day)
         if not is_last:
             night = morning + timedelta(hours=14)
             while credits_.post_due(session, now=night):
                 pass
-            while shop.lapse_due(session, now=night):
-                pass
+            run_out(lambda at: shop.lapse_due(session, now=at), night + timedelta(minutes=1))
 
     def planned(self, day: date) -> list[goods.Kind]:
         """Draw what happens on a day: about 25 activities a month, most at weekends."""
@@ -262,44 +264,3 @@ class Life:
         for login, category in (("resident", "blood_donation"), ("volunteer", "care"), ("panel", "captain_duty")):
             story = goods.FIRST_DEEDS[category]
             deeds.tell(session, self.town.cast[login], category=category, story=story, happened_on=day, now=morning)
-
-    def serve(self, session: Session, day: date, now: datetime) -> None:
-        """Refill the shelves on Mondays, hand over what waits, and let some people order."""
-        keeper = self.town.cast["shop"]
-        if day.weekday() == 0:
-            for title, item in self.town.items.items():
-                if item.stock is not None and title not in goods.LOW_STOCK:
-                    stock.add_stock(session, keeper, item.public_id, 6, now=now - timedelta(hours=4))
-        self._hand_over(session, day, now - timedelta(hours=2))
-        for _ in range(self.draw.choice(ORDERS_PER_DAY)):
-            now += timedelta(minutes=2)
-            item = self.draw.choice(self._shelf)
-            crowd = self.regulars if item.unit == "MIN" else self.kind_ones[-60:]
-            if crowd:
-                self._order(session, self.draw.choice(crowd), item.public_id, day, now)
-
-    @property
-    def _shelf(self) -> list[Item]:
-        """What people ask for: small things more often than large ones."""
-        items = list(self.town.items.values())
-        return items + [item for item in items if item.unit == "PTS" and item.price <= 30] * 2
-
-    def _order(self, session: Session, who: Actor, item_id: str, day: date, now: datetime) -> None:
-        try:
-            with session.begin_nested():
-                placed = shop.order(session, who, item_id=item_id, quantity=1, now=now)
-        except BankError:
-            return  # not enough saved yet, or sold out: real people are refused, too
-        if self.draw.random() < 0.9:
-            self.vouchers.append((day + timedelta(days=self.draw.randint(0, 4)), placed))
-
-    def _hand_over(self, session: Session, day: date, now: datetime) -> None:
-        due = [voucher for voucher in self.vouchers if voucher[0] <= day]
-        self.vouchers = [voucher for voucher in self.vouchers if voucher[0] > day]
-        for _, placed in due:
-            keeper = self.town.keeper_of(placed)
-            now += timedelta(seconds=30)  # the book orders by the moment, so no two fall in the same one
-            if self.draw.random() < 0.07:
-                shop.cancel(session, keeper, placed.public_id, reason="顾客改了主意", now=now)
-            else:
-                shop.hand_over(session, keeper, placed.voucher_code, now=now)

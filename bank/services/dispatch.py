@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from bank.communities.models import Community
+from bank.communities import operations as communities
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
@@ -94,8 +94,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
 
 
 def _building_order(session: Session, community_id: int) -> dict[int, int]:
-    chosen = select(Community.id).where(Community.parent_id == community_id, Community.kind == "building")
-    return {id_: place for place, id_ in enumerate(session.scalars(chosen.order_by(Community.code)))}
+    return {id_: place for place, (id_, _) in enumerate(communities.buildings(session, community_id))}
 
 
 def _building_of(person_id: int) -> Select[int]:

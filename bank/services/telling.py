@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from bank.services.models import HelpRequest
+from bank.members.models import Household, Person
+from bank.services.models import HelpRequest, HelpSkill
 from bank.services.rules import CATALOGUE
 
 IN_TIME = timedelta(hours=48)
@@ -48,3 +49,42 @@ def met(session: Session, community_id: int, since: datetime) -> tuple[int, int]
     ).all()
     in_time = sum(accepted is not None and accepted - asked <= IN_TIME for asked, accepted in rows)
     return len(rows), in_time
+
+
+def waits(session: Session, community_id: int, since: datetime) -> list[tuple[int, timedelta]]:
+    """Give whose request of since then was answered by a yes, and how long it took."""
+    rows = session.execute(
+        select(HelpRequest.person_id, HelpRequest.created_at, HelpRequest.accepted_at).where(
+            HelpRequest.community_id == community_id,
+            HelpRequest.created_at >= since,
+            HelpRequest.accepted_at.is_not(None),
+        )
+    )
+    return [(person_id, accepted - asked) for person_id, asked, accepted in rows if accepted is not None]
+
+
+def asked_for(session: Session, community_id: int, since: datetime) -> dict[str, int]:
+    """Count what was asked for since then, by the code of its kind."""
+    rows = session.execute(
+        select(HelpRequest.kind, func.count())
+        .where(HelpRequest.community_id == community_id, HelpRequest.created_at >= since)
+        .group_by(HelpRequest.kind)
+    )
+    return {kind: count for kind, count in rows}  # noqa: C416 -- a Row is no pair to dict()
+
+
+def helpers(session: Session, community_id: int, *, but: Person) -> list[tuple[str, int | None]]:
+    """Give the kinds that somebody of another home likes to help with, each with the row id of a building of theirs."""
+    chosen = (
+        select(HelpSkill.kind, Household.building_id)
+        .join(Person, Person.id == HelpSkill.person_id)
+        .outerjoin(Household, Household.id == Person.household_id)
+        .where(
+            HelpSkill.community_id == community_id,
+            Person.disabled_at.is_(None),
+            Person.id != but.id,
+            or_(Person.household_id.is_(None), Person.household_id != (but.household_id or 0)),
+        )
+        .distinct()
+    )
+    return [(kind, building) for kind, building in session.execute(chosen)]

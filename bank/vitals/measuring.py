@@ -13,7 +13,9 @@ from bank.activities.models import Activity
 from bank.board import figures as board
 from bank.communities.models import Community
 from bank.credits.models import Credit, ServiceTotal
+from bank.giving.models import Donation, Gift
 from bank.members.models import Person
+from bank.services import telling
 from bank.shop.models import Item, Order
 from bank.vitals import rules
 from bank.vitals.models import Vital
@@ -60,6 +62,11 @@ def newest(session: Session, community_id: int) -> Vital | None:
     return session.scalar(select(Vital).where(Vital.community_id == community_id).order_by(Vital.day.desc()).limit(1))
 
 
+def on(session: Session, community_id: int, day: date) -> Vital | None:
+    """Give the figures of one day; None where none were taken."""
+    return session.get(Vital, (community_id, day))
+
+
 def read(vital: Vital) -> Figures:
     """Read what the table keeps."""
     return Figures(**vital.figures)
@@ -99,6 +106,7 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
     offered, wanted = _offered(session, place, since), _wanted(session, place, since)
     pool, pool_out = _pool(session, place, day, now)
     points, points_people = _expiring(session, place, day)
+    gifts, gift_people = _gifts(session, place)
     return Figures(
         members=_members(session, place),
         elders=len(elders),
@@ -120,6 +128,11 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
         top_share=rules.top_share(balances.values()),
         points=points,
         points_people=points_people,
+        wait_hours=rules.wait_hours(telling.waits(session, place.id, since)),
+        at_home=_net(session, place, now, chart.help_given()),
+        donated=_donated(session, place),
+        gifts=gifts,
+        gift_people=gift_people,
     )
 
 
@@ -209,6 +222,28 @@ def _pool(session: Session, place: Community, day: date, now: datetime) -> tuple
     since = day - timedelta(days=rules.POOL_DAYS)
     debits, _ = book.turnovers([chart.pool()], since, session=session).get(key, (0, 0))
     return (balance.posted if balance else 0), debits
+
+
+def _net(session: Session, place: Community, now: datetime, path: str) -> int:
+    """Give the minutes that came to an account, net of what went back."""
+    debits, credits_ = (
+        db.book(session, place.id, now).turnovers([path], session=session).get((path, chart.MINUTES), (0, 0))
+    )
+    return credits_ - debits
+
+
+def _donated(session: Session, place: Community) -> int:
+    found = select(func.sum(Donation.amount)).where(Donation.community_id == place.id, Donation.unit == chart.MINUTES)
+    return int(session.scalar(found) or 0)
+
+
+def _gifts(session: Session, place: Community) -> tuple[int, int]:
+    """Give the minutes that ever reached relatives, and how many gave them."""
+    found = select(func.sum(Gift.amount), func.count(func.distinct(Gift.giver_id))).where(
+        Gift.community_id == place.id, Gift.state == "given"
+    )
+    amount, people = session.execute(found).one()
+    return int(amount or 0), int(people)
 
 
 def _expiring(session: Session, place: Community, day: date) -> tuple[int, int]:

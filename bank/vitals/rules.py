@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,15 @@ class Figures:
     top_share: int | None
     points: int
     points_people: int
+    wait_hours: float | None = None
+    """The median from asking for help to somebody's yes, of the last weeks; nights before this was looked at have
+    none, nor have they the next three."""
+    at_home: int = 0
+    """Of what was used, the help at home; then what members ever gave to the pool and to relatives, with how many
+    gave to relatives."""
+    donated: int = 0
+    gifts: int = 0
+    gift_people: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Give the figures as the table keeps them."""
@@ -73,9 +83,14 @@ def median_days(first_credit: Mapping[int, datetime], first_spent: Mapping[int, 
     )
     if len(spans) < SMALL_GROUP:
         return None
-    middle = len(spans) // 2
-    both = spans[middle] if len(spans) % 2 else (spans[middle - 1] + spans[middle]) / 2
-    return round(both, 1)
+    return round(median(spans), 1)
+
+
+def wait_hours(waits: Sequence[tuple[int, timedelta]]) -> float | None:
+    """Give the median of what (person, span) waited, in hours; None for a small group."""
+    if len({person for person, _ in waits}) < SMALL_GROUP:
+        return None
+    return round(median(span.total_seconds() / 3_600 for _, span in waits), 1)
 
 
 def cover_months(pool: int, pool_out: int) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -50,6 +51,8 @@ def show() -> ResponseReturnValue:
         is_spent_shown=found.savers >= rules.SMALL_GROUP,
         rules=rules,
         per_ten=round(10 * vital.spent / vital.credited, 1) if vital.credited > 0 else None,
+        went=_went(vital, found),
+        before=_wait_before(vital),
         table=_table(vital, found),
     )
 
@@ -101,6 +104,18 @@ def choose_reminders() -> ResponseReturnValue:
     who = login.actor()
     nudging.set_wanted(db.session(), who, is_wanted=request.form.get("wanted") == "1", now=clock.utc_now())
     return redirect(url_for(".offers"), 303)
+
+
+def _went(vital: Vital, found: Figures) -> Sequence[dict[str, Any]]:
+    """Say what the hours were used for: bars, the largest first."""
+    parts = {gettext("请人上门帮忙"): found.at_home, gettext("店里和服务点"): vital.spent - found.at_home}
+    return _bars({text: minutes for text, minutes in parts.items() if minutes > 0}, {})
+
+
+def _wait_before(vital: Vital) -> float | None:
+    """Give what people waited for a yes three months before; None where nobody looked."""
+    past = measuring.on(db.session(), vital.community_id, vital.day - timedelta(weeks=rules.WEEKS))
+    return measuring.read(past).wait_hours if past else None
 
 
 def _place_and_vital() -> tuple[Community, Vital | None]:
@@ -199,10 +214,14 @@ def _table(vital: Vital, found: Figures) -> list[tuple[str, str]]:
         (gettext("大家存着的"), hours(vital.promised)),
         (gettext("一共存入"), hours(vital.credited)),
         (gettext("一共用出"), hours(vital.spent)),
-        (gettext("一辈子服务（扫码、见证、补记）"), hours(sum(found.given.values()))),
+        (gettext("其中请人上门"), hours(found.at_home)),
+        (gettext("捐给公益池"), hours(found.donated)),
+        (gettext("大家做过的服务（含不能换东西的）"), hours(sum(found.given.values()))),
         (gettext("公益池里"), hours(found.pool)),
         (gettext("公益池近 %(n)s 天给出", n=rules.POOL_DAYS), hours(found.pool_out)),
     ]
+    if found.gift_people >= rules.SMALL_GROUP:
+        rows.append((gettext("转给亲人"), hours(found.gifts)))
     if found.points_people >= rules.SMALL_GROUP:
         rows.append((gettext("%(n)s 天内到期的积分", n=rules.EXPIRING_DAYS), str(found.points)))
     if found.savers >= rules.SMALL_GROUP:
