@@ -51,9 +51,11 @@ from bank.services import views as services
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
+from bank.shop import queue_views as shop_queue
 from bank.shop import shelves as shop_shelves
 from bank.shop import statement_views as shop_statements
 from bank.shop import stocktaking_views as shop_stocktaking
+from bank.shop import strike_views as shop_strikes
 from bank.shop import views as shop
 from bank.spotchecks import telling as check_telling
 from bank.spotchecks import views as spotchecks
@@ -80,7 +82,9 @@ PAGES = (
     shop,
     shop_counter,
     shop_shelves,
+    shop_queue,
     shop_statements,
+    shop_strikes,
     shop_stocktaking,
     passbook,
     proxy_views,

@@ -23,7 +23,7 @@ from bank.members import operations as members
 from bank.services import operations as help_
 from bank.sheets import operations as sheets
 from bank.shop import operations as shop
-from bank.shop import queueing, settling, stocktaking
+from bank.shop import queueing, settling, stocktaking, striking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.vitals import measuring, nudging
@@ -91,6 +91,11 @@ def return_help(session: Session, now: datetime) -> int:
 def lapse_vouchers(session: Session, now: datetime) -> int:
     """Give back the hours and stock of a voucher whose last day is over."""
     return shop.lapse_due(session, now=now)
+
+
+def lapse_strikes(session: Session, now: datetime) -> int:
+    """End a proposal to strike a hand-over that the other side never answered; the book stands."""
+    return striking.lapse_due(session, now=now)
 
 
 def lapse_bonds(session: Session, now: datetime) -> int:
@@ -199,6 +204,7 @@ JOBS: dict[str, Job] = {
     "warn_of_help": warn_of_help,
     "return_help": return_help,
     "lapse_vouchers": lapse_vouchers,
+    "lapse_strikes": lapse_strikes,
     "lapse_bonds": lapse_bonds,
     "deliver_gifts": deliver_gifts,
     "carry_out_farewells": carry_out_farewells,

@@ -89,13 +89,17 @@ class Rules:
     household_item_orders_per_quarter: int = 2
     """How many of the same goods everybody behind one door may order in a quarter together; 0 means no limit."""
     redemption_weekday: int = 0
-    """The day on which goods are handed over, 1 for Monday to 7 for Sunday; 0 means every day."""
+    """The days on which goods are handed over, 1 for Monday to 7 for Sunday, one digit each: 25 is Tuesday and Friday;
+    0 means every day."""
+    redemption_months: int = 0
+    """Goods are handed over in the first seven days of every so many months, from January on, on those days alone:
+    1 is once a month, 3 once a quarter; 0 means every week."""
     stocktake_days: int = 3
     """How many days a count of the shelf waits for its second person; then it ends and changes nothing."""
     shop_budget_fen_per_month: int = 0
     """What the community pays for goods had for points in a month, in fen, each point at its reference price; beyond it
     people queue. 0 means no limit."""
-    point_reference_fen: int = 10
+    point_reference_fen: int = 30
     """What a point is reckoned at, in fen; 0 means that it has no price, and then no budget limits points."""
     budget_wait_days: int = 180
     """How many days a place in the queue for goods is kept; then it ends, and anybody may queue again."""
@@ -190,6 +194,12 @@ class Rules:
     """How old an heir must be, in years."""
     dormant_months: int = 12
     """After how long without a movement owners are asked about their hours, and how often; no account is closed."""
+
+
+def is_weekdays(number: int) -> bool:
+    """Tell whether a number writes days of the week, each once and in order: 25 is Tuesday and Friday, 0 every day."""
+    digits = str(number)
+    return number == 0 or (set(digits) <= set("1234567") and "".join(sorted(set(digits))) == digits)
 
 
 SETTINGS = {spec.name for spec in fields(Rules)} - {"number", "effective_on"}

@@ -20,6 +20,7 @@ from bank.passbook.lines import Line
 from bank.services import rules as help_rules
 from bank.services.models import HelpRequest
 from bank.shop.listing import Placed
+from bank.shop.rules import why_ended
 from bank.web.i18n import gettext, hours, translate
 from bank.web.pages import TIME_ZONE, amount, clock_time, day, moment
 from ledger import Entry
@@ -181,7 +182,9 @@ def _order_steps(placed: Placed) -> list[Step]:
         steps.append(_step(gettext("已领取"), f"{moment(order.handed_over_at)} · {handed}", "check"))
     elif order.ended_at:
         word = gettext("已取消") if order.state == "cancelled" else gettext("过期没领")
-        said = " · ".join(part for part in (moment(order.ended_at), translate(order.end_reason or "")) if part)
+        said = " · ".join(
+            part for part in (moment(order.ended_at), translate(why_ended(order.end_code, order.end_reason))) if part
+        )
         steps.append(_step(word, said, "undo"))
     else:
         steps.append(_step(gettext("还没领"), gettext("%(day)s前有效", day=day(order.expires_at)), "hourglass"))

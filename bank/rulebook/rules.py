@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from bank.communities.rules import Rules
+from bank.communities.rules import Rules, is_weekdays
 from bank.errors import Conflict, say
-from bank.rulebook.wording import BY_FIELD, YES_NO
+from bank.rulebook.wording import BY_FIELD, WEEKDAYS, YES_NO
 
 PROPOSERS = ("coordinator", "second_approver")
 DECIDERS = ("coordinator", "second_approver", "panel")
@@ -20,6 +20,7 @@ STATES: Mapping[str, str] = {
     "withdrawn": say("已收回"),
     "lapsed": say("过了日子，没有生效"),
 }
+NO_WEEKDAYS = say("请从小到大写星期几，1 到 7，每天写一次：25 是周二和周五，0 是每天。")
 OUT_OF_RANGE = say("请填 %(least)s 到 %(most)s 之间的整数。")
 
 
@@ -73,6 +74,8 @@ def misfits(values: Mapping[str, int | None]) -> dict[str, tuple[str, dict[str, 
                 found[name] = (say("请填写这一项。"), {})
         elif not one.least <= value <= one.most and one.kind != YES_NO:
             found[name] = (OUT_OF_RANGE, {"least": one.least, "most": one.most})
+        elif one.kind == WEEKDAYS and not is_weekdays(value):
+            found[name] = (NO_WEEKDAYS, {})
     return found or _contradictions({name: value or 0 for name, value in values.items()})
 
 

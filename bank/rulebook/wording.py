@@ -10,7 +10,8 @@ from bank.communities.rules import SETTINGS, Rules
 from bank.deeds.rules import CATEGORIES
 from bank.errors import say
 
-MINUTES, YES_NO, NUMBER = "minutes", "yes_no", "number"
+MINUTES, YES_NO, NUMBER, WEEKDAYS = "minutes", "yes_no", "number", "weekdays"
+_FACTS = {MINUTES: "n_minutes", WEEKDAYS: "n_weekdays"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class Setting:
         return value
 
     def said(self, value: int | None) -> tuple[str, dict[str, int]]:
-        """Give the marked sentence of a value with its facts; minutes are said as hours."""
+        """Give the marked sentence of a value with its facts; minutes are said as hours, digits as weekdays."""
         if not value and self.without is not None:
             return self.without, {}
-        return self.sentence, {"n_minutes" if self.kind == MINUTES else "n": int(value or 0)}
+        return self.sentence, {_FACTS.get(self.kind, "n"): int(value or 0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,11 +549,20 @@ SECTIONS = (
             ),
             Setting(
                 "redemption_weekday",
-                say("兑换日（1 是周一，7 是周日，0 是每天）"),
-                say("用品每周只在兑换日领：星期 %(n)s（7 是星期日）；哪天都可以下单。"),
+                say("兑换日（1 是周一，7 是周日；几天就连着写，25 是周二和周五；0 是每天）"),
+                say("用品只在兑换日领：%(n_weekdays)s；哪天都可以下单。"),
                 0,
-                7,
-                without=say("用品哪天都可以领。"),
+                1_234_567,
+                WEEKDAYS,
+                say("用品哪天都可以领。"),
+            ),
+            Setting(
+                "redemption_months",
+                say("几个月一次兑换日（1 是每月，3 是每季，0 是每周都有）"),
+                say("兑换日每 %(n)s 个月一轮，从 1 月起，只在那个月的头七天里。"),
+                0,
+                12,
+                without=say("每周都有兑换日。"),
             ),
             Setting(
                 "stocktake_days",

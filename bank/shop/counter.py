@@ -19,7 +19,7 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import mask_name
 from bank.qr import LONGEST_SCAN
-from bank.shop import desk, listing, operations, rules, undoing
+from bank.shop import budget, desk, listing, operations, queueing, rules, undoing
 from bank.shop.listing import Placed
 from bank.shop.models import Order, Shop
 from bank.shop.refusals import VoucherNotFound, WrongShop
@@ -209,11 +209,20 @@ def _where_to(who: Actor, text: str) -> str:
 
 
 def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
+    now = clock.utc_now()
     shops = listing.shops_kept(db.session(), who)
     owner = members.in_community(db.session(), who.community_id, public_id)
     items = listing.items_of(db.session(), [shop.id for shop in shops], only_offered=True)
+    room = queueing.free(db.session(), who.community_id, queueing.this_month(db.session(), who.community_id, now))
     return render_template(
-        "shop/card.html", owner=owner, masked=mask_name(owner.name), items=items, shops=shops, errors=errors
+        "shop/card.html",
+        owner=owner,
+        masked=mask_name(owner.name),
+        items=items,
+        shops=shops,
+        errors=errors,
+        queued=queueing.own(db.session(), owner.id, now),
+        is_short=room is not None and any(budget.counts(one.item) and one.item.price > room for one in items),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.shop.models import Donation, Item, Order, Shop, Shopkeeper, StockMovement
+from bank.shop.models import Donation, DonorLook, Item, Order, Shop, Shopkeeper, StockMovement
 from bank.shop.operations import DONE, OPEN, shops_of
 from bank.shop.refusals import NotAKeeper, VoucherNotFound, WrongShop
 from bank.web.paging import Listing, decode_ints, encode
@@ -182,9 +182,10 @@ def similar(session: Session, item: Item, *, limit: int = 3) -> list[OnShelf]:
 
 
 def thanked(session: Session, community_id: int, *, limit: int = 3) -> list[tuple[Donation, str]]:
-    """Give the latest donations whose donor wishes to be named, each with what it was."""
+    """Give the latest donations whose donor wishes to be named and whose name was looked at, each with what it was."""
     found = select(Donation, Item.title).join(Item, Item.id == Donation.item_id)
-    named = found.where(Donation.community_id == community_id, Donation.is_named)
+    looked = found.join(DonorLook, DonorLook.donation_id == Donation.id)
+    named = looked.where(Donation.community_id == community_id, Donation.is_named, DonorLook.is_shown)
     return [(gift, title) for gift, title in session.execute(named.order_by(Donation.id.desc()).limit(limit))]
 
 

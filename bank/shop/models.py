@@ -75,6 +75,9 @@ class Order(Base):
         CheckConstraint("quantity BETWEEN 1 AND 1000", name="quantity"),
         CheckConstraint("total >= 1", name="total"),
         CheckConstraint("(state = 'handed_over') = (handed_over_at IS NOT NULL)", name="handed_over"),
+        CheckConstraint(
+            "end_code IN ('not_there', 'broken', 'absent', 'taken_back', 'struck', 'closed')", name="end_code"
+        ),
         Index("ix_purchase_person", "person_id", "id"),
         Index("ix_purchase_shop", "shop_id", "state", "created_at"),
         Index("ix_purchase_handed_over", "shop_id", "handed_over_at", "id"),
@@ -103,6 +106,9 @@ class Order(Base):
     """Who cancelled; None when it lapsed by itself."""
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
+    """What whoever cancelled wrote themselves."""
+    end_code: Mapped[str | None]
+    """The reason where the bank has words of its own for it: `rules.END_REASONS`."""
     hold_txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     end_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """The capture or the release in the book."""
@@ -132,7 +138,9 @@ class QueuePlace(Base):
         CheckConstraint("(state IN ('waiting', 'called')) = (ended_at IS NULL)", name="over"),
         CheckConstraint("state NOT IN ('called', 'taken') OR budget_month IS NOT NULL", name="budgeted"),
         Index("ix_queue_place_line", "community_id", "state", "id"),
+        CheckConstraint("(told_by IS NULL) = (told_at IS NULL)", name="told"),
         Index("ix_queue_place_due", "state", "due_at"),
+        Index("ux_queue_place_ticket", "community_id", "ticket", unique=True),
         Index(
             "ux_queue_place_person",
             "person_id",
@@ -147,6 +155,8 @@ class QueuePlace(Base):
     community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id", ondelete="RESTRICT"), index=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    ticket: Mapped[int] = mapped_column(default=0)
+    """The number on the slip, from 1 in each community; it never changes, as their place in the queue does."""
     quantity: Mapped[int]
     total: Mapped[int]
     """Points."""
@@ -157,6 +167,11 @@ class QueuePlace(Base):
     budget_month: Mapped[date | None]
     """The month whose budget is kept for it, since it was called."""
     ended_at: Mapped[datetime | None]
+    joined_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who put them there, with their card and PIN; None where they did it themselves."""
+    told_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who rang or went to say that it is their turn."""
+    told_at: Mapped[datetime | None]
 
 
 class Settlement(Base):
@@ -273,6 +288,68 @@ class Donation(Base):
     """Whether the donor wishes to be thanked by name on the shop's page."""
     received_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
     received_at: Mapped[datetime]
+
+
+class DonorLook(Base):
+    """That a second person looked at a donor's name before it is public, and whether it may be shown."""
+
+    __tablename__ = "donor_look"
+
+    donation_id: Mapped[int] = mapped_column(ForeignKey("goods_donation.id", ondelete="RESTRICT"), primary_key=True)
+    is_shown: Mapped[bool]
+    looked_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    looked_at: Mapped[datetime]
+
+
+class Strike(Base):
+    """A hand-over found wrong after the minutes of undoing: one side proposes it with a reason, the other agrees.
+
+    Where it stood on a statement, `line_id` says which line, and `settlement_id` the statement it is taken from:
+    the same one before it was settled, the next one after.
+    """
+
+    __tablename__ = "strike"
+    __table_args__ = (
+        CheckConstraint("state IN ('proposed', 'struck', 'refused', 'withdrawn', 'lapsed')", name="state"),
+        CheckConstraint("side IN ('provider', 'community')", name="side"),
+        CheckConstraint("reason <> ''", name="reason"),
+        CheckConstraint("(state = 'proposed') = (ended_at IS NULL)", name="ended"),
+        CheckConstraint("(state = 'struck') = (reversal_txn_id IS NOT NULL)", name="struck"),
+        CheckConstraint("state <> 'struck' OR decided_by <> proposed_by AND decided_by IS NOT NULL", name="two_people"),
+        CheckConstraint("settlement_id IS NULL OR line_id IS NOT NULL AND state = 'struck'", name="statement"),
+        Index("ix_strike_shop", "shop_id", "state", "id"),
+        Index("ix_strike_due", "state", "due_at"),
+        Index(
+            "ux_strike_order",
+            "order_id",
+            unique=True,
+            sqlite_where=text("state IN ('proposed', 'struck')"),
+            postgresql_where=text("state IN ('proposed', 'struck')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"), index=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id", ondelete="RESTRICT"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("purchase.id", ondelete="RESTRICT"))
+    handed_over_at: Mapped[datetime]
+    """As the order said before it was struck."""
+    unit: Mapped[str]
+    total: Mapped[int]
+    state: Mapped[str] = mapped_column(default="proposed")
+    side: Mapped[str]
+    """Whose voice proposed it; the other side decides."""
+    reason: Mapped[str]
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    proposed_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    """Who agreed or refused."""
+    ended_at: Mapped[datetime | None]
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("settlement_line.id", ondelete="RESTRICT"), unique=True)
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlement.id", ondelete="RESTRICT"), index=True)
+    reversal_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
 
 
 class Stocktake(Base):

@@ -37,7 +37,6 @@ from bank.shop.refusals import (
 from ledger.errors import HoldExpired, InsufficientFunds
 
 OPEN, DONE, CANCELLED, LAPSED = "held", "handed_over", "cancelled", "lapsed"
-NOT_THERE = say("货不够了")
 SYSTEM = "system"
 """Who acts in the book when the bank itself does."""
 
@@ -77,8 +76,8 @@ def serve(session: Session, actor: Actor, owner: Person, *, item_id: str, quanti
 
 
 def order_in_turn(session: Session, actor: Actor, turn: QueuePlace, *, now: datetime) -> Order:
-    """Order for oneself what one queued for; the month's budget was kept for it. Raises what `order` does."""
-    owner = session.get_one(Person, actor.person_id)
+    """Order what somebody queued for, for them; the month's budget was kept for it. Raises what `order` does."""
+    owner = session.get_one(Person, turn.person_id)
     item_id = session.get_one(Item, turn.item_id).public_id
     month = turn.budget_month
     return _place(session, actor, owner, item_id=item_id, quantity=turn.quantity, now=now, kept_month=month)
@@ -136,8 +135,7 @@ def hand_over(session: Session, actor: Actor, code: str, *, now: datetime) -> Or
 
 def _check_day(session: Session, actor: Actor, code: str, now: datetime) -> None:
     place = session.get_one(Community, actor.community_id)
-    weekday = communities.rules_at(session, place, now).redemption_weekday
-    day = rules.redemption_day(now, weekday, place.time_zone)
+    day = rules.redemption_day(now, communities.rules_at(session, place, now), place.time_zone)
     if day == local_day(now, place.time_zone):
         return
     waits = (Order.voucher_code == code, Order.community_id == actor.community_id, Order.state == OPEN)
@@ -146,18 +144,20 @@ def _check_day(session: Session, actor: Actor, code: str, now: datetime) -> None
         raise NotToday(day=day.isoformat())
 
 
-def cancel(session: Session, actor: Actor, order_id: str, *, now: datetime, reason: str | None = None) -> Order:
+def cancel(
+    session: Session, actor: Actor, order_id: str, *, now: datetime, reason: str | None = None, code: str | None = None
+) -> Order:
     """Give an order back, hours and stock together; for its owner and the keepers of its shop.
 
-    `order_id` is a public id. An owner is told when a shopkeeper does it. Raises NotFound, WrongShop, VoucherSpent,
-    VoucherExpired.
+    `order_id` is a public id, `code` one of `rules.END_REASONS`, `reason` words of one's own. An owner is told when a
+    shopkeeper does it. Raises NotFound, WrongShop, VoucherSpent, VoucherExpired.
     """
     is_mine = Order.person_id == actor.person_id
     may = (is_mine | Order.shop_id.in_(shops_of(actor))) if actor.may("shopkeeper") else is_mine
     statement = (
         update(Order)
         .where(Order.public_id == order_id, Order.community_id == actor.community_id, Order.state == OPEN, may)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=reason)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=reason, end_code=code)
         .returning(Order)
     )
     ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
@@ -166,7 +166,8 @@ def cancel(session: Session, actor: Actor, order_id: str, *, now: datetime, reas
     _give_back(session, ended, actor.public_id, now)
     if ended.person_id != actor.person_id:
         sentence = say("%(name)s 取消了您的「%(title)s」，时长或积分已经退回。原因：%(reason)s")
-        facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": reason or "—"}
+        why = rules.why_ended(code, reason) or "—"
+        facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": why}
         members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/v/{ended.voucher_code}", now=now)
     return ended
 
@@ -181,7 +182,7 @@ def cancel_all(session: Session, actor: Actor, person_id: int, *, now: datetime)
     statement = (
         update(Order)
         .where(Order.person_id == person_id, Order.state == OPEN)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_code=rules.CLOSED)
         .returning(Order)
     )
     ended = session.scalars(statement, execution_options={"populate_existing": True}).all()
@@ -227,7 +228,7 @@ def unfill(session: Session, actor: Actor, item_id: int, *, now: datetime) -> bo
     statement = (
         update(Order)
         .where(Order.id == newest.scalar_subquery(), Order.state == OPEN)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=NOT_THERE)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_code=rules.NOT_THERE)
         .returning(Order)
     )
     ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()

@@ -24,6 +24,7 @@ from bank import chart
 from bank.shop import rules
 from bank.shop.models import SettlementLine
 from bank.shop.statements import Stated
+from bank.shop.striking import Struck
 from bank.web.i18n import gettext
 from bank.web.pages import amount, local_minute
 
@@ -64,6 +65,7 @@ def facts_of(stated: Stated) -> list[tuple[str, str]]:
         (gettext("合计"), totals(one.minutes, one.points)),
         (gettext("账本记的"), totals(one.book_minutes, one.book_points)),
         (gettext("参考金额（元）"), yuan(one.value_fen)),
+        *_due(stated),
         (gettext("参考价"), prices(one.hour_fen, one.point_fen)),
         (gettext("店家确认"), stated.provider or nobody),
         (gettext("社区确认"), stated.community_person or nobody),
@@ -71,6 +73,14 @@ def facts_of(stated: Stated) -> list[tuple[str, str]]:
     if one.paid_on:
         values.append((gettext("结清"), f"{one.paid_on.isoformat()} {stated.settled_by} {one.note}".strip()))
     return values
+
+
+def _due(stated: Stated) -> list[tuple[str, str]]:
+    """Say what is left to settle, where something comes off."""
+    if not stated.struck:
+        return []
+    minutes, points, fen = stated.due
+    return [(gettext("更正后应结"), totals(minutes, points)), (gettext("更正后参考金额（元）"), yuan(fen))]
 
 
 def totals(minutes: int, points: int) -> str:
@@ -99,7 +109,7 @@ def pdf(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
         Spacer(0, 4 * mm),
         _facts(facts_of(stated)),
         Spacer(0, 5 * mm),
-        _lines(lines),
+        _lines(lines, stated.struck),
         Spacer(0, 8 * mm),
         _signatures(),
     ]
@@ -121,10 +131,10 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Table:
     return Table(rows, colWidths=(38 * mm, 144 * mm), style=[("LINEBELOW", (0, 0), (-1, -1), 0.3, colors.lightgrey)])
 
 
-def _lines(lines: Sequence[SettlementLine]) -> LongTable:
+def _lines(lines: Sequence[SettlementLine], struck: Sequence[Struck]) -> LongTable:
     rows: list[list[object]] = [[Paragraph(_plain(head), _body(9)) for head in heads()]]
-    for line in lines:
-        number, code, title, *rest = cells(line)
+    for texts in (*(cells(line) for line in lines), *(struck_cells(one) for one in struck)):
+        number, code, title, *rest = texts
         rows.append([number, code, Paragraph(_plain(title), _body(9)), *rest])
     style = [
         ("FONT", (0, 1), (-1, -1), CHINESE, 9),
@@ -135,6 +145,15 @@ def _lines(lines: Sequence[SettlementLine]) -> LongTable:
         ("ALIGN", (6, 1), (6, -1), "RIGHT"),
     ]
     return LongTable(rows, colWidths=WIDTHS, repeatRows=1, style=style)
+
+
+def struck_cells(one: Struck) -> list[str]:
+    """Give what comes off a statement as a line below the others, in the order of `heads`."""
+    assert one.line is not None  # noqa: S101 -- only what stood on a statement comes off one
+    title = f"{one.line.title}（{one.strike.handed_over_at:%Y-%m}：{one.strike.reason}）"
+    _, code, _, quantity, _, at, _ = cells(one.line)
+    total = amount(-one.line.total, one.line.unit)
+    return [gettext("更正"), code, title, f"-{quantity}", total, at, yuan(-one.line.value_fen)]
 
 
 def cells(line: SettlementLine) -> list[str]:

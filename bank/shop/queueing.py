@@ -15,6 +15,7 @@ from bank import chart, db
 from bank.clock import local_day
 from bank.communities import operations as communities
 from bank.communities.models import Community
+from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -22,7 +23,7 @@ from bank.members.models import Person
 from bank.qr import new_public_id
 from bank.shop import budget, operations, rules
 from bank.shop.budget import CALLED, ENDED, LEFT, PASSED, TAKEN, WAITING
-from bank.shop.models import Item, Order, QueuePlace
+from bank.shop.models import Item, Order, QueuePlace, Shopkeeper
 from bank.shop.refusals import (
     GroupOnlyDonates,
     NeverFits,
@@ -39,6 +40,10 @@ MOVES = {WAITING: (CALLED, LEFT, ENDED), CALLED: (TAKEN, LEFT, PASSED)}
 _CALLED = say("轮到您了：「%(title)s」请在 %(day)s 以前打开来换，过了让给下一位。")
 _PASSED = say("「%(title)s」轮到您，过了时间没有换，已经让给下一位。什么也没有扣，可以再排。")
 _ENDED = say("「%(title)s」排了很久没有轮到，这次排队结束了。什么也没有扣，可以再排。")
+_CALLED_BY_CARD = say("「%(title)s」的 %(ticket)s 号轮到了，是凭卡排的。请打电话或上门告诉他，%(day)s 以前来换。")
+_JOINED_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您排上了「%(title)s」，%(ticket)s 号。不是您本人，请马上告诉社区。")
+_LEFT_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您退出了「%(title)s」的排队。不是您本人，请马上告诉社区。")
+_TAKEN_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您换了排到的「%(title)s」。不是您本人，请马上告诉社区。")
 _NEVER = say("「%(title)s」现在超过了社区一个月换用品的预算，这次排队结束了。什么也没有扣，可以换别的。")
 
 
@@ -124,38 +129,43 @@ def own(session: Session, person_id: int, now: datetime) -> Own | None:
     return Own(place, item, standing(session, place.community_id, month, place.total, place.id))
 
 
-def outlook(session: Session, actor: Actor, item: Item, now: datetime) -> Outlook:
+def outlook(session: Session, person_id: int, item: Item, now: datetime) -> Outlook:
     """Give what the budget lets a member do with one of an item."""
     if not budget.counts(item):
         return Outlook()
-    mine, month = own(session, actor.person_id, now), this_month(session, item.community_id, now)
+    mine, month = own(session, person_id, now), this_month(session, item.community_id, now)
     room = free(session, item.community_id, month)
     if room is None or month.most is None or not room < item.price <= month.most:
         return Outlook(mine, room, month.most)
     return Outlook(mine, room, month.most, standing(session, item.community_id, month, item.price))
 
 
-def join(session: Session, actor: Actor, *, item_id: str, quantity: int, now: datetime) -> QueuePlace:
+def join(
+    session: Session, actor: Actor, *, item_id: str, quantity: int, now: datetime, owner: Person | None = None
+) -> QueuePlace:
     """Queue for goods the month's budget is too small for; nothing is held, neither points nor stock.
 
-    `item_id` is a public id. Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready, and
-    GroupOnlyDonates.
+    `item_id` is a public id; `owner` is a resident whose card and PIN the caller has checked, None for oneself.
+    Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready, and GroupOnlyDonates.
     """
-    if session.get_one(Person, actor.person_id).is_group:
+    waits = owner or session.get_one(Person, actor.person_id)
+    if waits.is_group:
         raise GroupOnlyDonates
-    found = (Item.public_id == item_id, Item.community_id == actor.community_id)
-    item = session.scalar(select(Item).where(*found))
-    if item is None:
+    item = session.scalar(select(Item).where(Item.public_id == item_id, Item.community_id == actor.community_id))
+    if item is None or waits.community_id != actor.community_id:
         raise NotFound
     if not item.is_offered or (item.stock is not None and item.stock < quantity):
         raise OutOfStock
     total = item.price * quantity
     _check_need(session, actor, item, total, now)
-    account = chart.member(actor.public_id)
+    account = chart.member(waits.public_id)
     available = db.book(session, actor.community_id, now).balance(account, item.unit, session=session).available
     if available < total:
         raise NotEnough(unit=item.unit, missing=total - available)
-    return _add(session, actor, item, quantity, now)
+    made = _add(session, waits, item, quantity, now, joined_by=None if waits.id == actor.person_id else actor.person_id)
+    if made.joined_by is not None:
+        _tell(session, made, _JOINED_BY_CARD, now, name=actor.name, ticket=made.ticket)
+    return made
 
 
 def _check_need(session: Session, actor: Actor, item: Item, total: int, now: datetime) -> None:
@@ -168,25 +178,42 @@ def _check_need(session: Session, actor: Actor, item: Item, total: int, now: dat
         raise NeverFits
 
 
-def leave(session: Session, actor: Actor, public_id: str, *, now: datetime) -> QueuePlace:
-    """Give up one's own place, called or not. Raises NotFound, NotYourTurn where it is over."""
-    mine = _mine(session, actor, public_id)
+def leave(session: Session, actor: Actor, public_id: str, *, now: datetime, owner: Person | None = None) -> QueuePlace:
+    """Give up a place, called or not: one's own, or that of the `owner` of a card whose PIN was checked.
+
+    Raises NotFound, NotYourTurn where it is over.
+    """
+    mine = _place_of(session, owner.id if owner else actor.person_id, public_id)
     is_mine = (QueuePlace.id == mine.id, QueuePlace.state.in_(LIVING))
     left = _move(session, is_mine, state=LEFT, ended_at=now)
     if left is None:
         raise NotYourTurn
     budget.give_back(session, left)
+    if left.person_id != actor.person_id:
+        _tell(session, left, _LEFT_BY_CARD, now, name=actor.name)
     return left
 
 
-def take(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Order:
-    """Order what one was called for. Raises NotFound, NotYourTurn, and what an order does: then the turn is kept."""
-    mine = _mine(session, actor, public_id)
+def take(session: Session, actor: Actor, public_id: str, *, now: datetime, owner: Person | None = None) -> Order:
+    """Order what one was called for, or the `owner` of a card whose PIN was checked.
+
+    Raises NotFound, NotYourTurn, and what an order does: then the turn is kept.
+    """
+    mine = _place_of(session, owner.id if owner else actor.person_id, public_id)
     is_called = (QueuePlace.id == mine.id, QueuePlace.state == CALLED, QueuePlace.due_at > now)
     turn = _move(session, is_called, state=TAKEN, ended_at=now)
     if turn is None:
         raise NotYourTurn
-    return operations.order_in_turn(session, actor, turn, now=now)
+    placed = operations.order_in_turn(session, actor, turn, now=now)
+    if turn.person_id != actor.person_id:
+        _tell(session, turn, _TAKEN_BY_CARD, now, name=actor.name)
+    return placed
+
+
+def note_told(session: Session, actor: Actor, place: QueuePlace, *, now: datetime) -> None:
+    """Note that somebody told the owner of a place that it is their turn; the first who did stays noted."""
+    untold = (QueuePlace.id == place.id, QueuePlace.state == CALLED, QueuePlace.told_by.is_(None))
+    _move(session, untold, told_by=actor.person_id, told_at=now)
 
 
 def call_due(session: Session, *, now: datetime) -> int:
@@ -222,18 +249,22 @@ def _line(community_id: int) -> Select[int]:
     return select(QueuePlace.total).where(*waits).order_by(QueuePlace.id)
 
 
-def _add(session: Session, actor: Actor, item: Item, quantity: int, now: datetime) -> QueuePlace:
-    home = session.get_one(Community, actor.community_id)
+def _add(
+    session: Session, waits: Person, item: Item, quantity: int, now: datetime, *, joined_by: int | None
+) -> QueuePlace:
+    home = session.get_one(Community, waits.community_id)
     days = communities.rules_at(session, home, now).budget_wait_days
     made = QueuePlace(
         public_id=new_public_id(),
         community_id=home.id,
         item_id=item.id,
-        person_id=actor.person_id,
+        person_id=waits.id,
+        ticket=_next_ticket(session, home.id),
         quantity=quantity,
         total=item.price * quantity,
         state=WAITING,
         joined_at=now,
+        joined_by=joined_by,
         due_at=rules.valid_until(now, days, home.time_zone),
     )
     try:
@@ -243,6 +274,13 @@ def _add(session: Session, actor: Actor, item: Item, quantity: int, now: datetim
     except IntegrityError as taken:
         raise QueuesAlready from taken
     return made
+
+
+def _next_ticket(session: Session, community_id: int) -> int:
+    """Give the next number of a community's queue; whoever else joins waits for the commit."""
+    session.execute(select(Community.id).where(Community.id == community_id).with_for_update(key_share=True))
+    last = select(func.max(QueuePlace.ticket)).where(QueuePlace.community_id == community_id)
+    return (session.scalar(last) or 0) + 1
 
 
 def _call(session: Session, place: QueuePlace, now: datetime) -> bool:
@@ -259,12 +297,24 @@ def _call(session: Session, place: QueuePlace, now: datetime) -> bool:
         return False
     due_at = rules.valid_until(now, in_force.budget_take_days, home.time_zone)
     if _move(session, waits, state=CALLED, due_at=due_at, budget_month=month) is not None:
-        _tell(session, place, _CALLED, now, day=rules.last_day(due_at, home.time_zone).isoformat())
+        day = rules.last_day(due_at, home.time_zone).isoformat()
+        _tell(session, place, _CALLED, now, day=day)
+        if place.joined_by is not None:
+            _ask_to_tell(session, place, day, now)
     return True
 
 
-def _mine(session: Session, actor: Actor, public_id: str) -> QueuePlace:
-    mine = (QueuePlace.public_id == public_id, QueuePlace.person_id == actor.person_id)
+def _ask_to_tell(session: Session, place: QueuePlace, day: str, now: datetime) -> None:
+    """Ask the shop's keepers and the coordinators to tell somebody who may read no messages."""
+    item = session.get_one(Item, place.item_id)
+    keepers = session.scalars(select(Shopkeeper.person_id).where(Shopkeeper.shop_id == item.shop_id))
+    asked = {*keepers, *cases.holders(session, place.community_id, "coordinator")} - {place.person_id}
+    facts = {"title": rules.bill_line(item.title, place.quantity), "ticket": place.ticket, "day": day}
+    members.tell(session, sorted(asked), _CALLED_BY_CARD, facts=facts, link="/queue", now=now)
+
+
+def _place_of(session: Session, person_id: int, public_id: str) -> QueuePlace:
+    mine = (QueuePlace.public_id == public_id, QueuePlace.person_id == person_id)
     found = session.scalar(select(QueuePlace).where(*mine))
     if found is None:
         raise NotFound
@@ -276,7 +326,7 @@ def _move(session: Session, condition: Sequence[Any], **values: Any) -> QueuePla
     return session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
 
 
-def _tell(session: Session, place: QueuePlace, sentence: str, now: datetime, **facts: str) -> None:
+def _tell(session: Session, place: QueuePlace, sentence: str, now: datetime, **facts: Any) -> None:
     item = session.get_one(Item, place.item_id)
     told = {"title": rules.bill_line(item.title, place.quantity), **facts}
     members.tell(session, [place.person_id], sentence, facts=told, link=f"/shop/items/{item.public_id}", now=now)

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from bank import chart
 from bank.clock import local_day, month_after, start_of_day
 from bank.communities.rules import Rules
+from bank.errors import say
 from bank.qr import ALPHABET, LONGEST_SCAN, fold
 
 CODE_LENGTH = 8
+FIRST_DAYS = 7
+"""Of a month: every day of the week is once among them."""
 _CODE = re.compile(rf"[{ALPHABET}]{{{CODE_LENGTH}}}\Z")
 _LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _VOUCHER_LINK = re.compile(r"https?://[^/\s]+/v/([^/?#\s]+)", re.IGNORECASE)
+
+NOT_THERE, TAKEN_BACK, STRUCK, CLOSED = "not_there", "taken_back", "struck", "closed"
+END_REASONS: Mapping[str, str] = {
+    NOT_THERE: say("货不够了"),
+    "broken": say("东西坏了"),
+    "absent": say("师傅今天做不了"),
+    TAKEN_BACK: say("店员在柜台撤销了"),
+    STRUCK: say("交付记错了，店家和社区两边核对后退回"),
+    CLOSED: say("账户停用，没领的券都退回"),
+}
+"""Why an order was cancelled, by code, so that everybody reads it in their own language."""
+KEEPERS_REASONS = (NOT_THERE, "broken", "absent")
+"""What a keeper may choose at the counter."""
+
+
+def why_ended(code: str | None, words: str | None) -> str:
+    """Give why an order was cancelled: a marked sentence, or what somebody wrote."""
+    return END_REASONS[code] if code else words or ""
 
 
 def read_code(text: str) -> str | None:
@@ -44,18 +65,31 @@ def last_day(until: datetime, time_zone: str) -> date:
     return local_day(until - timedelta(seconds=1), time_zone)
 
 
-def redemption_day(now: datetime, weekday: int, time_zone: str) -> date:
-    """Give the next day, today among them, on which goods are handed over; `weekday` is 1 to 7, or 0 for every day."""
-    today = local_day(now, time_zone)
-    return today + timedelta(days=(weekday - today.isoweekday()) % 7 if weekday else 0)
+def is_redemption_day(day: date, in_force: Rules) -> bool:
+    """Tell whether goods are handed over on a local day: the days of the week, in the months of the rules."""
+    weekdays, months = in_force.redemption_weekday, in_force.redemption_months
+    if months and (day.day > FIRST_DAYS or (day.month - 1) % months):
+        return False
+    return not weekdays or str(day.isoweekday()) in str(weekdays)
+
+
+def redemption_day(now: datetime, in_force: Rules, time_zone: str) -> date:
+    """Give the next local day, today among them, on which goods are handed over."""
+    day = local_day(now, time_zone)
+    while not is_redemption_day(day, in_force):
+        day += timedelta(days=1)
+    return day
 
 
 def fetched_until(now: datetime, in_force: Rules, time_zone: str, *, is_goods: bool) -> datetime:
-    """Give when a voucher lapses: after its days, and never before the next day on which its goods are handed over."""
+    """Give when a voucher lapses: after its days, and never before the next day on which its goods are handed over;
+    where months have one week for it, not before that week's end."""
     until = valid_until(now, in_force.voucher_days, time_zone)
     if not is_goods:
         return until
-    day = redemption_day(now, in_force.redemption_weekday, time_zone)
+    day = redemption_day(now, in_force, time_zone)
+    if in_force.redemption_months:
+        day = day.replace(day=FIRST_DAYS)
     return max(until, start_of_day(day + timedelta(days=1), time_zone))
 
 

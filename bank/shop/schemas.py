@@ -8,11 +8,13 @@ from flask import current_app, request
 from marshmallow import Schema, fields
 
 from bank import chart
+from bank.shop import rules
 from bank.shop.listing import OnShelf, Placed
 from bank.shop.models import Order, Shop
 from bank.shop.stock import MOST_STOCK, PICTURES
 from bank.web.api import PageQuery, page_schema
 from bank.web.fields import Choice, Day, Int, Moment, Month, StrictSchema, Words, YesNo
+from bank.web.i18n import translate
 from bank.web.pages import static_url
 
 KINDS = ("service", "goods")
@@ -28,8 +30,9 @@ class OrderForm(StrictSchema):
 
 
 class CancelForm(StrictSchema):
-    """Why, for the member to read."""
+    """Why, for the member to read: a reason from the list, or words."""
 
+    code = Choice(rules.KEEPERS_REASONS, load_default=None, allow_none=True)
     reason = Words(most=200, load_default=None, allow_none=True)
 
 
@@ -47,6 +50,16 @@ class ChosenForm(StrictSchema):
 class PinForm(ChosenForm):
     """What they chose, and their PIN."""
 
+    pin = Words(most=4, least=4, required=True)
+
+
+class QueueForm(StrictSchema):
+    """What the owner of a card wishes of the queue, and their PIN; an item to join, else a place."""
+
+    do = Choice(("join", "leave", "take"), required=True)
+    item_id = Words(most=40, load_default=None, allow_none=True)
+    place_id = Words(most=40, load_default=None, allow_none=True)
+    quantity = Int(least=1, most=99, load_default=1)
     pin = Words(most=4, least=4, required=True)
 
 
@@ -123,6 +136,19 @@ class ReasonForm(StrictSchema):
     """Why a statement is wrong, or the answer to it."""
 
     words = Words(most=300, required=True)
+
+
+class StrikeForm(StrictSchema):
+    """Which hand-over was wrong, by the code of its voucher, and why."""
+
+    code = Words(most=200, required=True)
+    reason = Words(most=200, required=True)
+
+
+class StrikeDecisionForm(StrictSchema):
+    """What becomes of a hand-over that the other side says was wrong."""
+
+    do = Choice(("agree", "refuse", "withdraw"), required=True)
 
 
 class PaidForm(StrictSchema):
@@ -236,7 +262,7 @@ def order_answer(found: Placed) -> dict[str, Any]:
         "created_at": order.created_at,
         "handed_over_at": order.handed_over_at,
         "ended_at": order.ended_at,
-        "end_reason": order.end_reason,
+        "end_reason": translate(rules.why_ended(order.end_code, order.end_reason)) or None,
     }
 
 

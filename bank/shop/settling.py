@@ -20,7 +20,7 @@ from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.qr import new_public_id
 from bank.shop import rules
-from bank.shop.models import Order, Settlement, SettlementLine, SettlementStep, Shop, Shopkeeper
+from bank.shop.models import Order, Settlement, SettlementLine, SettlementStep, Shop, Shopkeeper, Strike
 from bank.shop.operations import DONE
 from ledger import Transfer, Txn
 from ledger.base import Moment
@@ -30,9 +30,10 @@ OTHER = {PROVIDER: COMMUNITY, COMMUNITY: PROVIDER}
 MOVES: Mapping[str, tuple[str, ...]] = {
     "open": ("disputed", "confirmed"),
     "disputed": ("open", "confirmed"),
-    "confirmed": ("settled",),
+    "confirmed": ("settled", "open"),
 }
-"""How a statement moves. Time alone leads from `open` and `disputed` to `confirmed`, and reminds in `confirmed`."""
+"""How a statement moves. Time alone leads from `open` and `disputed` to `confirmed`, and reminds in `confirmed`. A
+hand-over that both sides strike leads from `confirmed` back to `open`."""
 GRACE = timedelta(hours=1)
 """How long after its end a month is let alone: whatever was handed over in its last minute is in the book by then."""
 MOST_MONTHS = 12
@@ -43,6 +44,7 @@ ANSWERED = say("「%(shop)s」%(month)s的对账单，对方答复了：%(reason
 BY_RULE = say("「%(shop)s」%(month)s的对账单到期了，按规则以账本为准，算双方确认。")
 CONFIRMED = say("「%(shop)s」%(month)s的对账单双方都确认了，可以结清了。")
 UNPAID = say("「%(shop)s」%(month)s的对账单确认了还没有结清。请和店家结清后记上。")
+STRUCK = say("「%(shop)s」%(month)s的对账单退回了一张券：%(reason)s。请按更正后的数再核对一遍。")
 SETTLED = say("「%(shop)s」%(month)s的对账单已经结清。%(reason)s")
 
 
@@ -148,6 +150,7 @@ def _build(session: Session, place: Community, shop: Shop, month: date, now: dat
             ~exists().where(SettlementLine.order_id == Order.id),
         )
         .order_by(Order.handed_over_at, Order.id)
+        .with_for_update(read=True)
     ).all()
     if not orders:
         return None
@@ -184,9 +187,21 @@ def _build(session: Session, place: Community, shop: Shop, month: date, now: dat
         return None
     session.add_all(SettlementLine(settlement_id=settlement_id, **line) for line in lines)
     built = session.get_one(Settlement, settlement_id)
+    _carry_over(session, built)
     _step(session, built, "built", now)
     _tell(session, built, (PROVIDER,), BUILT, now, vouchers=len(lines))
     return built
+
+
+def _carry_over(session: Session, built: Settlement) -> None:
+    """Let what was struck from settled statements come off this one."""
+    pending = (Strike.shop_id == built.shop_id, Strike.state == "struck", Strike.line_id.is_not(None))
+    session.execute(
+        update(Strike)
+        .where(*pending, Strike.settlement_id.is_(None))
+        .values(settlement_id=built.id)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _line(number: int, order: Order, prices: Mapping[str, int]) -> dict[str, Any]:
@@ -204,34 +219,98 @@ def _line(number: int, order: Order, prices: Mapping[str, int]) -> dict[str, Any
 
 
 def movement(session: Session, place: Community, shop: Shop, month: date, now: datetime) -> dict[str, int]:
-    """Give what a shop's account took in by the book within a month, by unit: settlements do not count."""
+    """Give what a shop's account took in by the book for what it handed over within a month, by unit.
+
+    Settlements do not count, and what was struck counts for the month it stood in: on its line, or nowhere.
+    """
     account, following = chart.shop(shop.public_id), clock.month_after(month)
     book = db.book(session, place.id, now)
     since, later = (book.turnovers([account], day, session=session) for day in (month, following))
-    begins, ends = rules.month_bounds(month, place.time_zone)
-    emptied = session.execute(
-        select(func.coalesce(func.sum(Settlement.minutes), 0), func.coalesce(func.sum(Settlement.points), 0)).where(
-            Settlement.shop_id == shop.id, Settlement.settled_at >= begins, Settlement.settled_at < ends
-        )
-    ).one()
-    found = dict(zip(chart.UNITS, (int(sum_) for sum_ in emptied), strict=True))
+    bounds = rules.month_bounds(month, place.time_zone)
+    found = dict.fromkeys(chart.UNITS, 0)
     for unit in chart.UNITS:
         for turnover, sign in ((since, 1), (later, -1)):
             debits, credits_ = turnover.get((account, unit), (0, 0))
             found[unit] += sign * (credits_ - debits)
+        found[unit] += _emptied(session, shop, unit, bounds) + _struck(session, shop, unit, bounds)
     return found
+
+
+def _emptied(session: Session, shop: Shop, unit: str, bounds: tuple[datetime, datetime]) -> int:
+    """Sum what settlements took from a shop's account in a span of time."""
+    sums = Settlement.minutes if unit == chart.MINUTES else Settlement.points
+    then = (Settlement.shop_id == shop.id, Settlement.settled_at >= bounds[0], Settlement.settled_at < bounds[1])
+    all_ = session.scalar(select(func.coalesce(func.sum(sums), 0)).where(*then)) or 0
+    off = _total(Strike.settlement_id == SettlementLine.settlement_id, Strike.unit == unit, *then)
+    off = off.join(SettlementLine, SettlementLine.id == Strike.line_id).join(
+        Settlement, Settlement.id == Strike.settlement_id
+    )
+    return int(all_) - int(session.scalar(off) or 0)
+
+
+def _struck(session: Session, shop: Shop, unit: str, bounds: tuple[datetime, datetime]) -> int:
+    """Sum what reversals of a span of time took from the account for other months, less what stands on no line."""
+    mine = (Strike.shop_id == shop.id, Strike.unit == unit, Strike.state == "struck")
+    then = (Strike.ended_at >= bounds[0], Strike.ended_at < bounds[1])
+    is_paid_back = or_(Strike.line_id.is_(None), Strike.settlement_id == SettlementLine.settlement_id)
+    reversed_ = _total(*mine, *then, is_paid_back).outerjoin(SettlementLine, SettlementLine.id == Strike.line_id)
+    handed = (Strike.handed_over_at >= bounds[0], Strike.handed_over_at < bounds[1])
+    unlisted = _total(*mine, *handed, Strike.line_id.is_(None))
+    return int(session.scalar(reversed_) or 0) - int(session.scalar(unlisted) or 0)
+
+
+def _total(*conditions: ColumnElement[bool]) -> Select[int]:
+    return select(func.coalesce(func.sum(Strike.total), 0)).select_from(Strike).where(*conditions)
+
+
+def own_strikes(session: Session, settlement: Settlement) -> dict[str, int]:
+    """Sum what was struck of a statement's own lines, by unit: so much less is taken from the shop's account."""
+    own = (Strike.settlement_id == settlement.id, SettlementLine.settlement_id == settlement.id)
+    found = dict.fromkeys(chart.UNITS, 0)
+    for unit in chart.UNITS:
+        sums = _total(*own, Strike.unit == unit).join(SettlementLine, SettlementLine.id == Strike.line_id)
+        found[unit] = int(session.scalar(sums) or 0)
+    return found
+
+
+def reopen(
+    session: Session, actor: Actor, settlement_id: int, *, side: str, words: str, now: datetime
+) -> Settlement | None:
+    """Let both sides look again at a statement from which a voucher is struck; None where it is settled.
+
+    A disputed one stays disputed. `side` is whose agreement struck it, `words` say what.
+    """
+    found = session.get_one(Settlement, settlement_id)
+    is_disputed = Settlement.state == "disputed"
+    again = literal(_due(session, found, now, "statement_days"), Moment())
+    values = {
+        "state": case((is_disputed, "disputed"), else_="open"),
+        "due_at": case((is_disputed, Settlement.due_at), else_=again),
+        "confirmed_at": None,
+        **dict.fromkeys(("provider_by", "provider_at", "community_by", "community_at")),
+    }
+    moved = _move(session, found, (Settlement.state != "settled",), values)
+    if moved is not None:
+        _step(session, moved, "struck", now, actor, side, words)
+        _tell(session, moved, (PROVIDER, COMMUNITY), STRUCK, now, reason=words)
+    return moved
 
 
 def side_of(session: Session, actor: Actor, settlement: Settlement) -> str:
     """Tell for which side somebody speaks on a statement. Raises NotFound, and OwnStatement for a keeper's family."""
     if settlement.community_id != actor.community_id:
         raise NotFound
-    if _keeps(session, actor, settlement.shop_id):
+    return side_at(session, actor, settlement.shop_id)
+
+
+def side_at(session: Session, actor: Actor, shop_id: int) -> str:
+    """Tell for which side somebody speaks of a shop of their community. Raises NotFound, and OwnStatement."""
+    if _keeps(session, actor, shop_id):
         return PROVIDER
     if not actor.may(*STAFF):
         raise NotFound
-    keepers = select(Shopkeeper.person_id).where(Shopkeeper.shop_id == settlement.shop_id)
-    if session.scalar(_kin(actor).where(Person.id.in_(keepers)).limit(1)) is not None:
+    keepers = select(Shopkeeper.person_id).where(Shopkeeper.shop_id == shop_id)
+    if session.scalar(kin_of(actor).where(Person.id.in_(keepers)).limit(1)) is not None:
         raise OwnStatement
     return COMMUNITY
 
@@ -262,7 +341,7 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
             (is_second, literal(_due(session, found, now, "statement_paid_days"), Moment())), else_=Settlement.due_at
         ),
     }
-    free = (Settlement.state == "open", mine.is_(None), or_(others.is_(None), others.not_in(_kin(actor))))
+    free = (Settlement.state == "open", mine.is_(None), or_(others.is_(None), others.not_in(kin_of(actor))))
     moved = _move(session, found, free, values)
     if moved is None:
         raise _why_not_confirmed(session, actor, found, side)
@@ -329,7 +408,7 @@ def settle(session: Session, actor: Actor, public_id: str, *, paid_on: date, not
     if rules.has_account_number(note):
         raise Invalid({"note": [say("备注里请不要写银行账号：钱不经过本系统。")]})
     values = {"state": "settled", "settled_by": actor.person_id, "settled_at": now, "paid_on": paid_on, "note": note}
-    hands = or_(Settlement.provider_by.is_(None), Settlement.provider_by.not_in(_kin(actor)))
+    hands = or_(Settlement.provider_by.is_(None), Settlement.provider_by.not_in(kin_of(actor)))
     moved = _move(session, found, (Settlement.state == "confirmed", hands), values)
     if moved is None:
         raise AlreadyMoved if _now_in(session, found) != "confirmed" else SameHousehold
@@ -343,7 +422,11 @@ def _empty_account(session: Session, settlement: Settlement, actor: Actor, now: 
     place = session.get_one(Community, settlement.community_id)
     shop = session.get_one(Shop, settlement.shop_id)
     book = db.book(session, place.id, now)
-    amounts = {chart.MINUTES: settlement.minutes, chart.POINTS: settlement.points}
+    off = own_strikes(session, settlement)
+    amounts = {
+        chart.MINUTES: settlement.minutes - off[chart.MINUTES],
+        chart.POINTS: settlement.points - off[chart.POINTS],
+    }
     transfers = []
     for unit, amount in amounts.items():
         if amount:
@@ -351,6 +434,8 @@ def _empty_account(session: Session, settlement: Settlement, actor: Actor, now: 
             transfers.append(
                 Transfer(debit=chart.shop(shop.public_id), credit=chart.settled(), unit=unit, amount=amount)
             )
+    if not transfers:
+        return None
     txn = Txn(
         kind="settlement",
         transfers=transfers,
@@ -425,7 +510,7 @@ def _due(session: Session, found: Settlement, now: datetime, setting: str) -> da
     return calendar_of(session, place, now).end_after(days)
 
 
-def _kin(actor: Actor) -> Any:
+def kin_of(actor: Actor) -> Any:
     """Give the person and whoever lives with them, as a query of their row ids."""
     return select(Person.id).where(or_(Person.id == actor.person_id, Person.household_id == (actor.household_id or 0)))
 

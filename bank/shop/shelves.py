@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.errors import Invalid
 from bank.members import login
-from bank.shop import listing, stock, stocktaking
+from bank.shop import donors, listing, stock, stocktaking
 from bank.shop.operations import keeps
 from bank.shop.refusals import WrongShop
 from bank.shop.schemas import DamageForm, DonationForm, ItemForm, KeeperForm, ShopForm, StockForm
@@ -69,7 +69,8 @@ def receive(item_id: str) -> ResponseReturnValue:
     given = read_form(DonationForm, request.form)
     is_named, donor = given["is_named"], given["donor"]
     stock.receive(db.session(), who, item_id, given["number"], donor=donor, is_named=is_named, now=clock.utc_now())
-    flash(gettext("收下了，已经上架。谢谢捐赠的人。"), "ok")
+    thanks = gettext("收下了，已经上架。谢谢捐赠的人。")
+    flash(thanks + gettext("名字要请社区工作人员看过才公开。") if is_named else thanks, "ok")
     return redirect(url_for(".movements", item_id=item_id), code=303)
 
 
@@ -109,7 +110,16 @@ def shops() -> ResponseReturnValue:
     who.require("coordinator")
     counts = stocktaking.waiting_in(db.session(), who.community_id)
     found = listing.shops_in(db.session(), who.community_id)
-    return render_template("shop/shops.html", shops=found, counts=counts)
+    names = donors.waiting(db.session(), who)
+    return render_template("shop/shops.html", shops=found, counts=counts, names=names)
+
+
+@pages.post("/shops/donors/<donation_id>")
+def look_at_donor(donation_id: str) -> ResponseReturnValue:
+    is_shown = bool(YesNo().deserialize(request.form.get("is_shown", "0")))
+    donors.look(db.session(), login.actor(), donation_id, is_shown=is_shown, now=clock.utc_now())
+    flash(gettext("名字可以公开了。") if is_shown else gettext("名字不公开，捐的东西照样在架上。"), "ok")
+    return redirect(url_for(".shops"), code=303)
 
 
 @pages.post("/shops")

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from bank import chart
 from bank.communities.models import Community
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
+from bank.shop import striking
 from bank.shop.models import Settlement, SettlementLine, SettlementStep, Shop
 from bank.shop.operations import shops_of
+from bank.shop.striking import Struck
 from bank.web.paging import Listing, decode_ints, encode
 
 WAITING = ("open", "disputed", "confirmed")
@@ -28,6 +31,16 @@ class Stated:
     provider: str
     community_person: str
     settled_by: str
+    struck: Sequence[Struck] = ()
+    """What comes off it: vouchers of its own, or of earlier ones that were settled."""
+
+    @property
+    def due(self) -> tuple[int, int, int]:
+        """Give what is left to settle: minutes, points and fen; less than nothing where more comes off than is on."""
+        one = self.settlement
+        off = {unit: sum(each.strike.total for each in self.struck if each.strike.unit == unit) for unit in chart.UNITS}
+        fen = sum(each.line.value_fen for each in self.struck if each.line)
+        return one.minutes - off[chart.MINUTES], one.points - off[chart.POINTS], one.value_fen - fen
 
     @property
     def is_as_the_book_says(self) -> bool:
@@ -82,7 +95,7 @@ def stated(session: Session, settlement: Settlement) -> Stated:
         .outerjoin(settler, settler.id == Settlement.settled_by)
         .where(Settlement.id == settlement.id)
     ).one()
-    return Stated(*row)
+    return Stated(*row, striking.on_statement(session, settlement))
 
 
 def lines_of(

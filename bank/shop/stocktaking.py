@@ -154,14 +154,14 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     return taken
 
 
-def send_back(session: Session, actor: Actor, public_id: str, *, reason: str, now: datetime) -> Stocktake:
-    """Refuse a count with a reason, which its counter is told. Raises NotFound, OwnCount, CountOver."""
+def send_back(session: Session, actor: Actor, public_id: str, *, reason: str | None, now: datetime) -> Stocktake:
+    """Refuse a count, and tell who counted, with a reason if any. Raises NotFound, OwnCount, CountOver."""
     taken = find(session, actor, public_id)
     if is_own(session, actor, taken):
         raise OwnCount
     _end(session, taken, SENT_BACK, actor.person_id, now=now, reason=reason)
     sentence = say("您点的库存被退回：%(reason)s 请再点一次。")
-    members.tell(session, [taken.counted_by], sentence, facts={"reason": reason}, link="/counter/stock", now=now)
+    members.tell(session, [taken.counted_by], sentence, facts={"reason": reason or "—"}, link="/counter/stock", now=now)
     return taken
 
 

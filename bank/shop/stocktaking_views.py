@@ -75,7 +75,7 @@ def decide_count(public_id: str) -> ResponseReturnValue:
         stocktaking.withdraw(db.session(), who, public_id, now=now)
         flash(gettext("已经收回，库存没有改。"), "ok")
     else:
-        stocktaking.send_back(db.session(), who, public_id, reason=given["reason"] or gettext("请重新点"), now=now)
+        stocktaking.send_back(db.session(), who, public_id, reason=given["reason"], now=now)
         flash(gettext("已经退回，库存没有改。"), "ok")
     return redirect(url_for(".stocktake", public_id=public_id), code=303)
 

@@ -17,8 +17,6 @@ from bank.shop import budget, movements, rules
 from bank.shop.models import Item, Order, SettlementLine
 from bank.shop.operations import CANCELLED, DONE, shops_of
 
-REASON = say("店员在柜台撤销了")
-
 
 class TooLateToTakeBack(Conflict):
     """The minutes of the rules are over, or it was taken back before."""
@@ -43,7 +41,13 @@ def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -
         statement = (
             update(Order)
             .where(*mine, *in_time)
-            .values(state=CANCELLED, handed_over_at=None, ended_at=now, ended_by=actor.person_id, end_reason=REASON)
+            .values(
+                state=CANCELLED,
+                handed_over_at=None,
+                ended_at=now,
+                ended_by=actor.person_id,
+                end_code=rules.TAKEN_BACK,
+            )
             .returning(Order)
         )
         undone = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()

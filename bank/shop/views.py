@@ -37,6 +37,11 @@ def bill_line(order: Order) -> str:
 
 
 @pages.app_template_filter()
+def why_ended(order: Order) -> str:
+    return translate(rules.why_ended(order.end_code, order.end_reason))
+
+
+@pages.app_template_filter()
 def last_day(order: Order) -> str:
     return day_before(order.expires_at)
 
@@ -100,7 +105,7 @@ def order() -> ResponseReturnValue:
 def cancel(order_id: str) -> ResponseReturnValue:
     who = login.actor()
     given = read_form(CancelForm, request.form)
-    ended = operations.cancel(db.session(), who, order_id, now=clock.utc_now(), reason=given["reason"])
+    ended = operations.cancel(db.session(), who, order_id, now=clock.utc_now(), **given)
     flash(gettext("已取消，时长或积分已经退回。"), "ok")
     return redirect(url_for(".voucher", code=ended.voucher_code), code=303)
 
@@ -139,7 +144,10 @@ def voucher(code: str) -> ResponseReturnValue:
         return page, 404 if isinstance(refusal, NotFound) else 409
     is_over = found.order.expires_at <= now
     if found.order.person_id != who.person_id:
-        return render_template("shop/hand_over.html", placed=found, is_over=is_over, **_coded(found))
+        reasons = [(code, translate(rules.END_REASONS[code])) for code in rules.KEEPERS_REASONS]
+        return render_template(
+            "shop/hand_over.html", placed=found, is_over=is_over, end_reasons=reasons, **_coded(found)
+        )
     svg = Markup(qr.svg(voucher_url(found.order)))  # noqa: S704 -- drawn here from digits and letters
     return render_template("shop/voucher.html", placed=found, is_over=is_over, svg=svg, **_coded(found))
 
@@ -154,7 +162,7 @@ def _item_page(who: Actor, item_id: str, twin: Order | None = None, quantity: in
         shop=found.shop,
         balance=balance,
         twin=twin,
-        turn=queueing.outlook(db.session(), who, found.item, clock.utc_now()),
+        turn=queueing.outlook(db.session(), who.person_id, found.item, clock.utc_now()),
         quantity=quantity,
         similar=[] if is_there else listing.similar(db.session(), found.item),
         goods_day=_goods_day(who) if found.item.kind == "goods" else None,
@@ -165,10 +173,10 @@ def _goods_day(who: Actor) -> datetime | None:
     """Give the next day on which goods are handed over; None where that is every day."""
     now = clock.utc_now()
     place = db.session().get_one(Community, who.community_id)
-    weekday = communities.rules_at(db.session(), place, now).redemption_weekday
-    if not weekday:
+    in_force = communities.rules_at(db.session(), place, now)
+    if not in_force.redemption_weekday and not in_force.redemption_months:
         return None
-    return clock.start_of_day(rules.redemption_day(now, weekday, place.time_zone), place.time_zone)
+    return clock.start_of_day(rules.redemption_day(now, in_force, place.time_zone), place.time_zone)
 
 
 def balances_of(public_id: str, community_id: int) -> dict[str, Balance]:

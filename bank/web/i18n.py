@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import Babel
+from flask_babel import Babel, format_date
 from flask_babel import gettext as babel_gettext
 from flask_babel import ngettext as babel_ngettext
 
@@ -56,7 +57,8 @@ def ngettext(one: str, many: str, number: int, **facts: Any) -> str:
 def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:
     """Put a marked sentence in the person's language and fill in its facts.
 
-    A fact may be a marked sentence itself; a number whose name ends in `_minutes` is said as hours.
+    A fact may be a marked sentence itself; a number whose name ends in `_minutes` is said as hours, one
+    in `_weekdays` as the days its digits stand for.
     """
     said = {name: _said(name, fact) for name, fact in (facts or {}).items()}
     return gettext(sentence, **said) if sentence else ""
@@ -65,7 +67,14 @@ def translate(sentence: str, facts: Mapping[str, Any] | None = None) -> str:
 def _said(name: str, fact: Any) -> Any:
     if name.endswith("_minutes") and isinstance(fact, int):
         return hours(fact)
+    if name.endswith("_weekdays") and isinstance(fact, int):
+        return weekdays(fact)
     return gettext(fact) if fact and isinstance(fact, str) else fact
+
+
+def weekdays(number: int) -> str:
+    """Name the days a number's digits stand for, 1 for Monday to 7 for Sunday: `星期二、星期五` for 25."""
+    return gettext("、").join(str(format_date(date(2024, 1, int(digit)), "EEEE")) for digit in str(number))
 
 
 def hours(minutes: int) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from bank import jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
-from bank.shop import queueing
+from bank.shop import queueing, stock, striking
 from bank.shop.models import PointBudget, QueuePlace, Settlement
 from tests.access.rows import MEMBERS, Call, Row
 from tests.shop.market import Market, build_market
@@ -94,6 +94,43 @@ def _called(world: World, who: str) -> Call:
             session.execute(update(PointBudget).values(points=0))
             queueing.call_due(session, now=world.clock.now)
     return found
+
+
+def _queue_card(world: World, who: str) -> Call:
+    """The resident's card at the counter, in a month whose budget is gone."""
+    market = _spent(world)
+    with world.write() as session:
+        mine = update(QueuePlace).where(QueuePlace.person_id == world.people["resident"].id)
+        session.execute(mine.values(state="left", ended_at=world.clock.now))
+    form = {"do": "join", "item_id": market.soap, "quantity": "1", "pin": "2580"}
+    return Call({"public_id": world.people["resident"].public_id}, form)
+
+
+def _queued(world: World, who: str) -> Call:
+    return _waiting(world, who)
+
+
+def _donor(world: World, who: str) -> Call:
+    market = build_market(world)
+    keeper = world.actor("shop")
+    with world.write() as session:
+        gift = stock.receive(session, keeper, market.soap, 1, donor="便民超市", is_named=True, now=world.clock.now)
+    return Call({"donation_id": gift.public_id}, {"is_shown": "1"})
+
+
+def _wrong(world: World, who: str) -> Call:
+    """A hand-over that the volunteer has a voucher of."""
+    market = build_market(world)
+    return Call({}, {"code": market.hand_over(market.order()).voucher_code, "reason": "拿错了卡"})
+
+
+def _strike(world: World, who: str) -> Call:
+    call = _wrong(world, who)
+    keeper = world.actor("shop")
+    with world.write() as session:
+        code, reason = call.body["code"], call.body["reason"]
+        made = striking.propose(session, keeper, code, reason=reason, now=world.clock.now)
+    return Call({"strike_id": made.public_id}, {"do": "agree"})
 
 
 def _damage(world: World, who: str) -> Call:
@@ -207,6 +244,24 @@ ROWS = (
     Row("POST", "/shop/queue", ("volunteer", "resident"), answer=303, also=_broke(answer=409), prepare=_full),
     Row("POST", "/shop/queue/<place_id>/departure", ("volunteer",), answer=303, refuse=404, prepare=_waiting),
     Row("POST", "/shop/queue/<place_id>/order", ("volunteer",), answer=303, refuse=404, prepare=_called),
+    Row("GET", "/queue", BOTH_SIDES, prepare=_get),
+    Row("POST", "/queue", BOTH_SIDES, answer=422, prepare=_market),
+    Row("GET", "/queue/sheet", BOTH_SIDES, prepare=_get),
+    Row("GET", "/queue/cards/<public_id>", BOTH_SIDES, prepare=_queue_card),
+    Row("POST", "/queue/cards/<public_id>", BOTH_SIDES, answer=303, prepare=_queue_card),
+    Row("GET", "/queue/slips/<place_id>", BOTH_SIDES, prepare=_queued),
+    Row("POST", "/queue/<place_id>/told", BOTH_SIDES, answer=303, prepare=_called),
+    Row("GET", "/strikes", BOTH_SIDES, prepare=_get),
+    Row("POST", "/strikes", BOTH_SIDES, answer=303, prepare=_wrong),
+    Row(
+        "POST",
+        "/strikes/<strike_id>/decision",
+        ("coordinator", "second"),
+        answer=303,
+        also={"shop": 409},
+        prepare=_strike,
+    ),
+    Row("POST", "/shops/donors/<donation_id>", ("coordinator",), answer=303, prepare=_donor),
     Row("GET", "/v/<code>", OWNER_OR_SHOP, refuse=404, prepare=_open),
     Row("POST", "/v/<code>/hand-over", ("shop",), answer=303, prepare=_empty),
     Row("GET", "/counter", ("shop",), prepare=_get),

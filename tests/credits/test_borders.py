@@ -68,6 +68,7 @@ BORDERS = {
     "item_orders_per_quarter": "shop/test_stock.py::test_the_same_goods_come_once_a_quarter",
     "household_item_orders_per_quarter": "shop/test_stock.py::test_a_household_shares_its_quarter_of_one_item",
     "redemption_weekday": "shop/test_stock.py::test_goods_are_handed_over_on_their_day_only",
+    "redemption_months": "shop/test_redemption_days.py::test_a_quarters_first_week_has_its_borders",
     "stocktake_days": "shop/test_stock.py::test_a_count_nobody_confirms_ends_by_its_day",
     "shop_budget_fen_per_month": "shop/test_budget.py::test_the_last_point_of_a_month_is_ordered_and_no_more",
     "point_reference_fen": "shop/test_budget.py::test_a_budget_is_points_at_their_price",

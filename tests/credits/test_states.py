@@ -17,7 +17,7 @@ from bank.rulebook.models import STATES as PROPOSALS
 from bank.services import rules as help_
 from bank.sheets import rules as sheets
 from bank.sheets.models import STATES as SHEETS
-from bank.shop import queueing, settling, stocktaking
+from bank.shop import queueing, settling, stocktaking, striking
 from bank.spotchecks import rules as spotchecks
 from bank.thanks import rules as thanks
 
@@ -97,6 +97,7 @@ MACHINES = {
     "help invitation": machine("open", help_.INVITATIONS, "accepted", "declined", "passed"),
     "help report": machine("open", help_.REPORTS, "answered"),
     "stocktake": machine("waiting", stocktaking.MOVES, "confirmed", "sent_back", "withdrawn", "expired"),
+    "strike": machine("proposed", striking.MOVES, "struck", "refused", "withdrawn", "lapsed"),
     "place in the queue": machine("waiting", queueing.MOVES, "taken", "left", "passed", "ended"),
     "spot check": Machine("open", spotchecks.TRANSITIONS, frozenset(spotchecks.STATES), frozenset(spotchecks.OUTCOMES)),
     "sheet": Machine("keying", sheets.TRANSITIONS, frozenset(SHEETS), frozenset({"confirmed", "discarded"})),
@@ -116,6 +117,7 @@ COLUMNS: Mapping[tuple[str, str], str | frozenset[str]] = {
     ("help_invitation", "state"): "help invitation",
     ("help_report", "state"): "help report",
     ("stocktake", "state"): "stocktake",
+    ("strike", "state"): "strike",
     ("queue_place", "state"): "place in the queue",
     ("spot_check", "state"): "spot check",
     ("sheet", "state"): "sheet",

@@ -1,0 +1,87 @@
+"""Pages where a hand-over found wrong is struck: proposed by shop or community, decided by the other."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from bank import clock, db
+from bank.errors import BankError, Invalid
+from bank.members import login
+from bank.members.actor import STAFF, Actor
+from bank.shop import desk, rules, settling, striking
+from bank.shop.refusals import VoucherNotFound
+from bank.shop.schemas import StrikeDecisionForm, StrikeForm
+from bank.shop.striking import Struck
+from bank.shop.views import pages
+from bank.web.app import begin_write, reads_first
+from bank.web.fields import read_form
+from bank.web.i18n import gettext, translate
+
+
+@pages.get("/strikes")
+def strikes() -> ResponseReturnValue:
+    return _page(login.actor())
+
+
+@pages.post("/strikes")
+@reads_first
+def propose_strike() -> ResponseReturnValue:
+    who, now = login.actor(), clock.utc_now()
+    who.require("shopkeeper", *STAFF)
+    try:
+        given = read_form(StrikeForm, request.form)
+        desk.count_try(who, now=now)
+        code = rules.read_code(given["code"])
+        if code is None:
+            raise VoucherNotFound
+        begin_write()
+        striking.propose(db.session(), who, code, reason=given["reason"], now=now)
+    except Invalid as refusal:
+        db.drop()
+        errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
+        return _page(who, errors=errors), 422
+    except BankError as refusal:
+        db.drop()
+        return _page(who, wrong=translate(refusal.sentence, refusal.facts)), 422
+    flash(gettext("提出了，等对方核对。对方同意以后，东西和时长、积分才退回。"), "ok")
+    return redirect(url_for(".strikes"), code=303)
+
+
+@pages.post("/strikes/<strike_id>/decision")
+def decide_strike(strike_id: str) -> ResponseReturnValue:
+    who, now = login.actor(), clock.utc_now()
+    given = read_form(StrikeDecisionForm, request.form)
+    if given["do"] == "agree":
+        striking.agree(db.session(), who, strike_id, now=now)
+        flash(gettext("更正好了：东西放回货架，时长或积分退给了居民。"), "ok")
+    elif given["do"] == "refuse":
+        striking.refuse(db.session(), who, strike_id, now=now)
+        flash(gettext("没有改，以账本为准。"), "ok")
+    else:
+        striking.withdraw(db.session(), who, strike_id, now=now)
+        flash(gettext("已经收回，什么也没有改。"), "ok")
+    return redirect(url_for(".strikes"), code=303)
+
+
+def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] | None = None) -> str:
+    session, now = db.session(), clock.utc_now()
+    found = striking.listed(session, who)
+    sides = {one.shop.id: _side(who, one) for one in found if one.strike.state == striking.PROPOSED}
+    return render_template(
+        "shop/strikes.html",
+        found=found,
+        may_decide=lambda one: striking.may_decide(who, one.strike, sides[one.shop.id]) and one.strike.due_at > now,
+        is_own=lambda one: one.strike.proposed_by == who.person_id,
+        given=request.form,
+        typed=request.args.get("code", ""),
+        wrong=wrong,
+        errors=errors or {},
+    )
+
+
+def _side(who: Actor, one: Struck) -> str | None:
+    try:
+        return settling.side_at(db.session(), who, one.shop.id)
+    except settling.OwnStatement:
+        return None
