@@ -51,7 +51,7 @@ def title_of(kind: str, memo: str | None) -> str:
     what = translate(memo or say("（没有说明）"))
     if kind == "expiry":
         return gettext("积分到期，转入社区互助池")
-    if kind == "release":
+    if kind in ("release", "refund"):
         return gettext("退回：%(what)s", what=what)
     if kind == "reversal":
         return gettext("冲正：%(what)s", what=what) if memo else gettext("冲正")
@@ -60,7 +60,7 @@ def title_of(kind: str, memo: str | None) -> str:
 
 def icon_of(entry: Entry) -> str:
     """Name the icon of a line that has no drawing of its own."""
-    if entry.kind in ("reversal", "release"):
+    if entry.kind in ("reversal", "release", "refund"):
         return "undo"
     if entry.kind == "expiry":
         return "hourglass"
@@ -186,7 +186,7 @@ def _visit_steps(visit: HelpRequest) -> list[Step]:
         scanned = f"{clock_time(visit.arrived_at)} – {clock_time(visit.left_at)}"
         steps.append(_step(gettext("来和走都有记录"), scanned, "clock"))
     if visit.paid_minutes:
-        steps.append(_step(gettext("两边核对后用掉 %(sum)s", sum=hours(visit.paid_minutes)), None, "check"))
+        steps.append(_step(gettext("两边核对后用掉 %(sum)s", sum=hours(visit.paid_by_all)), None, "check"))
     return steps
 
 

@@ -171,6 +171,11 @@ class HelpRequest(Base):
     repeats: Mapped[int | None] = mapped_column(ForeignKey("help_request.id", ondelete="RESTRICT"), unique=True)
     """The request that this one asks for once more; each only once."""
 
+    @property
+    def paid_by_all(self) -> int:
+        """What was paid for everybody who came."""
+        return (self.paid_minutes or 0) + (self.second_paid_minutes or 0)
+
 
 class HelpStep(Base):
     """One thing that happened to a request; only ever added."""

@@ -54,6 +54,13 @@ class Busy(Conflict):
     sentence = say("这个时间您已经答应了另一家，先完成那一家再接。")
 
 
+class TooManyPromised(Conflict):
+    """As many visits as one person may have promised at a time."""
+
+    code = "cap_exceeded"
+    sentence = say("您已经答应了 %(most)s 件还没做的，先做完几件再接，也留一些给别的邻居。")
+
+
 class OnlyInvited(Conflict):
     """High risk: the desk chooses who goes."""
 

@@ -100,7 +100,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
     "requested": ("verified", "cancelled", "nobody_found"),
     "verified": ("offered", "accepted", "cancelled", "nobody_found"),
     "offered": ("verified", "accepted", "cancelled", "nobody_found"),
-    "accepted": ("verified", "offered", "in_service", "cancelled", "no_show", "disputed"),
+    "accepted": ("verified", "in_service", "cancelled", "no_show", "disputed"),
     "in_service": ("to_confirm", "disputed"),
     "to_confirm": ("done", "disputed"),
     "disputed": ("resolved", "not_home", "no_show"),
