@@ -56,7 +56,7 @@ def title_of(kind: str, memo: str | None, unit: str) -> str:
     if kind == "expiry":
         is_points = unit == chart.POINTS
         return gettext("积分到期，转入公益池") if is_points else gettext("公益池发的时长到期，退回公益池")
-    if kind == "release":
+    if kind in ("release", "refund"):
         return gettext("退回：%(what)s", what=what)
     if kind == "reversal":
         return gettext("冲正：%(what)s", what=what) if memo else gettext("冲正")
@@ -65,7 +65,7 @@ def title_of(kind: str, memo: str | None, unit: str) -> str:
 
 def icon_of(entry: Entry) -> str:
     """Name the icon of a line that has no drawing of its own."""
-    if entry.kind in ("reversal", "release"):
+    if entry.kind in ("reversal", "release", "refund"):
         return "undo"
     if entry.kind == "expiry":
         return "hourglass"
@@ -200,7 +200,7 @@ def _visit_steps(visit: HelpRequest) -> list[Step]:
         scanned = f"{clock_time(visit.arrived_at)} – {clock_time(visit.left_at)}"
         steps.append(_step(gettext("来和走都有记录"), scanned, "clock"))
     if visit.paid_minutes:
-        steps.append(_step(gettext("两边核对后用掉 %(sum)s", sum=hours(visit.paid_minutes)), None, "check"))
+        steps.append(_step(gettext("两边核对后用掉 %(sum)s", sum=hours(visit.paid_by_all)), None, "check"))
     return steps
 
 

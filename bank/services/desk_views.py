@@ -15,7 +15,7 @@ from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.members.people import home_of
-from bank.services import catalogue, dispatch, listing, moving, reporting, rules
+from bank.services import catalogue, dispatch, listing, moving, reporting, rules, training
 from bank.services import operations as help_
 from bank.services.refusals import ConditionsOpen
 from bank.services.schemas import (
@@ -23,6 +23,7 @@ from bank.services.schemas import (
     CallBackSchema,
     DecisionSchema,
     KindSchema,
+    TrainingSchema,
     VerifySchema,
     WishSchema,
     WordsSchema,
@@ -137,6 +138,59 @@ def rule_type(code: str) -> ResponseReturnValue:
     return redirect(url_for(".types"), code=303)
 
 
+@pages.get("/desk/help/trained")
+def trained() -> ResponseReturnValue:
+    """Who was trained for the kinds that take it; a coordinator finds somebody and records theirs."""
+    who = login.actor()
+    who.require(*STAFF)
+    return _trained_page(who)
+
+
+def _trained_page(who: Actor, *, errors: dict[str, list[str]] | None = None, wrong: str = "") -> str:
+    session = db.session()
+    typed = request.args.get("q", "")[:40]
+    chosen = request.values.get("person")
+    return render_template(
+        "services/trained.html",
+        typed=typed,
+        found=_with_homes(members.search(session, who.community_id, typed)) if typed else [],
+        person=members.in_community(session, who.community_id, chosen) if chosen else None,
+        people=training.trained(session, who),
+        kinds=[(kind.code, kind.title) for kind in rules.CATALOGUE.values() if kind.is_trained],
+        words=rules,
+        may_change=who.may("coordinator"),
+        given=request.form,
+        errors=errors or {},
+        wrong=wrong,
+    )
+
+
+@pages.post("/desk/help/trained")
+def record_training() -> ResponseReturnValue:
+    who = login.actor()
+    who.require("coordinator")
+    session = db.session()
+    try:
+        given = read_form(TrainingSchema, request.form)
+        person = members.in_community(session, who.community_id, given["person"])
+        help_.record_training(session, who, person, given["kind"], given["paper"], now=clock.utc_now())
+    except Invalid as refusal:
+        db.drop()
+        return _trained_page(who, errors=in_words(refusal)), 422
+    except Conflict as refusal:
+        db.drop()
+        return _trained_page(who, wrong=translate(refusal.sentence, refusal.facts)), 409
+    flash(gettext("登记好了，这一样可以请他了。"), "ok")
+    return redirect(url_for(".trained"), code=303)
+
+
+@pages.post("/desk/help/trained/<int:training_id>/end")
+def end_training(training_id: int) -> ResponseReturnValue:
+    help_.end_training(db.session(), login.actor(), training_id, now=clock.utc_now())
+    flash(gettext("不再算了，以后请不到他做这一样。"), "ok")
+    return redirect(url_for(".trained"), code=303)
+
+
 @pages.get("/desk/help/<public_id>")
 def desk_show(public_id: str) -> ResponseReturnValue:
     who = login.actor()
@@ -150,7 +204,7 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
     one = row.request
     is_open = one.state in ("verified", "offered")
     invited = listing.invitations(session, one.id)
-    is_close = moving.is_home_of(session, who, (one.person_id, one.volunteer_id))
+    is_close = moving.is_home_of(session, who, moving.people(one))
     return render_template(
         "services/desk_visit.html",
         row=row,
@@ -161,6 +215,8 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),
         reports=reporting.of_request(session, one.id),
+        has_one_accepted=dispatch.has_one_accepted(session, one),
+        all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         is_late=one.state in rules.OPEN and one.promised_at <= now,
         is_close=is_close,
         is_involved=moving.is_home_of(session, who, moving.sides(one)),

@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from bank.communities import operations as communities
+from bank.credits import cases
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 from bank.services import moving, rules
-from bank.services.models import HelpInvitation, HelpRequest, HelpSkill, HelpSpeech
-from bank.services.refusals import Busy, Moved, OnlyInvited, OwnHome, Taken, TooLate
+from bank.services.models import HelpInvitation, HelpRequest, HelpSkill, HelpSpeech, HelpTraining
+from bank.services.refusals import (
+    Busy,
+    Moved,
+    NotTrained,
+    OnlyInvited,
+    OwnHome,
+    Taken,
+    TooLate,
+    TooManyPromised,
+)
 
 LATELY = timedelta(days=30)
 MOST_SHOWN = 10
 A_DAY = timedelta(days=1)
 """No visit lasts longer, so that nothing older overlaps."""
+MOST_PROMISED = 8
+"""Visits that one person has promised and not yet begun: more is hoarding, or too much."""
+PAID = ("done", "resolved")
 VISITED = ("accepted", "in_service", "to_confirm", "disputed", "done", "resolved")
 
 
@@ -31,6 +45,8 @@ class Suited:
     person: Person
     score: int
     reasons: list[str]
+    said: str = ""
+    """What became of an earlier invitation to the same: declined, passed, or nothing."""
 
 
 def set_skills(session: Session, actor: Actor, kinds: Collection[str], speeches: Collection[str]) -> None:
@@ -54,9 +70,14 @@ def skills_of(session: Session, person_id: int) -> tuple[set[str], set[str]]:
 def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Suited]:
     """Give at most ten volunteers for a request, the best first, with the reasons; nobody of the same home.
 
-    Only who said they like this kind of help is asked. Who was invited to it before is left out.
+    Only who said they like this kind of help is asked, and where it takes training, who was trained. Who did not
+    come of an earlier invitation to it stands after the others; who has an open one, or said yes, is left out.
     """
-    invited = select(HelpInvitation.person_id).where(HelpInvitation.request_id == request.id)
+    asked = session.execute(
+        select(HelpInvitation.person_id, HelpInvitation.state).where(HelpInvitation.request_id == request.id)
+    )
+    before: dict[int, str] = {row.person_id: row.state for row in asked}
+    invited = [id_ for id_, state in before.items() if state in ("open", "accepted")]
     home = select(Person.household_id).where(Person.id == request.person_id).scalar_subquery()
     rows = session.execute(
         select(Person, Household.building_id)
@@ -70,6 +91,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             Person.id.not_in(invited),
             Person.id.not_in(_busy(session, request)),
             or_(Person.household_id.is_(None), home.is_(None), Person.household_id != home),
+            *_trained(request),
         )
     ).all()
     order = _building_order(session, request.community_id)
@@ -88,9 +110,26 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             lately=lately.get(person.id, 0),
         )
         why = rules.reasons(helper, here)
-        found.append((Suited(person, rules.score(why), why), lately.get(person.id, 0)))
-    found.sort(key=lambda pair: (-pair[0].score, pair[1], pair[0].person.id))
+        suits = Suited(person, rules.score(why), why, before.get(person.id, ""))
+        found.append((suits, lately.get(person.id, 0)))
+    found.sort(key=lambda pair: (pair[0].said != "", -pair[0].score, pair[1], pair[0].person.id))
     return [one for one, _ in found[:MOST_SHOWN]]
+
+
+def _trained(request: HelpRequest) -> list[ColumnElement[bool]]:
+    if not rules.CATALOGUE[request.kind].is_trained:
+        return []
+    return [Person.id.in_(select(HelpTraining.person_id).where(*_has_training(request.kind)))]
+
+
+def _has_training(kind: str) -> tuple[ColumnElement[bool], ...]:
+    return HelpTraining.kind == kind, HelpTraining.ended_at.is_(None)
+
+
+def is_trained(session: Session, person_id: int, kind: str) -> bool:
+    """Tell whether a coordinator has recorded somebody's training for a kind."""
+    mine = select(HelpTraining.id).where(HelpTraining.person_id == person_id, *_has_training(kind))
+    return session.scalar(mine) is not None
 
 
 def _building_order(session: Session, community_id: int) -> dict[int, int]:
@@ -113,43 +152,83 @@ def _visits(
     session: Session, ids: Collection[int], person_id: int, now: datetime
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Count each volunteer's visits to this resident, and everybody's of the last thirty days."""
-    pairs = session.execute(
-        select(HelpRequest.volunteer_id, func.count())
-        .where(
-            HelpRequest.volunteer_id.in_(ids),
-            HelpRequest.person_id == person_id,
-            HelpRequest.state.in_(("done", "resolved")),
+    pairs: dict[int, int] = {}
+    recent: dict[int, int] = {}
+    for helper in (HelpRequest.volunteer_id, HelpRequest.second_id):
+        counted = session.execute(
+            select(
+                helper,
+                func.sum(case((and_(HelpRequest.person_id == person_id, HelpRequest.state.in_(PAID)), 1), else_=0)),
+                func.sum(
+                    case((and_(HelpRequest.starts_at >= now - LATELY, HelpRequest.state.in_(VISITED)), 1), else_=0)
+                ),
+            )
+            .where(helper.in_(ids))
+            .group_by(helper)
         )
-        .group_by(HelpRequest.volunteer_id)
-    )
-    lately = session.execute(
-        select(HelpRequest.volunteer_id, func.count())
-        .where(
-            HelpRequest.volunteer_id.in_(ids),
-            HelpRequest.starts_at >= now - LATELY,
-            HelpRequest.state.in_(VISITED),
-        )
-        .group_by(HelpRequest.volunteer_id)
-    )
-    return {int(id_ or 0): count for id_, count in pairs}, {int(id_ or 0): count for id_, count in lately}
+        for id_, theirs, lately in counted:
+            pairs[id_] = pairs.get(id_, 0) + int(theirs)
+            recent[id_] = recent.get(id_, 0) + int(lately)
+    return pairs, recent
 
 
 def _busy(session: Session, request: HelpRequest) -> set[int]:
     """Give who has promised somebody else a visit that would overlap, or is at one."""
     ends_at = request.starts_at + timedelta(minutes=request.minutes)
     around = session.execute(
-        select(HelpRequest.volunteer_id, HelpRequest.starts_at, HelpRequest.minutes).where(
+        _promises(HelpRequest.starts_at, HelpRequest.minutes)
+        .where(
             HelpRequest.community_id == request.community_id,
-            HelpRequest.state.in_(("accepted", "in_service")),
+            HelpRequest.id != request.id,
             HelpRequest.starts_at < ends_at,
             HelpRequest.starts_at > request.starts_at - A_DAY,
         )
+        .distinct()
+    ).all()
+    return {
+        id_
+        for *ids, begins, minutes in around
+        if begins + timedelta(minutes=minutes) > request.starts_at
+        for id_ in ids
+        if id_ is not None
+    }
+
+
+def _promises(*columns: Any) -> Select[Any]:
+    """Choose whom each visit was promised by: its helpers, or who said yes and waits for another."""
+    waiting = and_(
+        HelpInvitation.request_id == HelpRequest.id,
+        HelpInvitation.state == "accepted",
+        HelpRequest.state.in_(("verified", "offered")),
     )
-    return {id_ for id_, begins, minutes in around if id_ and begins + timedelta(minutes=minutes) > request.starts_at}
+    return (
+        select(HelpRequest.volunteer_id, HelpRequest.second_id, HelpInvitation.person_id, *columns)
+        .outerjoin(HelpInvitation, waiting)
+        .where(or_(HelpRequest.state.in_(("accepted", "in_service")), HelpInvitation.id.is_not(None)))
+    )
+
+
+def _check_free(session: Session, actor: Actor, request: HelpRequest) -> None:
+    """Go on where somebody has not promised that time, nor too much; their promises come one after another."""
+    cases.lock_people(session, [actor.person_id])
+    if actor.person_id in _busy(session, request):
+        raise Busy
+    mine = _promises(HelpRequest.id).where(
+        or_(
+            HelpRequest.volunteer_id == actor.person_id,
+            HelpRequest.second_id == actor.person_id,
+            HelpInvitation.person_id == actor.person_id,
+        )
+    )
+    promised = {row.id for row in session.execute(mine)} - {request.id}
+    if len(promised) >= MOST_PROMISED:
+        raise TooManyPromised(most=MOST_PROMISED)
 
 
 def invite(session: Session, actor: Actor, public_id: str, people: Sequence[str], *, now: datetime) -> int:
     """Invite one to three volunteers by public id; give how many. They may say no without a mark.
+
+    Who said no to the same before, or nothing, is asked once more where they are chosen again.
 
     Raises NotFound, NotAllowed, Invalid for none or too many at once, OwnHome, Moved, TooLate.
     """
@@ -171,23 +250,35 @@ def invite(session: Session, actor: Actor, public_id: str, people: Sequence[str]
     if any(one not in suits for one in wanted):
         raise NotFound
     for public in wanted:
-        one = suits[public]
-        session.add(
-            HelpInvitation(
-                request_id=request.id,
-                person_id=one.person.id,
-                invited_by=actor.person_id,
-                state="open",
-                reasons=one.reasons,
-                at=now,
-            )
-        )
+        _open(session, request, suits[public], actor, now)
     due_at = moving.until(session, request, "offered", now)
     moving.move(session, request, ("verified", "offered"), "offered", due_at=due_at)
     moving.note(session, request, "invited", now=now, by=actor.person_id)
     sentence = say("有位邻居想请您帮忙：%(kind)s。去得了点“我来”，去不了也没关系。")
     moving.tell(session, [suits[one].person.id for one in wanted], sentence, request, now)
     return len(wanted)
+
+
+def _open(session: Session, request: HelpRequest, one: Suited, actor: Actor, now: datetime) -> None:
+    """Open an invitation, or the one of before once more. Raises Moved where somebody was quicker."""
+    values = {"state": "open", "invited_by": actor.person_id, "reasons": one.reasons, "at": now, "answered_at": None}
+    if not one.said:
+        session.add(HelpInvitation(request_id=request.id, person_id=one.person.id, **values))
+        session.flush()
+        return
+    opened = session.execute(
+        update(HelpInvitation)
+        .where(
+            HelpInvitation.request_id == request.id,
+            HelpInvitation.person_id == one.person.id,
+            HelpInvitation.state.in_(("declined", "passed")),
+        )
+        .values(values)
+        .returning(HelpInvitation.id)
+        .execution_options(synchronize_session=False)
+    )
+    if opened.first() is None:
+        raise Moved
 
 
 def decline(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
@@ -247,28 +338,90 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
     if moving.is_home_of(session, actor, [request.person_id]):
         raise OwnHome
     is_invited = _answer(session, request, actor.person_id, "accepted", now)
-    if rules.CATALOGUE[request.kind].risk == "high" and not is_invited:
+    kind = rules.CATALOGUE[request.kind]
+    if kind.risk == "high" and not is_invited:
         raise OnlyInvited
-    if actor.person_id in _busy(session, request):
-        raise Busy
+    if kind.is_trained and not is_trained(session, actor.person_id, request.kind):
+        raise NotTrained
+    _check_free(session, actor, request)
+    first = _first_of_two(session, actor, request) if request.helpers > 1 else None
+    if request.helpers > 1 and first is None:
+        return _wait_for_another(session, actor, request, now)
     txn_id = moving.hold(session, request, actor.public_id, now)
+    own = {"volunteer_id": actor.person_id, "accepted_at": now}
+    if first is not None:
+        own = {
+            "volunteer_id": first.person_id,
+            "accepted_at": first.answered_at,
+            "second_id": actor.person_id,
+            "second_accepted_at": now,
+        }
     moving.move(
         session,
         request,
         ("verified", "offered"),
         "accepted",
-        volunteer_id=actor.person_id,
-        accepted_at=now,
         hold_txn_id=txn_id,
         holds=request.holds + 1,
         is_first=False,
         due_at=moving.until(session, request, "accepted", now),
+        **own,
     )
     pass_invitations(session, request, now)
     moving.note(session, request, "accepted", now=now, by=actor.person_id)
     sentence = say("%(name)s 答应来帮您：%(kind)s。到时候请报“来”的六位数字。")
     moving.tell(session, [request.person_id], sentence, request, now, name=actor.name)
+    if first is not None:
+        both = say("“%(kind)s”另一位也答应了，两位一起去。两个人都到了才能开始。")
+        moving.tell(session, [first.person_id], both, request, now)
     return request
+
+
+def _first_of_two(session: Session, actor: Actor, request: HelpRequest) -> HelpInvitation | None:
+    chosen = select(HelpInvitation).where(
+        HelpInvitation.request_id == request.id,
+        HelpInvitation.state == "accepted",
+        HelpInvitation.person_id != actor.person_id,
+    )
+    return session.scalars(chosen.order_by(HelpInvitation.answered_at, HelpInvitation.id).limit(1)).first()
+
+
+def _wait_for_another(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> HelpRequest:
+    """Keep the first yes of two; nothing is held yet, and where nobody else is asked the desk asks on."""
+    moving.note(session, request, "one_accepted", now=now, by=actor.person_id)
+    if not _open_invitations(session, request):
+        due_at = moving.until(session, request, "verified", now)
+        moving.move(session, request, (request.state,), "verified", due_at=due_at)
+    sentence = say("“%(kind)s”有一位答应了，还差一位，请再问几位。")
+    moving.tell_desk(session, request, sentence, now)
+    return request
+
+
+def has_one_accepted(session: Session, request: HelpRequest) -> bool:
+    """Tell whether the first of two has said yes, and the other has not."""
+    return request.helpers > 1 and request.state in ("verified", "offered") and _said_yes(session, request)
+
+
+def _said_yes(session: Session, request: HelpRequest, person_id: int | None = None) -> bool:
+    chosen = select(HelpInvitation.id).where(
+        HelpInvitation.request_id == request.id, HelpInvitation.state == "accepted"
+    )
+    if person_id is not None:
+        chosen = chosen.where(HelpInvitation.person_id == person_id)
+    return session.scalar(chosen.limit(1)) is not None
+
+
+def who_waits(session: Session, request: HelpRequest) -> list[int]:
+    """Give who said yes to a visit of two and waits for the other."""
+    chosen = select(HelpInvitation.person_id).where(
+        HelpInvitation.request_id == request.id, HelpInvitation.state == "accepted"
+    )
+    return list(session.scalars(chosen)) if request.helpers > 1 and request.state in ("verified", "offered") else []
+
+
+def has_promised(session: Session, actor: Actor, request: HelpRequest) -> bool:
+    """Tell whether somebody said yes to a visit of two that waits for the other."""
+    return request.state in ("verified", "offered") and _said_yes(session, request, actor.person_id)
 
 
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
@@ -277,19 +430,26 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
     Raises NotFound, Moved, TooLate once it should have begun.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if request.volunteer_id != actor.person_id:
+    is_alone = has_promised(session, actor, request)
+    if actor.person_id not in moving.volunteers(request) and not is_alone:
         raise NotFound
-    if request.state != "accepted":
+    if request.state != "accepted" and not is_alone:
         raise Moved
-    if request.starts_at <= now:
+    if request.starts_at <= now or (request.state == "accepted" and _has_come(request)):
         raise TooLate
-    moving.release(session, request, actor.public_id, now)
+    others = [one for one in moving.volunteers(request) if one not in (None, actor.person_id)]
     session.execute(
         update(HelpInvitation)
         .where(HelpInvitation.request_id == request.id, HelpInvitation.person_id == actor.person_id)
         .values(state="declined", answered_at=now)
         .execution_options(synchronize_session=False)
     )
+    moving.note(session, request, "withdrew", now=now, by=actor.person_id)
+    desk = say("“%(kind)s”的志愿者来不了，请优先再找人。")
+    if is_alone:
+        moving.tell_desk(session, request, desk, now)
+        return
+    moving.release(session, request, actor.public_id, now)
     moving.move(
         session,
         request,
@@ -297,14 +457,20 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
         "verified",
         volunteer_id=None,
         accepted_at=None,
+        second_id=None,
+        second_accepted_at=None,
         hold_txn_id=None,
         is_first=True,
         due_at=moving.until(session, request, "verified", now),
     )
-    moving.note(session, request, "withdrew", now=now, by=actor.person_id)
     sentence = say("答应来帮您的邻居临时来不了，留着的时长先退给您，我们优先再找人。")
     moving.tell(session, [request.person_id], sentence, request, now)
-    moving.tell_desk(session, request, say("“%(kind)s”的志愿者来不了，请优先再找人。"), now)
+    moving.tell(session, others, say("“%(kind)s”另一位来不了，社区再找人，您先留着这个时间。"), request, now)
+    moving.tell_desk(session, request, desk, now)
+
+
+def _has_come(request: HelpRequest) -> bool:
+    return any(place.arrived_at is not None for place in moving.places(request))
 
 
 def may_see(session: Session, actor: Actor, request: HelpRequest) -> bool:
@@ -316,8 +482,12 @@ def may_see(session: Session, actor: Actor, request: HelpRequest) -> bool:
     invited = select(HelpInvitation.id).where(
         HelpInvitation.request_id == request.id,
         HelpInvitation.person_id == actor.person_id,
-        HelpInvitation.state == "open",
+        or_(
+            HelpInvitation.state == "open",
+            and_(HelpInvitation.state == "accepted", HelpRequest.state.in_(("verified", "offered"))),
+        ),
     )
+    invited = invited.join(HelpRequest, HelpRequest.id == HelpInvitation.request_id)
     return is_open_to_all(request) or session.scalar(invited) is not None
 
 

@@ -1,26 +1,20 @@
-"""How a request ends otherwise: cancelled, decided after a dispute, by time, and hours that come back."""
+"""How a request ends otherwise: cancelled, decided after a dispute, by time."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Select, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
 
 from bank.communities import operations as communities
-from bank.communities.models import Community
-from bank.credits.models import Credit, CreditStep
-from bank.credits.operations import GONE
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.services import dispatch, moving, rules, visiting
 from bank.services.models import HelpRequest
 from bank.services.refusals import Involved, Moved
-from ledger.errors import AccountFrozen, PeriodClosed
 
 AT_ONCE = 50
-MOST_RETURNS = 500
-"""How many are looked at in a turn, to find one whose account is not frozen."""
 
 
 def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None, now: datetime) -> HelpRequest:
@@ -31,7 +25,7 @@ def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None
     request = moving.locked(session, actor.community_id, public_id)
     if actor.person_id not in (request.person_id, request.asked_by) and not actor.may("coordinator"):
         raise NotFound
-    if request.state not in (*rules.OPEN, "accepted"):
+    if request.state not in (*rules.OPEN, "accepted") or visiting.has_one_come(request):
         raise Moved
     in_force = communities.rules_now(session, request.community_id, now)
     is_free = request.state in rules.OPEN or rules.is_free_to_cancel(in_force, request.starts_at, now)
@@ -43,15 +37,18 @@ def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None
         moving.end_unpaid(session, request, before, "cancelled", actor=actor, now=now, reason=reason)
         sentence = say("“%(kind)s”取消了，没有用掉时长。")
     else:
-        moving.end_paid(session, request, ("accepted",), "cancelled", worth, actor=actor, now=now, reason=reason)
+        second = worth if request.helpers > 1 else 0
+        moving.end_paid(
+            session, request, ("accepted",), "cancelled", worth, second=second, actor=actor, now=now, reason=reason
+        )
         sentence = say("“%(kind)s”取消得晚，按规则给志愿者记 %(paid_minutes)s，其余退回。")
-    people = {request.person_id, request.volunteer_id} - {actor.person_id}
+    people = {*moving.people(request)} - {actor.person_id}
     moving.tell(session, people, sentence, request, now, paid_minutes=worth)
     return request
 
 
 def decide(session: Session, actor: Actor, public_id: str, *, minutes: int, reason: str, now: datetime) -> HelpRequest:
-    """Decide a disputed visit with a reason; 0 minutes gives everything back.
+    """Decide a disputed visit with a reason; 0 minutes gives everything back. Where two came, each is given as many.
 
     For a coordinator or second approver who had no hand in it. A closed door is worth what the rule says, or nothing.
     Raises NotFound, NotAllowed, Involved, Moved, Invalid for more minutes than were agreed.
@@ -64,7 +61,7 @@ def decide(session: Session, actor: Actor, public_id: str, *, minutes: int, reas
         raise Invalid({"minutes": [say("只能在 0 和约定的时长之间。")]})
     if request.state != "disputed":
         raise Moved
-    if request.doubt == "not_home" and minutes:
+    if request.doubt in ("not_home", "one_came") and minutes:
         minutes = rules.missed(communities.rules_now(session, request.community_id, now), request.minutes)
     moving.note(session, request, "decided", now=now, by=actor.person_id, words=reason)
     _settle(session, request, minutes, actor=actor, reason=reason, now=now)
@@ -77,15 +74,18 @@ def _settle(
     is_door = request.doubt == "not_home"
     request.decided_by = actor.person_id if actor else None
     session.flush()
+    second = minutes if request.helpers > 1 and request.doubt != "one_came" else 0
     if minutes:
         after = "not_home" if is_door else "resolved"
-        moving.end_paid(session, request, ("disputed",), after, minutes, actor=actor, now=now, reason=reason)
+        moving.end_paid(
+            session, request, ("disputed",), after, minutes, second=second, actor=actor, now=now, reason=reason
+        )
     else:
         after = "no_show" if is_door else "resolved"
         moving.end_unpaid(session, request, ("disputed",), after, actor=actor, now=now, reason=reason)
     sentence = say("“%(kind)s”核对好了：算 %(paid_minutes)s。理由：%(reason)s")
-    people = (request.person_id, request.volunteer_id)
-    moving.tell(session, people, sentence, request, now, paid_minutes=minutes, reason=reason)
+    paid = minutes + second
+    moving.tell(session, moving.people(request), sentence, request, now, paid_minutes=paid, reason=reason)
 
 
 def move_due(session: Session, *, now: datetime) -> int:
@@ -108,11 +108,13 @@ def move_due(session: Session, *, now: datetime) -> int:
 def _by_time(session: Session, request: HelpRequest, now: datetime) -> None:
     if request.state in rules.OPEN:
         _unanswered(session, request, now)
+    elif visiting.has_one_come(request):
+        visiting.end_of_one(session, request, now)
     elif request.state == "accepted":
         moving.end_unpaid(session, request, ("accepted",), "no_show", actor=None, now=now)
         moving.note(session, request, "no_show", now=now)
         sentence = say("“%(kind)s”没有任何来和走的记录，按没有来算，时长全退。")
-        moving.tell(session, (request.person_id, request.volunteer_id), sentence, request, now)
+        moving.tell(session, moving.people(request), sentence, request, now)
     elif request.state == "in_service":
         visiting.dispute(session, request, ("in_service",), "no_check_out", now)
     elif request.state == "to_confirm":
@@ -129,7 +131,9 @@ def _unanswered(session: Session, request: HelpRequest, now: datetime) -> None:
         moving.note(session, request, "unanswered", now=now)
         moving.tell_desk(session, request, say("“%(kind)s”请的人没有答复，请再问几位。"), now)
         return
+    waiting = dispatch.who_waits(session, request)
     moving.end_unpaid(session, request, rules.OPEN, "nobody_found", actor=None, now=now)
+    moving.tell(session, waiting, say("“%(kind)s”没有找到第二位，这次不去了。谢谢您。"), request, now)
     moving.note(session, request, "nobody_found", now=now)
     sentence = say("很抱歉，“%(kind)s”到时间还没找到人，没有用掉时长。点开可以再约下星期。")
     moving.tell(session, [request.person_id], sentence, request, now)
@@ -146,8 +150,9 @@ def _unconfirmed(session: Session, request: HelpRequest, now: datetime) -> None:
 
 def _undecided(session: Session, request: HelpRequest, now: datetime) -> None:
     in_force = communities.rules_now(session, request.community_id, now)
-    scanned = visiting.scanned_of(request) if request.left_at else None
-    is_agreed = request.resident_agreed_at is not None and request.volunteer_agreed_at is not None
+    is_over = all(place.left_at is not None for place in moving.places(request))
+    scanned = min(place.scanned for place in moving.places(request)) if is_over else None
+    is_agreed = request.resident_agreed_at is not None and moving.agreed_by_all(request)
     minutes = rules.by_rule(in_force, str(request.doubt), request.minutes, scanned, is_agreed=is_agreed)
     reason = say("到期没有人来定，按规则办：两边都确认过的按少的算，否则退回。")
     _settle(session, request, minutes, actor=None, reason=reason, now=now)
@@ -178,73 +183,3 @@ def _late(now: datetime) -> Select[int]:
         HelpRequest.state.in_(rules.OPEN), HelpRequest.promised_at <= now, HelpRequest.warned_at.is_(None)
     )
     return chosen.order_by(HelpRequest.promised_at).limit(AT_ONCE)
-
-
-def return_due(session: Session, *, now: datetime) -> int:
-    """Give one resident back what they paid for a visit whose credit fell away; 0 when none is due.
-
-    A frozen account waits until it is thawed, and holds up nobody else's.
-
-    Refused credits may be reopened, so their hours come back after `help_return_days`, what is void or reversed at
-    once; not while another credit stands for the same visit. Safe to run twice and by several at once.
-    """
-    for community_id in session.scalars(_with_payments()).all():
-        days = communities.rules_now(session, community_id, now).help_return_days
-        for request in session.scalars(_unearned(community_id, now - timedelta(days=days))):
-            if _returned(session, request, now):
-                return 1
-    return 0
-
-
-def _returned(session: Session, request: HelpRequest, now: datetime) -> bool:
-    """Try to give back; a refusal of the book leaves no trace, so that the same is tried again another time."""
-    try:
-        with session.begin_nested():
-            _return(session, request, now)
-    except (AccountFrozen, PeriodClosed):
-        return False
-    return True
-
-
-def _with_payments() -> Select[int]:
-    return select(Community.id).where(Community.kind == "community").order_by(Community.id)
-
-
-def _unearned(community_id: int, refused_before: datetime) -> Select[HelpRequest]:
-    other = aliased(Credit)
-    stands = exists().where(other.source.like("visit:" + HelpRequest.public_id + ":%"), other.state.not_in(GONE))
-    refused_at = (
-        select(func.max(CreditStep.at)).where(CreditStep.credit_id == Credit.id).correlate(Credit).scalar_subquery()
-    )
-    return (
-        select(HelpRequest)
-        .join(Credit, Credit.id == HelpRequest.credit_id)
-        .where(
-            HelpRequest.community_id == community_id,
-            HelpRequest.capture_txn_id.is_not(None),
-            HelpRequest.returned_txn_id.is_(None),
-            Credit.state.in_(GONE),
-            or_(Credit.state != "refused", refused_at <= refused_before),
-            ~stands,
-        )
-        .order_by(HelpRequest.id)
-        .limit(MOST_RETURNS)
-        .with_for_update(of=HelpRequest, skip_locked=True, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-
-
-def _return(session: Session, request: HelpRequest, now: datetime) -> None:
-    txn_id = moving.give_back(session, request, now)
-    moved = session.execute(
-        update(HelpRequest)
-        .where(HelpRequest.id == request.id, HelpRequest.returned_txn_id.is_(None))
-        .values(returned_txn_id=txn_id)
-        .returning(HelpRequest.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    if moved.scalar_one_or_none() is None:
-        raise Moved
-    moving.note(session, request, "returned", now=now)
-    sentence = say("“%(kind)s”的志愿时长没有通过，您用掉的 %(paid_minutes)s 退回来了。")
-    moving.tell(session, [request.person_id], sentence, request, now, paid_minutes=request.paid_minutes)

@@ -45,7 +45,7 @@ def room(session: Session, person: Person, now: datetime) -> int:
     """Give the minutes a resident can still ask for: what they can spend, less what open requests will need."""
     path = chart.member(person.public_id)
     promised = session.scalar(
-        select(func.coalesce(func.sum(HelpRequest.minutes), 0)).where(
+        select(func.coalesce(func.sum(HelpRequest.minutes * HelpRequest.helpers), 0)).where(
             HelpRequest.person_id == person.id, HelpRequest.pays == "own", HelpRequest.state.in_(rules.OPEN)
         )
     )
@@ -98,7 +98,7 @@ def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str
         raise Invalid({"day": [say("请选今天以后、两个月以内的时间。")]})
     _check_open(session, person)
     if not wish.is_hardship:
-        missing = wish.minutes - room(session, person, now)
+        missing = rules.held_minutes(wish.minutes, kind.helpers) - room(session, person, now)
         if missing > 0:
             raise NotEnoughTime(missing_minutes=missing)
     return _write(session, actor, person, wish, via=via, now=now)
@@ -132,6 +132,7 @@ def _write(
         kind=wish.kind,
         starts_at=wish.starts_at,
         minutes=wish.minutes,
+        helpers=rules.CATALOGUE[wish.kind].helpers,
         words=wish.words,
         risk_note=wish.risk_note,
         reach=wish.reach or person.phone or "",
@@ -147,6 +148,7 @@ def _write(
         code_in=_six(),
         code_out=_six(),
         is_late_upload=False,
+        refunded_minutes=0,
         repeats=repeats.id if repeats else None,
     )
     session.add(request)
@@ -209,7 +211,8 @@ def repeat(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
     if not kind.is_on:
         raise NotOffered
     _check_open(session, person)
-    missing = 0 if wish.is_hardship else wish.minutes - room(session, person, now)
+    needed = rules.held_minutes(wish.minutes, kind.helpers)
+    missing = 0 if wish.is_hardship else needed - room(session, person, now)
     if missing > 0:
         raise NotEnoughTime(missing_minutes=missing)
     return repeat_as(session, actor, before, wish, now=now)

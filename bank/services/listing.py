@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from bank.communities.models import Community
@@ -16,7 +16,7 @@ from bank.errors import NotFound
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 from bank.services import dispatch, rules
-from bank.services.models import HelpInvitation, HelpReport, HelpRequest, HelpStep
+from bank.services.models import HelpInvitation, HelpRefund, HelpReport, HelpRequest, HelpStep
 
 MOST_SHOWN = 50
 HIGH = tuple(code for code, kind in rules.CATALOGUE.items() if kind.risk == "high")
@@ -32,6 +32,8 @@ class Row:
     door: str
     volunteer: str
     asked_by: str
+    second: str = ""
+    """Who comes beside the volunteer, where two come."""
 
     @property
     def home(self) -> str:
@@ -42,19 +44,23 @@ class Row:
 def _rows(
     session: Session, *conditions: ColumnElement[bool], order: Sequence[Any], limit: int = MOST_SHOWN
 ) -> list[Row]:
-    resident, helper, asker = aliased(Person), aliased(Person), aliased(Person)
+    resident, helper, asker, other = aliased(Person), aliased(Person), aliased(Person), aliased(Person)
     found = session.execute(
-        select(HelpRequest, resident.name, Community.name, Household.door, helper.name, asker.name)
+        select(HelpRequest, resident.name, Community.name, Household.door, helper.name, asker.name, other.name)
         .join(resident, resident.id == HelpRequest.person_id)
         .join(asker, asker.id == HelpRequest.asked_by)
         .outerjoin(helper, helper.id == HelpRequest.volunteer_id)
+        .outerjoin(other, other.id == HelpRequest.second_id)
         .outerjoin(Household, Household.id == resident.household_id)
         .outerjoin(Community, Community.id == Household.building_id)
         .where(*conditions)
         .order_by(*order)
         .limit(limit)
     )
-    return [Row(one, name, place or "", door or "", by or "", asked) for one, name, place, door, by, asked in found]
+    return [
+        Row(one, name, place or "", door or "", by or "", asked, beside or "")
+        for one, name, place, door, by, asked, beside in found
+    ]
 
 
 def one(session: Session, actor: Actor, public_id: str) -> Row:
@@ -74,7 +80,15 @@ def asked(session: Session, actor: Actor, *, limit: int = 30) -> list[Row]:
 
 def helped(session: Session, actor: Actor, *, limit: int = 30) -> list[Row]:
     """Give where somebody helps or helped, newest first."""
-    return _rows(session, HelpRequest.volunteer_id == actor.person_id, order=[HelpRequest.id.desc()], limit=limit)
+    waiting = select(HelpInvitation.request_id).where(
+        HelpInvitation.person_id == actor.person_id, HelpInvitation.state == "accepted"
+    )
+    mine = or_(
+        HelpRequest.volunteer_id == actor.person_id,
+        HelpRequest.second_id == actor.person_id,
+        and_(HelpRequest.id.in_(waiting), HelpRequest.state.in_(("verified", "offered"))),
+    )
+    return _rows(session, mine, order=[HelpRequest.id.desc()], limit=limit)
 
 
 def invited(session: Session, actor: Actor) -> list[Row]:
@@ -197,7 +211,8 @@ def behind(session: Session, txn_id: uuid.UUID) -> HelpRequest | None:
         found = session.scalar(select(HelpRequest).where(way == txn_id))
         if found is not None:
             return found
-    return None
+    refund = select(HelpRefund.request_id).where(HelpRefund.txn_id == txn_id).scalar_subquery()
+    return session.scalar(select(HelpRequest).where(HelpRequest.id == refund))
 
 
 def count_waiting(session: Session, actor: Actor) -> int:

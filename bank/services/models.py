@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -52,6 +52,36 @@ class HelpRequest(Base):
             "(state IN ('requested', 'verified', 'offered', 'accepted', 'in_service', 'to_confirm', 'disputed'))",
             name="every_wait_ends",
         ),
+        CheckConstraint("helpers IN (1, 2)", name="helpers"),
+        CheckConstraint(
+            "second_id IS NULL OR (helpers = 2 AND second_id <> person_id AND second_id <> volunteer_id)",
+            name="second_is_another",
+        ),
+        CheckConstraint(
+            "helpers = 1 OR state NOT IN ('accepted', 'in_service', 'to_confirm', 'disputed') "
+            "OR (second_id IS NOT NULL AND second_accepted_at IS NOT NULL)",
+            name="two_promise",
+        ),
+        CheckConstraint(
+            "helpers = 1 OR state NOT IN ('in_service', 'to_confirm') "
+            "OR (arrived_at IS NOT NULL AND second_arrived_at IS NOT NULL)",
+            name="two_begin",
+        ),
+        CheckConstraint(
+            "helpers = 1 OR state <> 'to_confirm' OR (left_at IS NOT NULL AND second_left_at IS NOT NULL)",
+            name="two_leave",
+        ),
+        CheckConstraint(
+            "second_paid_minutes IS NULL "
+            "OR (paid_minutes IS NOT NULL AND helpers = 2 AND second_paid_minutes BETWEEN 1 AND minutes)",
+            name="second_paid_minutes",
+        ),
+        CheckConstraint(
+            "refunded_minutes BETWEEN 0 AND COALESCE(paid_minutes, 0) + COALESCE(second_paid_minutes, 0)",
+            name="refunded_minutes",
+        ),
+        Index("ix_help_request_second", "second_id", "id"),
+        Index("ux_help_request_second_credit", "second_credit_id", unique=True),
         Index("ix_help_request_desk", "community_id", "state", "promised_at"),
         Index("ix_help_request_due", "state", "due_at"),
         Index("ix_help_request_person", "person_id", "id"),
@@ -123,8 +153,28 @@ class HelpRequest(Base):
     """None where time or the rule ended it."""
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None]
+    helpers: Mapped[int] = mapped_column(default=1)
+    """How many come. Where two do, both are trained, and the minutes of both are held and paid."""
+    second_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    second_accepted_at: Mapped[datetime | None]
+    second_arrived_at: Mapped[datetime | None]
+    second_arrived_via: Mapped[str | None]
+    second_left_at: Mapped[datetime | None]
+    second_left_via: Mapped[str | None]
+    second_agreed_at: Mapped[datetime | None]
+    second_words: Mapped[str | None]
+    second_paid_minutes: Mapped[int | None]
+    """What the second was given; `paid_minutes` is the first's, and both together are captured."""
+    second_credit_id: Mapped[int | None] = mapped_column(ForeignKey("credit.id"))
+    refunded_minutes: Mapped[int] = mapped_column(default=0)
+    """What came back of what was paid, because less was credited."""
     repeats: Mapped[int | None] = mapped_column(ForeignKey("help_request.id", ondelete="RESTRICT"), unique=True)
     """The request that this one asks for once more; each only once."""
+
+    @property
+    def paid_by_all(self) -> int:
+        """What was paid for everybody who came."""
+        return (self.paid_minutes or 0) + (self.second_paid_minutes or 0)
 
 
 class HelpStep(Base):
@@ -201,6 +251,49 @@ class HelpKindRuling(Base):
     conditions: Mapped[list[Any]]
     """Codes of the conditions that the coordinator declared to be met."""
     by_person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    at: Mapped[datetime]
+
+
+class HelpTraining(Base):
+    """Somebody was trained for a kind of help that takes it; a coordinator has seen the paper."""
+
+    __tablename__ = "help_training"
+    __table_args__ = (
+        CheckConstraint("checked_by <> person_id", name="checked_by_another"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        Index(
+            "ux_help_training_now",
+            "person_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_help_training_kind", "community_id", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    community_id: Mapped[int] = mapped_column(ForeignKey("community.id", ondelete="RESTRICT"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    kind: Mapped[str]
+    paper: Mapped[str]
+    """What was seen: which course, which certificate."""
+    checked_by: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    at: Mapped[datetime]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="RESTRICT"))
+    ended_at: Mapped[datetime | None]
+
+
+class HelpRefund(Base):
+    """Minutes of a visit that came back to who paid, by one transaction; only ever added."""
+
+    __tablename__ = "help_refund"
+    __table_args__ = (CheckConstraint("minutes >= 1", name="minutes"),)
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("help_request.id", ondelete="RESTRICT"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    minutes: Mapped[int]
+    txn_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     at: Mapped[datetime]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,11 +24,68 @@ from bank.members.models import Person
 from bank.services import rules
 from bank.services.models import HelpRequest, HelpStep
 from bank.services.refusals import Moved, NotEnoughTime, PoolIsEmpty
-from ledger import Ledger
+from ledger import Ledger, Transfer, Txn
 from ledger.errors import InsufficientFunds, UnknownAccount
 
 BANK = "bank"
 """Who acts in the book where no person does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One helper's part of a visit. `prefix` begins its columns; `suffix` ends the source of its credit."""
+
+    request: HelpRequest
+    prefix: str
+    suffix: str
+
+    @property
+    def person_id(self) -> int | None:
+        """Whose part it is; None where nobody promised yet."""
+        return self.request.second_id if self.prefix else self.request.volunteer_id
+
+    @property
+    def arrived_at(self) -> datetime | None:
+        """When they came."""
+        return self.request.second_arrived_at if self.prefix else self.request.arrived_at
+
+    @property
+    def arrived_via(self) -> str | None:
+        """How that was proved."""
+        return self.request.second_arrived_via if self.prefix else self.request.arrived_via
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When they went."""
+        return self.request.second_left_at if self.prefix else self.request.left_at
+
+    @property
+    def left_via(self) -> str | None:
+        """How that was proved."""
+        return self.request.second_left_via if self.prefix else self.request.left_via
+
+    @property
+    def agreed(self) -> str:
+        """The column of their word on the time."""
+        return "second_agreed_at" if self.prefix else "volunteer_agreed_at"
+
+    @property
+    def scanned(self) -> int:
+        """The whole minutes between coming and going; 0 where a moment is missing."""
+        if self.arrived_at is None or self.left_at is None:
+            return 0
+        return rules.scanned_minutes(self.arrived_at, self.left_at)
+
+
+def places(request: HelpRequest) -> tuple[Place, ...]:
+    """Give the parts of a visit, one for each who helps."""
+    first = Place(request, "", "")
+    return (first,) if request.helpers == 1 else (first, Place(request, "second_", ":second"))
+
+
+def agreed_by_all(request: HelpRequest) -> bool:
+    """Tell whether everybody who helped said that the time is right."""
+    return all(getattr(request, place.agreed) is not None for place in places(request))
 
 
 def locked(session: Session, community_id: int, public_id: str) -> HelpRequest:
@@ -67,23 +125,23 @@ def note(
 
 
 def tell(
-    session: Session, people: Collection[int | None], sentence: str, request: HelpRequest, now: datetime, **facts: Any
+    session: Session, whom: Collection[int | None], sentence: str, request: HelpRequest, now: datetime, **facts: Any
 ) -> None:
     """Tell people something about a request, with a link to it."""
-    told = sorted({one for one in people if one is not None})
+    told = sorted({one for one in whom if one is not None})
     facts = {"kind": rules.CATALOGUE[request.kind].title, **facts}
     members.tell(session, told, sentence, facts=facts, link=f"/help/{request.public_id}", now=now)
 
 
 def tell_desk(session: Session, request: HelpRequest, sentence: str, now: datetime, *roles: str, **facts: Any) -> None:
     """Tell the community's staff, none of whom is a side of it."""
-    sides = {request.person_id, request.volunteer_id}
-    people: set[int] = set()
+    sides_ = {*people(request)}
+    staff: set[int] = set()
     for role in roles or ("coordinator",):
-        people |= cases.holders(session, request.community_id, role)
+        staff |= cases.holders(session, request.community_id, role)
     facts = {"kind": rules.CATALOGUE[request.kind].title, **facts}
     link = f"/desk/help/{request.public_id}"
-    members.tell(session, sorted(people - sides), sentence, facts=facts, link=link, now=now)
+    members.tell(session, sorted(staff - sides_), sentence, facts=facts, link=link, now=now)
 
 
 def until(session: Session, request: HelpRequest, state: str, now: datetime) -> datetime:
@@ -124,9 +182,10 @@ def available(session: Session, community_id: int, path: str, now: datetime) -> 
 
 
 def hold(session: Session, request: HelpRequest, actor: str, now: datetime) -> uuid.UUID:
-    """Hold the agreed minutes. Raises NotEnoughTime, PoolIsEmpty; the book's AccountFrozen passes through."""
+    """Hold the minutes of everybody who comes. Raises NotEnoughTime, PoolIsEmpty, and the book's AccountFrozen."""
     path = purse(session, request)
-    missing = request.minutes - available(session, request.community_id, path, now)
+    amount = rules.held_minutes(request.minutes, request.helpers)
+    missing = amount - available(session, request.community_id, path, now)
     refusal = PoolIsEmpty if request.pays == "pool" else NotEnoughTime
     if missing > 0:
         raise refusal(missing_minutes=missing)
@@ -134,7 +193,7 @@ def hold(session: Session, request: HelpRequest, actor: str, now: datetime) -> u
         receipt = _book(session, request.community_id, now).hold(
             path,
             chart.MINUTES,
-            request.minutes,
+            amount,
             expires_at=None,
             key=f"help:{request.public_id}:hold:{request.holds + 1}",
             actor=actor,
@@ -143,7 +202,7 @@ def hold(session: Session, request: HelpRequest, actor: str, now: datetime) -> u
             session=session,
         )
     except InsufficientFunds as short:
-        raise refusal(missing_minutes=request.minutes) from short
+        raise refusal(missing_minutes=amount) from short
     return receipt.txn_id
 
 
@@ -193,6 +252,21 @@ def give_back(session: Session, request: HelpRequest, now: datetime) -> uuid.UUI
     return receipt.txn_id
 
 
+def give_back_part(session: Session, request: HelpRequest, minutes: int, number: int, now: datetime) -> uuid.UUID:
+    """Give back so many minutes of what was paid; `help_refund` links the transaction to the visit."""
+    book = _book(session, request.community_id, now)
+    move_back = Transfer(debit=chart.help_given(), credit=purse(session, request), unit=chart.MINUTES, amount=minutes)
+    back = Txn(
+        kind="refund",
+        transfers=[move_back],
+        effective=_today(session, request, now),
+        actor=BANK,
+        memo=rules.CATALOGUE[request.kind].title,
+    )
+    receipt = book.post(back, key=f"help:{request.public_id}:refund:{number}", session=session)
+    return receipt.txn_id
+
+
 def end_unpaid(
     session: Session,
     request: HelpRequest,
@@ -223,38 +297,46 @@ def end_paid(
     after: str,
     minutes: int,
     *,
+    second: int = 0,
     actor: Actor | None,
     now: datetime,
     reason: str | None = None,
     **values: Any,
 ) -> None:
-    """End a request by paying so many minutes, and put the volunteer's credit on the desk. Raises Moved."""
+    """End a request by paying so many minutes, and put the volunteer's credit on the desk. Raises Moved.
+
+    Where two came, `second` is what the other one is given beside.
+    """
     if request.state not in before:
         raise Moved
     by = actor.person_id if actor else None
-    txn_id = capture(session, request, minutes, _name(actor), now)
+    txn_id = capture(session, request, minutes + second, _name(actor), now)
     ended = {"due_at": None, "ended_at": now, "ended_by": by, "end_reason": reason}
-    move(session, request, before, after, capture_txn_id=txn_id, paid_minutes=minutes, **ended, **values)
-    request.credit_id = _propose(session, request, minutes, now)
+    paid = {"capture_txn_id": txn_id, "paid_minutes": minutes, "second_paid_minutes": second or None}
+    move(session, request, before, after, **paid, **ended, **values)
+    first, other = places(request)[0], places(request)[-1]
+    request.credit_id = _propose(session, request, first, minutes, now)
+    if second:
+        request.second_credit_id = _propose(session, request, other, second, now)
     note(session, request, "paid", now=now, by=by)
 
 
-def _propose(session: Session, request: HelpRequest, minutes: int, now: datetime) -> int:
+def _propose(session: Session, request: HelpRequest, place: Place, minutes: int, now: datetime) -> int:
     """Propose what the volunteer gave, on the road of every hour; who confirmed for the resident had a hand in it."""
     community = session.get_one(Community, request.community_id)
     called_back = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
     credit = credits.propose(
         session,
         community_id=request.community_id,
-        source=f"visit:{request.public_id}",
-        person_id=_volunteer(request),
-        proposed_by=called_back or request.decided_by or _volunteer(request),
+        source=f"visit:{request.public_id}{place.suffix}",
+        person_id=_person(place),
+        proposed_by=called_back or request.decided_by or _person(place),
         title=rules.CATALOGUE[request.kind].title,
-        happened_on=clock.local_day(request.arrived_at or min(request.starts_at, now), community.time_zone),
+        happened_on=clock.local_day(place.arrived_at or min(request.starts_at, now), community.time_zone),
         unit=chart.MINUTES,
         amount=minutes,
         evidence_class="A",
-        evidence=_evidence(request, minutes),
+        evidence=_evidence(request, place, minutes),
         flags=[{"code": "late_upload", "facts": {}}] if request.is_late_upload else [],
         rules_number=communities.rules_at(session, community, now).number,
         leader_id=request.person_id,
@@ -264,13 +346,13 @@ def _propose(session: Session, request: HelpRequest, minutes: int, now: datetime
     return credit.id
 
 
-def _evidence(request: HelpRequest, minutes: int) -> dict[str, Any]:
+def _evidence(request: HelpRequest, place: Place, minutes: int) -> dict[str, Any]:
     told: dict[str, Any] = {"place": say("居民家里"), "planned_minutes": request.minutes}
-    if request.arrived_at is not None:
-        told |= {"checked_in_at": request.arrived_at.isoformat(), "via_in": _via(request.arrived_via)}
-    if request.left_at is not None and request.arrived_at is not None:
-        told |= {"checked_out_at": request.left_at.isoformat(), "via_out": _via(request.left_via)}
-        told["scanned_minutes"] = rules.scanned_minutes(request.arrived_at, request.left_at)
+    if place.arrived_at is not None:
+        told |= {"checked_in_at": place.arrived_at.isoformat(), "via_in": _via(place.arrived_via)}
+    if place.left_at is not None and place.arrived_at is not None:
+        told |= {"checked_out_at": place.left_at.isoformat(), "via_out": _via(place.left_via)}
+        told["scanned_minutes"] = rules.scanned_minutes(place.arrived_at, place.left_at)
     else:
         told["missed_minutes"] = minutes
     return told
@@ -280,9 +362,9 @@ def _via(way: str | None) -> str:
     return {"card": "door_card", "digits": "spoken", "phone": "resident"}.get(way or "", str(way))
 
 
-def _volunteer(request: HelpRequest) -> int:
-    assert request.volunteer_id is not None  # noqa: S101 -- the database refuses a visit without
-    return request.volunteer_id
+def _person(place: Place) -> int:
+    assert place.person_id is not None  # noqa: S101 -- the database refuses a visit without
+    return place.person_id
 
 
 def is_home_of(session: Session, actor: Actor, person_ids: Collection[int | None]) -> bool:
@@ -299,7 +381,17 @@ def is_home_of(session: Session, actor: Actor, person_ids: Collection[int | None
 def sides(request: HelpRequest) -> tuple[int | None, ...]:
     """Give whose visit it is and who had a hand in it on the resident's side."""
     callback = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
-    return request.person_id, request.volunteer_id, request.asked_by, callback
+    return *people(request), request.asked_by, callback
+
+
+def people(request: HelpRequest) -> tuple[int | None, ...]:
+    """Give the resident and who helps them; None where nobody promised yet."""
+    return request.person_id, *volunteers(request)
+
+
+def volunteers(request: HelpRequest) -> tuple[int | None, ...]:
+    """Give who helps: one, or two where the kind takes two."""
+    return tuple(place.person_id for place in places(request))
 
 
 def require_staff(actor: Actor) -> None:

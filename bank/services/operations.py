@@ -2,9 +2,11 @@
 
 from bank.services.catalogue import kinds, rule
 from bank.services.dispatch import accept, decline, invite, set_skills, suited, withdraw
-from bank.services.ending import cancel, decide, move_due, return_due, warn_late
+from bank.services.ending import cancel, decide, move_due, warn_late
 from bank.services.intake import Wish, ask, ask_for, repeat, room, verify
 from bank.services.reporting import answer, escalate_due, report
+from bank.services.returning import return_due
+from bank.services.training import end_training, record_training
 from bank.services.visiting import (
     Proof,
     call_back,
@@ -13,6 +15,7 @@ from bank.services.visiting import (
     confirm_by_card,
     nobody_came,
     object_to,
+    only_one,
     say_words,
     scan,
 )
@@ -31,12 +34,15 @@ __all__ = [
     "confirm_by_card",
     "decide",
     "decline",
+    "end_training",
     "escalate_due",
     "invite",
     "kinds",
     "move_due",
     "nobody_came",
     "object_to",
+    "only_one",
+    "record_training",
     "repeat",
     "report",
     "return_due",

@@ -54,11 +54,39 @@ class Busy(Conflict):
     sentence = say("这个时间您已经答应了另一家，先完成那一家再接。")
 
 
+class TooManyPromised(Conflict):
+    """As many visits as one person may have promised at a time."""
+
+    code = "cap_exceeded"
+    sentence = say("您已经答应了 %(most)s 件还没做的，先做完几件再接，也留一些给别的邻居。")
+
+
 class OnlyInvited(Conflict):
     """High risk: the desk chooses who goes."""
 
     code = "not_invited"
     sentence = say("这一样要受过训练的人做，由社区工作人员邀请。")
+
+
+class NotTrained(Conflict):
+    """Nobody has recorded that they were trained for it."""
+
+    code = "not_trained"
+    sentence = say("这一样要受过训练的人做，社区还没有登记您的培训。请带上证书找工作人员。")
+
+
+class AlreadyTrained(Conflict):
+    """It was recorded before."""
+
+    code = "already_recorded"
+    sentence = say("这个人的这一项培训已经登记过了。")
+
+
+class NotArrived(Conflict):
+    """Going was told, and nobody has told of coming."""
+
+    code = "not_in"
+    sentence = say("还没有记“到了”，不能先记“走了”。请先记到了，或请社区工作人员来核对。")
 
 
 class TooManyOpen(Conflict):

@@ -30,7 +30,7 @@ def report(session: Session, actor: Actor, public_id: str, words: str, *, now: d
     request = session.scalar(
         select(HelpRequest).where(HelpRequest.public_id == public_id, HelpRequest.community_id == actor.community_id)
     )
-    if request is None or actor.person_id not in (request.person_id, request.volunteer_id, request.asked_by):
+    if request is None or actor.person_id not in (*moving.people(request), request.asked_by):
         raise NotFound
     days = communities.rules_now(session, request.community_id, now).help_report_days
     told = HelpReport(
@@ -65,7 +65,7 @@ def answer(session: Session, actor: Actor, report_id: int, words: str, *, now: d
     if row is None:
         raise NotFound
     told, request = row[0], row[1]
-    if moving.is_home_of(session, actor, (request.person_id, request.volunteer_id, told.by_person_id)):
+    if moving.is_home_of(session, actor, (*moving.people(request), told.by_person_id)):
         raise Involved
     moved = session.execute(
         update(HelpReport)

@@ -32,6 +32,10 @@ class Kind:
     is_on: bool = True
     conditions: tuple[str, ...] = ()
     """What has to be so before it may be switched on."""
+    helpers: int = 1
+    """How many come together; the resident pays each of them."""
+    is_trained: bool = False
+    """Whether only those may come whose training a coordinator has recorded."""
 
 
 CATALOGUE: Mapping[str, Kind] = {
@@ -68,6 +72,8 @@ CATALOGUE: Mapping[str, Kind] = {
             say("两位受过训练的人一起做，而且买了保险。"),
             is_on=False,
             conditions=("two_trained", "insured"),
+            helpers=2,
+            is_trained=True,
         ),
     )
 }
@@ -103,14 +109,20 @@ BY_TIME: Mapping[str, tuple[str, ...]] = {
     "requested": ("nobody_found",),
     "verified": ("nobody_found",),
     "offered": ("verified", "nobody_found"),
-    "accepted": ("no_show",),
+    "accepted": ("no_show", "disputed"),
     "in_service": ("disputed",),
     "to_confirm": ("done", "disputed"),
     "disputed": ("resolved", "no_show"),
 }
 """Where a request goes when nobody does anything until `due_at`."""
 REPORTS: Mapping[str, tuple[str, ...]] = {"open": ("late", "answered"), "late": ("answered",)}
-INVITATIONS: Mapping[str, tuple[str, ...]] = {"open": ("accepted", "declined", "passed"), "accepted": ("declined",)}
+INVITATIONS: Mapping[str, tuple[str, ...]] = {
+    "open": ("accepted", "declined", "passed"),
+    "accepted": ("declined", "passed"),
+    "declined": ("open",),
+    "passed": ("open",),
+}
+"""Who said no, or nothing, may be asked once more where the desk chooses so."""
 
 STATES: Mapping[str, str] = {
     "requested": say("等社区核实"),
@@ -160,6 +172,8 @@ STEPS: Mapping[str, str] = {
     "unanswered": say("没有人答复，重新找人"),
     "declined": say("这次不方便"),
     "accepted": say("答应去帮忙"),
+    "one_accepted": say("第一位答应了，还差一位"),
+    "one_came": say("只来了一位，没有做成"),
     "withdrew": say("来不了，重新找人"),
     "arrived": say("到了"),
     "left": say("走了"),
@@ -171,6 +185,7 @@ STEPS: Mapping[str, str] = {
     "paid": say("用掉留着的时长"),
     "released": say("退回留着的时长"),
     "returned": say("志愿者的时长没有入账，用掉的退回来了"),
+    "refunded": say("志愿者入账的时长少了，差的退回来了"),
     "cancelled": say("取消"),
     "no_show": say("没有来"),
     "not_home": say("家里没人"),
@@ -183,6 +198,7 @@ DOUBTS: Mapping[str, str] = {
     "unconfirmed": say("受助的居民一直没有确认"),
     "no_check_out": say("走的时候没有记"),
     "not_home": say("志愿者说敲门没人"),
+    "one_came": say("要来两位，只来了一位"),
 }
 VIAS: Mapping[str, str] = {
     "card": say("刷居民卡"),
@@ -283,3 +299,8 @@ def by_rule(rules: Rules, doubt: str, agreed: int, scanned: int | None, *, is_ag
 def unmet(kind: Kind, declared: Collection[str]) -> list[str]:
     """Give the conditions of a kind that were not declared to be met."""
     return [code for code in kind.conditions if code not in declared]
+
+
+def held_minutes(minutes: int, helpers: int) -> int:
+    """Give what is held for a visit: everybody who comes gives their own time, and each is paid theirs."""
+    return minutes * helpers

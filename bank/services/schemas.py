@@ -52,6 +52,22 @@ class ScanSchema(StrictSchema):
     card = Words(most=300, load_default=None)
     six = Words(most=12, load_default=None)
     happened_at = Moment(zone=TIME_ZONE, load_default=None)
+    way = Choice(("in", "out"), load_default=None)
+
+
+class PressSchema(StrictSchema):
+    """The resident's own press, perhaps kept by their phone."""
+
+    happened_at = Moment(zone=TIME_ZONE, load_default=None)
+    way = Choice(("in", "out"), load_default=None)
+
+
+class TrainingSchema(StrictSchema):
+    """Whose training for what, and what paper shows it."""
+
+    person = Words(most=20, required=True)
+    kind = Choice(tuple(code for code, kind in CATALOGUE.items() if kind.is_trained), required=True)
+    paper = Words(least=2, most=100, required=True)
 
 
 class CardSchema(StrictSchema):

@@ -20,16 +20,18 @@ from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import catalogue, dispatch, listing, reporting, rules
+from bank.services import catalogue, dispatch, listing, moving, reporting, rules, visiting
 from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
+from bank.services.moving import Place
 from bank.services.refusals import NotTheirCard
 from bank.services.schemas import (
     LONGEST_WORDS,
     TIME_ZONE,
     CardSchema,
     MaybeWordsSchema,
+    PressSchema,
     ScanSchema,
     WishSchema,
     WordsSchema,
@@ -38,6 +40,7 @@ from bank.services.visiting import Proof
 from bank.thanks import operations as thanks
 from bank.web import limits
 from bank.web.app import begin_write, reads_first
+from bank.web.errors import is_for_programs
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 
@@ -59,9 +62,15 @@ def index() -> ResponseReturnValue:
         rows=listing.asked(session, who),
         me=who.person_id,
         room=help_.room(session, session.get_one(Person, who.person_id), now),
+        now_ms=_ms(now),
         has_building=bool(neighbours.captaincies(session, who.person_id)),
         words=rules,
     )
+
+
+def _ms(now: datetime) -> int:
+    """Give the bank's clock to the script that keeps moments on a phone whose own clock may be wrong."""
+    return int(now.timestamp() * 1000)
 
 
 @pages.get("/help/new")
@@ -153,6 +162,7 @@ def open_list() -> ResponseReturnValue:
         rows=listing.open_to_all(session, who, now),
         helped=listing.helped(session, who, limit=10),
         skills=dispatch.skills_of(session, who.person_id)[0],
+        now_ms=_ms(now),
         words=rules,
     )
 
@@ -186,7 +196,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
     row = listing.one(session, who, public_id)
     one = row.request
     is_mine = who.person_id == one.person_id
-    is_helper = who.person_id == one.volunteer_id
+    own = next((place for place in moving.places(one) if place.person_id == who.person_id), None)
+    is_helper = own is not None
     is_for_them = is_mine or who.person_id == one.asked_by
     is_side = is_for_them or is_helper
     told = reporting.of_request(session, one.id) if is_side else []
@@ -197,6 +208,13 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         kind=rules.CATALOGUE[one.kind],
         is_mine=is_mine,
         is_helper=is_helper,
+        own=own,
+        may_scan=_may_scan(one, own),
+        has_one_come=visiting.has_one_come(one),
+        has_promised=dispatch.has_promised(session, who, one),
+        has_one_accepted=dispatch.has_one_accepted(session, one),
+        me=who.public_id,
+        now_ms=_ms(now),
         is_for_them=is_for_them,
         is_side=is_side,
         is_invited=listing.has_invitation(session, who, one.id),
@@ -205,7 +223,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         or rules.is_free_to_cancel(communities.rules_now(session, one.community_id, now), one.starts_at, now),
         has_waited=now >= one.starts_at + _wait(one, now),
         has_begun=now >= one.starts_at,
-        scanned=_scanned(one),
+        all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         reported=[(report, name) for report, name in told if report.by_person_id == who.person_id],
         trail=listing.trail(session, one.id) if is_side else [],
         was_repeated=listing.was_repeated(session, one.id),
@@ -221,10 +239,13 @@ def _wait(one: HelpRequest, now: datetime) -> timedelta:
     return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
 
 
-def _scanned(one: HelpRequest) -> int | None:
-    if one.arrived_at is None or one.left_at is None:
+def _may_scan(one: HelpRequest, own: Place | None) -> str | None:
+    """Give which way a helper may scan now: `in`, `out`, or None."""
+    if own is None or one.state not in ("accepted", "in_service"):
         return None
-    return rules.scanned_minutes(one.arrived_at, one.left_at)
+    if own.arrived_at is None:
+        return "in"
+    return "out" if own.left_at is None and one.state == "in_service" else None
 
 
 @pages.get("/help/<public_id>/slip")
@@ -233,7 +254,7 @@ def slip(public_id: str) -> ResponseReturnValue:
     row = listing.one(db.session(), who, public_id)
     one = row.request
     is_theirs = who.person_id in (one.person_id, one.asked_by) or who.may("coordinator")
-    if not is_theirs or who.person_id == one.volunteer_id:
+    if not is_theirs or who.person_id in moving.volunteers(one):
         raise NotFound
     return render_template("services/slip.html", row=row, one=one, kind=rules.CATALOGUE[one.kind])
 
@@ -278,9 +299,17 @@ def scan(public_id: str) -> ResponseReturnValue:
         begin_write()
         said = help_.scan(db.session(), who, public_id, proof, now=now)
     except (Invalid, Conflict) as refusal:
+        if is_for_programs():
+            raise
         db.drop()
         return _visit_again(who, public_id, refusal)
-    return _back(public_id, _said(said))
+    return _recorded(public_id, said, _said(said))
+
+
+def _recorded(public_id: str, said: str, text: str) -> ResponseReturnValue:
+    """Answer the page, or the script that sends what a phone kept; the page shows the same words afterwards."""
+    answer = _back(public_id, text)
+    return {"said": said, "text": text} if is_for_programs() else answer
 
 
 def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> Proof:
@@ -289,13 +318,13 @@ def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> 
         limits.spend({f"help-digits-by:{who.person_id}": TRIES_PER_MINUTE}, period_s=60, now=now)
         limits.spend({f"help-digits-at:{public_id}": WRONG_PER_VISIT}, period_s=AN_HOUR_S, now=now)
         six = "".join(unicodedata.normalize("NFKC", given["six"]).split())
-        return Proof("digits", six=six, happened_at=given["happened_at"])
+        return Proof("digits", six=six, happened_at=given["happened_at"], way=given["way"])
     owner = bearers.whose_card(db.session(), who, given["card"] or "")
     owner_id = owner.id if owner else None
     db.drop()
     if owner_id is None:
         raise NotTheirCard
-    return Proof("card", owner_id=owner_id, happened_at=given["happened_at"])
+    return Proof("card", owner_id=owner_id, happened_at=given["happened_at"], way=given["way"])
 
 
 def _said(said: str) -> str:
@@ -315,9 +344,11 @@ def _visit_again(who: Actor, public_id: str, refusal: BankError) -> ResponseRetu
 @pages.post("/help/<public_id>/phone")
 def by_phone(public_id: str) -> ResponseReturnValue:
     """The resident presses that the volunteer came, or went."""
-    said = help_.scan(db.session(), login.actor(), public_id, Proof("phone"), now=clock.utc_now())
+    given = read_form(PressSchema, request.form)
+    proof = Proof("phone", happened_at=given["happened_at"], way=given["way"])
+    said = help_.scan(db.session(), login.actor(), public_id, proof, now=clock.utc_now())
     text = gettext("记下了：走了，您也确认了。") if said == "left" else _said(said)
-    return _back(public_id, text)
+    return _recorded(public_id, said, text)
 
 
 @pages.post("/help/<public_id>/confirm")
@@ -385,6 +416,12 @@ def closed_door(public_id: str) -> ResponseReturnValue:
     return _with_words(help_.closed_door, public_id, gettext("记下了，工作人员会问清楚。"), MaybeWordsSchema)
 
 
+@pages.post("/help/<public_id>/only-one")
+def only_one(public_id: str) -> ResponseReturnValue:
+    """One of two came, so that the visit cannot be done."""
+    return _with_words(help_.only_one, public_id, gettext("记下了，没有做，工作人员会来核对。"), MaybeWordsSchema)
+
+
 @pages.post("/help/<public_id>/nobody-came")
 def nobody_came(public_id: str) -> ResponseReturnValue:
     again = help_.nobody_came(db.session(), login.actor(), public_id, now=clock.utc_now())
@@ -406,8 +443,10 @@ def thank(public_id: str) -> ResponseReturnValue:
     one = row.request
     if who.person_id != one.person_id or one.volunteer_id is None or one.state not in DONE:
         raise NotFound
-    receiver = session.get_one(Person, one.volunteer_id)
-    thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
+    for helper in moving.volunteers(one):
+        if helper is not None:
+            receiver = session.get_one(Person, helper)
+            thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
     return _back(public_id, gettext("感谢卡送到了。"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,8 @@ from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.services import intake, moving, rules
 from bank.services.models import HelpRequest
-from bank.services.refusals import Involved, Moved, NotTheirCard, NotYet, TooLate, WrongCode, WrongMoment
+from bank.services.moving import Place
+from bank.services.refusals import Involved, Moved, NotArrived, NotTheirCard, NotYet, TooLate, WrongCode, WrongMoment
 
 AGAIN_WITHIN = timedelta(minutes=10)
 """A second scan so soon after coming is the same scan twice, not going."""
@@ -25,13 +27,15 @@ ONE_DAY = timedelta(days=1)
 class Proof:
     """How a moment is proved: `card` with whose card it was, `digits` with the six, or `phone`, the resident's own.
 
-    `happened_at` None is now; another moment is one that a phone without a network kept.
+    `happened_at` None is now; another moment is one that a phone without a network kept. `way` is what the page
+    stood at when it was scanned, `in` or `out`; None where the state decides.
     """
 
     via: str
     owner_id: int | None = None
     six: str | None = None
     happened_at: datetime | None = None
+    way: str | None = None
 
 
 def scan(session: Session, actor: Actor, public_id: str, proof: Proof, *, now: datetime) -> str:
@@ -41,28 +45,45 @@ def scan(session: Session, actor: Actor, public_id: str, proof: Proof, *, now: d
     presses their own phone. Raises NotFound, NotAllowed, NotTheirCard, WrongCode, WrongMoment, NotYet, TooLate, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    _check_hand(actor, request, proof)
-    wanted = _check_proof(request, proof)
+    mine = _check_hand(actor, request, proof)
+    wanted = _check_proof(request, proof) or proof.way
     at = _moment(session, request, proof, now)
-    if request.state == "accepted" and wanted in (None, "in"):
-        _arrive(session, actor, request, proof, at, now)
-        return "arrived"
+    if request.state == "accepted":
+        if wanted == "out":
+            raise NotArrived
+        return _arrive(session, actor, request, mine, proof, at, now)
     if request.state == "in_service":
-        since = at - (request.arrived_at or at)
-        if wanted == "in" or (wanted is None and timedelta(0) <= since < AGAIN_WITHIN):
+        staying = [place for place in mine if place.left_at is None]
+        since = at - max((place.arrived_at or at for place in staying), default=at)
+        if not staying or wanted == "in" or (wanted is None and timedelta(0) <= since < AGAIN_WITHIN):
             return "again"
-        _leave(session, actor, request, proof, at, now)
+        _leave(session, actor, request, staying, proof, at, now)
         return "left"
+    if _is_known(mine, wanted):
+        return "again"
     raise Moved
 
 
-def _check_hand(actor: Actor, request: HelpRequest, proof: Proof) -> None:
-    is_volunteer = actor.person_id == request.volunteer_id
+def _is_known(mine: Sequence[Place], wanted: str | None) -> bool:
+    """Tell whether what is told once more was recorded before, as when a phone sends twice what it kept."""
+    if wanted == "in":
+        return all(place.arrived_at is not None for place in mine)
+    return wanted == "out" and all(place.left_at is not None for place in mine)
+
+
+def _check_hand(actor: Actor, request: HelpRequest, proof: Proof) -> list[Place]:
+    """Give whose coming or going this hand tells: a helper their own, the resident and the desk everybody's."""
+    everybody = list(moving.places(request))
     if proof.via == "phone":
         if actor.person_id != request.person_id:
             raise NotFound
-    elif not is_volunteer and not (proof.via == "card" and actor.may("coordinator")):
-        raise NotFound
+        return everybody
+    mine = [place for place in everybody if place.person_id == actor.person_id]
+    if mine:
+        return mine
+    if proof.via == "card" and actor.may("coordinator"):
+        return everybody
+    raise NotFound
 
 
 def _check_proof(request: HelpRequest, proof: Proof) -> str | None:
@@ -92,53 +113,77 @@ def _moment(session: Session, request: HelpRequest, proof: Proof, now: datetime)
     return min(proof.happened_at, now)
 
 
-def _arrive(session: Session, actor: Actor, request: HelpRequest, proof: Proof, at: datetime, now: datetime) -> None:
+def _arrive(
+    session: Session,
+    actor: Actor,
+    request: HelpRequest,
+    mine: Sequence[Place],
+    proof: Proof,
+    at: datetime,
+    now: datetime,
+) -> str:
+    """Record who came; the visit begins when everybody has."""
+    coming = [place for place in mine if place.arrived_at is None]
+    if not coming:
+        return "again"
     in_force = communities.rules_now(session, request.community_id, now)
     opens = request.starts_at - timedelta(minutes=in_force.check_in_early_minutes)
     if at < opens:
         raise NotYet(opens=_clock(opens))
     if at > request.starts_at + timedelta(minutes=request.minutes):
         raise TooLate
-    moving.move(
-        session,
-        request,
-        ("accepted",),
-        "in_service",
-        arrived_at=at,
-        arrived_via=proof.via,
-        is_late_upload=proof.happened_at is not None,
-        due_at=at + timedelta(minutes=request.minutes, hours=in_force.help_scan_hours),
-    )
+    promised_at = max(filter(None, (request.accepted_at, request.second_accepted_at)), default=at)
+    if at < promised_at:
+        raise WrongMoment
+    came: dict[str, object] = {"is_late_upload": request.is_late_upload or _is_late(proof, now)}
+    for place in coming:
+        came |= {f"{place.prefix}arrived_at": at, f"{place.prefix}arrived_via": proof.via}
+    arrived = [at if place in coming else place.arrived_at for place in moving.places(request)]
+    if all(arrived):
+        last = max(one for one in arrived if one is not None)
+        came["due_at"] = last + timedelta(minutes=request.minutes, hours=in_force.help_scan_hours)
+    moving.move(session, request, ("accepted",), "in_service" if all(arrived) else "accepted", **came)
     moving.note(session, request, "arrived", now=now, by=actor.person_id, words=rules.VIAS[proof.via])
     if proof.via != "phone":
         sentence = say("您的帮手到了：%(kind)s。不是这样，请马上打社区电话。")
         moving.tell(session, [request.person_id], sentence, request, now)
+    return "arrived"
 
 
-def _leave(session: Session, actor: Actor, request: HelpRequest, proof: Proof, at: datetime, now: datetime) -> None:
-    if request.arrived_at is None or at < request.arrived_at + rules.LEAST_VISIT:
+def _is_late(proof: Proof, now: datetime) -> bool:
+    """Tell whether a moment is so old that somebody should look; a page that was online sends it as well."""
+    return proof.happened_at is not None and now - proof.happened_at > rules.SKEW
+
+
+def _leave(
+    session: Session,
+    actor: Actor,
+    request: HelpRequest,
+    staying: Sequence[Place],
+    proof: Proof,
+    at: datetime,
+    now: datetime,
+) -> None:
+    """Record who went; the time waits for everybody's word when all have."""
+    if any(place.arrived_at is None or at < place.arrived_at + rules.LEAST_VISIT for place in staying):
         raise WrongMoment
     is_resident = proof.via == "phone"
-    agreed = (
-        {"resident_agreed_at": now, "resident_agreed_via": "phone", "resident_agreed_by": actor.person_id}
-        if is_resident
-        else {"volunteer_agreed_at": now if actor.person_id == request.volunteer_id else None}
-    )
-    moving.move(
-        session,
-        request,
-        ("in_service",),
-        "to_confirm",
-        left_at=at,
-        left_via=proof.via,
-        is_late_upload=request.is_late_upload or proof.happened_at is not None,
-        due_at=moving.until(session, request, "to_confirm", now),
-        **agreed,
-    )
+    went: dict[str, object] = {"is_late_upload": request.is_late_upload or _is_late(proof, now)}
+    for place in staying:
+        went |= {f"{place.prefix}left_at": at, f"{place.prefix}left_via": proof.via}
+        if actor.person_id == place.person_id:
+            went[place.agreed] = now
+    if is_resident:
+        went |= _resident(actor, "phone", now)
+    is_over = all(place in staying or place.left_at is not None for place in moving.places(request))
+    if is_over:
+        went["due_at"] = moving.until(session, request, "to_confirm", now)
+    moving.move(session, request, ("in_service",), "to_confirm" if is_over else "in_service", **went)
     moving.note(session, request, "left", now=now, by=actor.person_id, words=rules.VIAS[proof.via])
-    waits_for = request.volunteer_id if is_resident else request.person_id
-    sentence = say("“%(kind)s”做完了，请确认时长。")
-    moving.tell(session, [waits_for], sentence, request, now)
+    if is_over:
+        waits_for = moving.volunteers(request) if is_resident else [request.person_id]
+        sentence = say("“%(kind)s”做完了，请确认时长。")
+        moving.tell(session, waits_for, sentence, request, now)
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
@@ -147,8 +192,9 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     Raises NotFound, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if actor.person_id == request.volunteer_id:
-        return _agree(session, actor, request, {"volunteer_agreed_at": now}, "agreed", now)
+    for place in moving.places(request):
+        if actor.person_id == place.person_id:
+            return _agree(session, actor, request, {place.agreed: now}, "agreed", now)
     if actor.person_id != request.person_id:
         raise NotFound
     return _agree(session, actor, request, _resident(actor, "phone", now), "agreed", now)
@@ -160,7 +206,7 @@ def confirm_by_card(session: Session, actor: Actor, public_id: str, owner: Perso
     For the volunteer and the desk. The resident is told. Raises NotFound, NotTheirCard, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if actor.person_id != request.volunteer_id and not actor.may(*STAFF):
+    if actor.person_id not in moving.volunteers(request) and not actor.may(*STAFF):
         raise NotFound
     if owner.id != request.person_id:
         raise NotTheirCard
@@ -179,7 +225,7 @@ def call_back(
     """
     moving.require_staff(actor)
     request = moving.locked(session, actor.community_id, public_id)
-    if moving.is_home_of(session, actor, (request.person_id, request.volunteer_id)):
+    if moving.is_home_of(session, actor, moving.people(request)):
         raise Involved
     if not is_right:
         return _doubt(session, actor, request, words, is_resident=True, now=now)
@@ -198,13 +244,11 @@ def _agree(
 ) -> HelpRequest:
     if request.state != "to_confirm":
         raise Moved
-    if ("volunteer_agreed_at" in word and request.volunteer_agreed_at) or (
-        "resident_agreed_at" in word and request.resident_agreed_at
-    ):
+    if any(getattr(request, column) for column in word if column.endswith("agreed_at")):
         return request
     moving.move(session, request, ("to_confirm",), "to_confirm", **word)
     moving.note(session, request, step, now=now, by=actor.person_id)
-    if request.volunteer_agreed_at is not None and request.resident_agreed_at is not None:
+    if moving.agreed_by_all(request) and request.resident_agreed_at is not None:
         conclude(session, request, actor=actor, now=now)
     return request
 
@@ -212,24 +256,16 @@ def _agree(
 def conclude(session: Session, request: HelpRequest, *, actor: Actor | None, now: datetime) -> None:
     """Pay what both sides agreed to, or have it looked at where it differs too far from what was agreed before."""
     in_force = communities.rules_now(session, request.community_id, now)
-    scanned = scanned_of(request)
-    if rules.differs(in_force, request.minutes, scanned):
+    scanned = [place.scanned for place in moving.places(request)]
+    minutes = [rules.counted(in_force, request.minutes, one) for one in scanned]
+    if any(rules.differs(in_force, request.minutes, one) for one in scanned) or min(minutes) < 1:
         dispute(session, request, ("to_confirm",), "differs", now)
         return
-    minutes = rules.counted(in_force, request.minutes, scanned)
-    if minutes < 1:
-        dispute(session, request, ("to_confirm",), "differs", now)
-        return
-    moving.end_paid(session, request, ("to_confirm",), "done", minutes, actor=actor, now=now)
+    second = sum(minutes[1:])
+    moving.end_paid(session, request, ("to_confirm",), "done", minutes[0], second=second, actor=actor, now=now)
     sentence = say("“%(kind)s”算好了：%(paid_minutes)s。谢谢你们。")
-    moving.tell(session, (request.person_id, request.volunteer_id), sentence, request, now, paid_minutes=minutes)
-
-
-def scanned_of(request: HelpRequest) -> int:
-    """Give the whole minutes of a visit that was left; 0 where a moment is missing."""
-    if request.arrived_at is None or request.left_at is None:
-        return 0
-    return rules.scanned_minutes(request.arrived_at, request.left_at)
+    paid = minutes[0] + second
+    moving.tell(session, moving.people(request), sentence, request, now, paid_minutes=paid)
 
 
 def object_to(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> HelpRequest:
@@ -238,7 +274,7 @@ def object_to(session: Session, actor: Actor, public_id: str, words: str, *, now
     Raises NotFound, Invalid, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if actor.person_id not in (request.person_id, request.volunteer_id):
+    if actor.person_id not in moving.people(request):
         raise NotFound
     return _doubt(session, actor, request, words, is_resident=actor.person_id == request.person_id, now=now)
 
@@ -250,12 +286,22 @@ def _doubt(
         raise Invalid({"words": [say("请写一句哪里不对。")]})
     if request.state != "to_confirm":
         raise Moved
-    said = {"resident_words": words} if is_resident else {"volunteer_words": words}
+    said = {_words_of(actor, request, is_resident=is_resident): words}
     moving.note(session, request, "doubted", now=now, by=actor.person_id)
     taken_back = {"resident_agreed_at": None, "resident_agreed_via": None, "resident_agreed_by": None}
-    own = taken_back if is_resident else {"volunteer_agreed_at": None}
+    own = taken_back if is_resident else _own_word_back(actor, request)
     dispute(session, request, ("to_confirm",), "not_right", now, **said, **own)
     return request
+
+
+def _words_of(actor: Actor, request: HelpRequest, *, is_resident: bool) -> str:
+    if is_resident:
+        return "resident_words"
+    return "second_words" if actor.person_id == request.second_id else "volunteer_words"
+
+
+def _own_word_back(actor: Actor, request: HelpRequest) -> dict[str, object]:
+    return {place.agreed: None for place in moving.places(request) if place.person_id == actor.person_id}
 
 
 def dispute(
@@ -265,17 +311,16 @@ def dispute(
     due_at = moving.until(session, request, "disputed", now)
     moving.move(session, request, before, "disputed", doubt=doubt, due_at=due_at, **values)
     sentence = say("“%(kind)s”的时长要核对：%(why)s。您可以说说当时的情况。")
-    people = (request.person_id, request.volunteer_id)
-    moving.tell(session, people, sentence, request, now, why=rules.DOUBTS[doubt])
+    moving.tell(session, moving.people(request), sentence, request, now, why=rules.DOUBTS[doubt])
     moving.tell_desk(session, request, say("“%(kind)s”的时长要有人核对。"), now, "coordinator", "second_approver")
 
 
 def say_words(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> None:
     """Say one's own side of a disputed visit; the newest words stand. Raises NotFound, Moved."""
     request = moving.locked(session, actor.community_id, public_id)
-    if actor.person_id not in (request.person_id, request.volunteer_id):
+    if actor.person_id not in moving.people(request):
         raise NotFound
-    side = "resident_words" if actor.person_id == request.person_id else "volunteer_words"
+    side = _words_of(actor, request, is_resident=actor.person_id == request.person_id)
     moving.move(session, request, ("disputed",), "disputed", **{side: words})
     moving.note(session, request, "said", now=now, by=actor.person_id)
 
@@ -286,13 +331,54 @@ def closed_door(session: Session, actor: Actor, public_id: str, words: str, *, n
     Raises NotFound, Moved, NotYet before the waiting time is over.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if actor.person_id != request.volunteer_id:
+    if actor.person_id not in moving.volunteers(request):
         raise NotFound
-    if request.state != "accepted":
+    if request.state != "accepted" or has_one_come(request):
         raise Moved
     _check_waited(session, request, now)
     moving.note(session, request, "not_home", now=now, by=actor.person_id)
-    dispute(session, request, ("accepted",), "not_home", now, volunteer_words=words or None)
+    said = _words_of(actor, request, is_resident=False)
+    dispute(session, request, ("accepted",), "not_home", now, **{said: words or None})
+
+
+def has_one_come(request: HelpRequest) -> bool:
+    """Tell whether somebody has come to a visit that has not begun, because it takes two."""
+    return request.state == "accepted" and any(place.arrived_at is not None for place in moving.places(request))
+
+
+def only_one(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> None:
+    """Say that one of two came and the visit cannot be done; somebody uninvolved decides what the way was worth.
+
+    For both sides. Raises NotFound, Moved, NotYet before the waiting time is over.
+    """
+    request = moving.locked(session, actor.community_id, public_id)
+    if actor.person_id not in moving.people(request):
+        raise NotFound
+    if not has_one_come(request):
+        raise Moved
+    _check_waited(session, request, now)
+    moving.note(session, request, "one_came", now=now, by=actor.person_id)
+    said = _words_of(actor, request, is_resident=actor.person_id == request.person_id)
+    end_of_one(session, request, now, **{said: words or None})
+
+
+def end_of_one(session: Session, request: HelpRequest, now: datetime, **said: object) -> None:
+    """Put a visit to which one of two came before somebody uninvolved, with who came as the first. Raises Moved."""
+    swap: dict[str, object] = {}
+    if request.arrived_at is None:
+        swap = {
+            "volunteer_id": request.second_id,
+            "second_id": request.volunteer_id,
+            "accepted_at": request.second_accepted_at,
+            "second_accepted_at": request.accepted_at,
+            "arrived_at": request.second_arrived_at,
+            "arrived_via": request.second_arrived_via,
+            "second_arrived_at": None,
+            "second_arrived_via": None,
+        }
+        other = {"volunteer_words": "second_words", "second_words": "volunteer_words"}
+        said = {other.get(name, name): value for name, value in said.items()}
+    dispute(session, request, ("accepted",), "one_came", now, **swap, **said)
 
 
 def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
@@ -303,9 +389,9 @@ def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime
     request = moving.locked(session, actor.community_id, public_id)
     if actor.person_id not in (request.person_id, request.asked_by) and not actor.may("coordinator"):
         raise NotFound
-    if actor.person_id == request.volunteer_id:
+    if actor.person_id in moving.volunteers(request):
         raise NotAllowed
-    if request.state != "accepted":
+    if request.state != "accepted" or has_one_come(request):
         raise Moved
     _check_waited(session, request, now)
     moving.end_unpaid(session, request, ("accepted",), "no_show", actor=actor, now=now)
@@ -315,7 +401,7 @@ def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime
     moving.tell(session, [again.person_id], sentence, again, now)
     moving.tell_desk(session, again, say("“%(kind)s”上次没人来，请优先找人。"), now)
     told = say("“%(kind)s”那家说没有等到您。如果您去了，请找社区工作人员说明。")
-    moving.tell(session, [request.volunteer_id], told, request, now)
+    moving.tell(session, moving.volunteers(request), told, request, now)
     return again
 
 

@@ -86,7 +86,9 @@ class Homes:
             return session.scalars(select(HelpRequest).where(HelpRequest.public_id == request.public_id)).one()
 
     def credit_of(self, request: HelpRequest) -> Credit:
-        credit_id = self.get(request).credit_id
+        return self.credit_with(self.get(request).credit_id)
+
+    def credit_with(self, credit_id: int | None) -> Credit:
         with self.world.write() as session:
             return session.get_one(Credit, credit_id)
 

@@ -208,6 +208,32 @@ def test_invitations_are_declined_without_a_mark_and_the_desk_asks_again(homes: 
         homes.do("resident", help_.decline, request.public_id)
 
 
+def test_who_said_no_or_nothing_is_asked_again_where_the_desk_chooses_so(homes: Homes) -> None:
+    request = homes.verified()
+    names = [homes.world.people[who].public_id for who in ("volunteer", "panel")]
+    homes.do("coordinator", help_.invite, request.public_id, names)
+    with pytest.raises(NotFound):
+        homes.do("coordinator", help_.invite, request.public_id, names[:1])
+    homes.do("volunteer", help_.decline, request.public_id)
+    homes.world.clock.now = homes.get(request).due_at
+    homes.run_jobs()
+    with homes.world.write() as session:
+        found = help_.suited(session, request, now=homes.now)
+    assert {one.said for one in found} == {"declined", "passed"}
+    assert homes.do("coordinator", help_.invite, request.public_id, names) == 2
+    assert "想请您帮忙" in homes.told("volunteer")[-1]
+    homes.do("volunteer", help_.accept, request.public_id)
+    assert homes.get(request).state == "accepted"
+
+
+def test_who_could_not_come_after_all_may_be_asked_again(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.do("volunteer", help_.withdraw, request.public_id)
+    homes.do("coordinator", help_.invite, request.public_id, [homes.world.people["volunteer"].public_id])
+    homes.do("volunteer", help_.accept, request.public_id)
+    assert homes.has().held == 60
+
+
 def test_no_more_than_three_are_invited_at_once_and_only_who_suits(homes: Homes) -> None:
     request = homes.verified()
     with pytest.raises(Invalid):

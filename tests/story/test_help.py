@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +12,10 @@ from bank import chart
 from bank.members import passwords
 from bank.members.models import Person
 from bank.members.rules import card_number
+from tests.services.homes import Homes
 from tests.shop.market import credit
 from tests.story.phones import PASSWORD, Phone
+from tests.story.walking import keep_picture
 from tests.world import World
 
 pytestmark = [
@@ -76,12 +78,11 @@ def test_she_calls_is_visited_and_pays_with_her_card_and_pin(
 
     time_of_day.move_to(TWO_ON_TUESDAY)
     volunteer.page.reload()
-    volunteer.page.get_by_label("或居民卡号").fill(card)
-    volunteer.press("记上")
+    _swipe(volunteer, card)
     volunteer.sees("记下了：到了。")
     time_of_day.move_to(THREE_ON_TUESDAY)
-    volunteer.page.get_by_label("或居民卡号").fill(card)
-    volunteer.press("记上")
+    volunteer.page.reload()
+    _swipe(volunteer, card)
     volunteer.sees("请等居民确认")
 
     volunteer.page.get_by_text("用卡和 PIN 确认").click()
@@ -93,3 +94,77 @@ def test_she_calls_is_visited_and_pays_with_her_card_and_pin(
     coordinator.open("/desk")
     coordinator.sees("陪聊读报")
     assert volunteer.complaints == coordinator.complaints == []
+
+
+def _swipe(phone: Phone, card: str) -> None:
+    phone.page.get_by_text("不报数字，刷居民卡").click()
+    phone.page.get_by_label("或居民卡号").fill(card)
+    phone.press("按卡号记上")
+
+
+def test_a_visit_without_a_network_is_kept_on_the_phone_and_sent_by_itself(
+    town: World, phone: Callable[..., Phone], time_of_day: Any
+) -> None:
+    homes = Homes(town)
+    request = homes.accepted(starts_at=TWO_ON_TUESDAY)
+    volunteer, path = phone("volunteer"), f"/help/{request.public_id}"
+    volunteer.sign_in()
+    time_of_day.move_to(TWO_ON_TUESDAY)
+    volunteer.open(path)
+    keep_picture(volunteer.page, "visit-in")
+    volunteer.page.context.set_offline(True)
+    _say(volunteer, request.code_in)
+    volunteer.sees("没网，已记在手机里，有网自动送出", "走时再刷一次")
+    keep_picture(volunteer.page, "visit-kept")
+    _say(volunteer, request.code_out, minutes=60)
+    assert volunteer.page.get_by_text("没网，已记在手机里").count() == 2
+    assert volunteer.page.get_by_label("居民报的六位数字").is_hidden()
+    keep_picture(volunteer.page, "visit-kept-both")
+    assert homes.get(request).state == "accepted"
+    volunteer.complaints.clear()  # the browser itself complains of every try without a network
+
+    time_of_day.move_to(TWO_ON_TUESDAY + timedelta(hours=2))
+    volunteer.page.context.set_offline(False)
+    volunteer.sees("请等居民确认")
+    told = homes.get(request)
+    assert told.state == "to_confirm"
+    assert told.arrived_at is not None
+    assert abs(told.arrived_at - TWO_ON_TUESDAY) < timedelta(minutes=2)
+    assert told.left_at is not None
+    assert abs(told.left_at - THREE_ON_TUESDAY) < timedelta(minutes=2)
+    assert told.is_late_upload
+    assert volunteer.page.evaluate("localStorage.getItem('outbox')") == "[]"
+
+
+def test_what_was_kept_and_is_refused_stays_in_sight(
+    town: World, phone: Callable[..., Phone], time_of_day: Any
+) -> None:
+    homes = Homes(town)
+    request = homes.accepted(starts_at=TWO_ON_TUESDAY)
+    volunteer = phone("volunteer")
+    volunteer.sign_in()
+    time_of_day.move_to(TWO_ON_TUESDAY)
+    volunteer.open(f"/help/{request.public_id}")
+    volunteer.page.context.set_offline(True)
+    _say(volunteer, "000000" if request.code_in != "000000" else "000001")
+    volunteer.sees("没网，已记在手机里")
+    volunteer.page.context.set_offline(False)
+    volunteer.sees("送出了，但没有记上", "这六位数字不对")
+    volunteer.page.reload()
+    volunteer.sees("送出了，但没有记上")
+    keep_picture(volunteer.page, "visit-refused")
+    volunteer.press("知道了")
+    volunteer.page.get_by_text("送出了，但没有记上").wait_for(state="detached")
+    volunteer.complaints.clear()
+    _say(volunteer, request.code_in)
+    volunteer.sees("记下了：到了。")
+
+
+def _say(phone: Phone, six: str, *, minutes: int = 0) -> None:
+    """Type what the resident says, and press; `minutes` later by the phone's own clock."""
+    if minutes:
+        phone.page.evaluate(
+            "(ms) => { const was = Date.now.bind(Date); Date.now = () => was() + ms; }", minutes * 60_000
+        )
+    phone.page.get_by_label("居民报的六位数字").fill(six)
+    phone.press("记上")
