@@ -16,6 +16,7 @@ from bank.errors import NotFound
 from bank.log import keys
 from bank.log import operations as log
 from bank.members import login
+from bank.members.actor import Actor
 from bank.passbook import lines, telling
 from bank.passbook.evidence import Behind, behind
 from bank.passbook.schemas import RefusedQuery
@@ -112,18 +113,24 @@ def _home() -> Community:
 
 @pages.get("/passbook/print")
 def sheet() -> ResponseReturnValue:
-    who, now = login.actor(), clock.utc_now()
-    found = lines.entries(db.session(), who, now, limit=PER_SHEET, cursor=request.args.get("cursor"))
+    return sheet_of(login.actor(), cursor=request.args.get("cursor"))
+
+
+def sheet_of(owner: Actor, *, cursor: str | None, is_at_desk: bool = False) -> str:
+    """Draw the printed sheet of somebody's passbook, the newest lines or those before a cursor."""
+    now = clock.utc_now()
+    found = lines.entries(db.session(), owner, now, limit=PER_SHEET, cursor=cursor)
     rows: list[dict[str, Any]] = [telling.sheet_row(entry) for entry in found.items]
     return render_template(
         "passbook/sheet.html",
-        who=who,
-        home=db.session().get_one(Community, who.community_id),
+        who=owner,
+        home=db.session().get_one(Community, owner.community_id),
         rows=rows,
         next=found.next,
         now=now,
-        balances=lines.balances(db.session(), who, now),
-        service=lines.service(db.session(), who),
+        balances=lines.balances(db.session(), owner, now),
+        service=lines.service(db.session(), owner),
+        is_at_desk=is_at_desk,
     )
 
 
