@@ -344,7 +344,7 @@ def confirm_by_card(public_id: str) -> ResponseReturnValue:
 
 
 def card_and_pin(who: Actor, given: dict[str, Any]) -> int:
-    """Give who holds a card, whose PIN was typed with it. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
+    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
     owner = bearers.whose_card(db.session(), who, given["card"])
     if owner is None:
         raise NotTheirCard

@@ -215,8 +215,10 @@ def be_visited(volunteer: Screen, number: str, time_of_day: Any) -> None:
     for moment, said in ((MONDAY_TWO, "记下了：到了。"), (MONDAY_TWO_PAST_THREE, "请等居民确认")):
         time_of_day.move_to(moment)
         volunteer.page.reload()
+        for folded in volunteer.page.locator("details:has([name=card]) summary").all():
+            folded.click()
         volunteer.write("或居民卡号", number)
-        volunteer.press("记上")
+        volunteer.page.keyboard.press("Enter")
         volunteer.sees(said)
         volunteer.looks_right(f"visit-{moment:%H}")
 
