@@ -23,7 +23,6 @@ from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
-from bank.passbook.views import printed
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
@@ -123,7 +122,6 @@ ACTS: Mapping[str, Act] = {
     "ask": Act("family", say("绑定一位亲属"), schemas.PinAskForm, _ask),
     "end": Act("cross", say("解除亲属绑定"), schemas.PinBondForm, _end, "living"),
     "hide": Act("eye", say("捐赠不再公开称呼"), schemas.PinThanksForm, _hide, "thanked"),
-    "passbook": Act("print", say("看存折、打印存折"), schemas.PinForm, lambda at, given: None),
 }
 
 
@@ -179,8 +177,6 @@ def do(public_id: str, act: str) -> ResponseReturnValue:
         if isinstance(refusal, TooMany):
             return page, 429, {"Retry-After": str(refusal.retry_after_s)}
         return page, 422
-    if act == "passbook":
-        return printed(members.actor_of(db.session(), owner), back=url_for(".person", public_id=public_id))
     flash(gettext("办好了，本人会收到消息，打印的存折上也写着。"), "ok")
     return redirect(url_for(".person", public_id=public_id), code=303)
 

@@ -1,4 +1,4 @@
-"""At the desk with only a card: a resident asks about their own item, staff type it, the PIN proves who asks."""
+"""At the desk with only a card: a resident asks about their own item or for their passbook; the PIN proves who asks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.passbook.schemas import ForThemSchema
-from bank.passbook.views import pages
+from bank.passbook.schemas import ForThemSchema, PrintForThemSchema
+from bank.passbook.views import pages, sheet_of
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
@@ -60,6 +60,36 @@ def ask_for_them(public_id: str) -> ResponseReturnValue:
     members.tell(db.session(), [owner_id], ASKED, facts=facts, link=f"/me/credits/{public_id}", now=now)
     flash(gettext("已登记，本人会收到通知。"), "ok")
     return redirect(url_for("credits.item", public_id=public_id), code=303)
+
+
+@pages.get("/people/<public_id>/passbook")
+def ask_to_print(public_id: str) -> ResponseReturnValue:
+    who = login.actor()
+    who.require(*CLERKS)
+    return _print_page(who, public_id, cursor=request.args.get("cursor"), errors={})
+
+
+@pages.post("/people/<public_id>/passbook")
+@reads_first
+def print_for_them(public_id: str) -> ResponseReturnValue:
+    """Show a resident's passbook for the printer, once they typed their PIN."""
+    who = login.actor()
+    who.require(*CLERKS)
+    owner_id = members.in_community(db.session(), who.community_id, public_id).id
+    try:
+        given = read_form(PrintForThemSchema, request.form)
+        _check_pin(who, owner_id, given["pin"])
+    except Invalid as refusal:
+        db.drop()
+        errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
+        return _print_page(who, public_id, cursor=request.form.get("cursor"), errors=errors), 422
+    owner = members.actor_of(db.session(), db.session().get_one(Person, owner_id))
+    return sheet_of(owner, cursor=given["cursor"], is_at_desk=True)
+
+
+def _print_page(who: Actor, public_id: str, *, cursor: str | None, errors: dict[str, list[str]]) -> str:
+    owner = members.in_community(db.session(), who.community_id, public_id)
+    return render_template("passbook/ask_to_print.html", owner=owner, cursor=cursor, errors=errors)
 
 
 def _again(who: Actor, public_id: str, refusal: Invalid) -> str:

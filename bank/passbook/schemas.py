@@ -84,3 +84,10 @@ class ForThemSchema(CorrectionSchema):
 
     what = Choice(("amount", "title", "not_mine", "appeal"), required=True)
     pin = Words(most=8, required=True)
+
+
+class PrintForThemSchema(StrictSchema):
+    """A resident's PIN for a print of their passbook; the page of it, the newest without a cursor."""
+
+    pin = Words(most=8, required=True)
+    cursor = Words(most=200, load_default=None, allow_none=True)

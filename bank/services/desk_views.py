@@ -21,6 +21,7 @@ from bank.services.refusals import ConditionsOpen
 from bank.services.schemas import (
     LONGEST_WORDS,
     CallBackSchema,
+    CardSchema,
     DecisionSchema,
     KindSchema,
     TrainingSchema,
@@ -28,7 +29,8 @@ from bank.services.schemas import (
     WishSchema,
     WordsSchema,
 )
-from bank.services.views import in_words, pages, read_wish, wish_page
+from bank.services.views import card_and_pin, in_words, pages, read_wish, wish_page
+from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 
@@ -198,7 +200,7 @@ def desk_show(public_id: str) -> ResponseReturnValue:
     return _desk_page(who, public_id)
 
 
-def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | None = None) -> str:
+def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | None = None, wrong: str = "") -> str:
     session, now = db.session(), clock.utc_now()
     row = listing.one(session, who, public_id)
     one = row.request
@@ -226,6 +228,7 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
         words=rules,
         errors=errors or {},
+        wrong=wrong,
         longest=LONGEST_WORDS,
     )
 
@@ -264,6 +267,26 @@ def call_back(public_id: str) -> ResponseReturnValue:
         db.drop()
         return _desk_page(who, public_id, errors=in_words(refusal)), 422
     return _back(public_id, gettext("回访记下了。"))
+
+
+@pages.post("/desk/help/<public_id>/confirm-card")
+@reads_first
+def confirm_at_desk(public_id: str) -> ResponseReturnValue:
+    """The resident comes to the desk and confirms with card and PIN."""
+    who = login.actor()
+    who.require(*STAFF)
+    try:
+        owner_id = card_and_pin(who, read_form(CardSchema, request.form))
+        begin_write()
+        owner = db.session().get_one(Person, owner_id)
+        help_.confirm_by_card(db.session(), who, public_id, owner, now=clock.utc_now())
+    except Invalid as refusal:
+        db.drop()
+        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    except Conflict as refusal:
+        db.drop()
+        return _desk_page(who, public_id, wrong=translate(refusal.sentence, refusal.facts)), 409
+    return _back(public_id, gettext("居民确认好了，谢谢。"))
 
 
 @pages.post("/desk/help/<public_id>/decide")

@@ -153,7 +153,7 @@ LOOKS: Mapping[str, str] = {
 NEXT: Mapping[str, str] = {
     "requested": say("接下来：社区工作人员核实情况，然后开始找人。"),
     "verified": say("接下来：志愿者可以接，工作人员也会去问。"),
-    "offered": say("接下来：等他们答复，第一个答应的人来。"),
+    "offered": say("接下来：问过的邻居里，谁先答应谁来。"),
     "accepted": say("接下来：到时候上门。来了报“来”的六位数字，走时报“走”的。"),
     "in_service": say("接下来：做完走的时候，再报“走”的六位数字或刷一次卡。"),
     "to_confirm": say("接下来：两边都确认，时长就算数。"),

@@ -364,7 +364,7 @@ def confirm_by_card(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     listing.one(db.session(), who, public_id)
     try:
-        owner_id = _card_and_pin(who, read_form(CardSchema, request.form))
+        owner_id = card_and_pin(who, read_form(CardSchema, request.form))
         begin_write()
         owner = db.session().get_one(Person, owner_id)
         help_.confirm_by_card(db.session(), who, public_id, owner, now=clock.utc_now())
@@ -374,7 +374,8 @@ def confirm_by_card(public_id: str) -> ResponseReturnValue:
     return _back(public_id, gettext("居民确认好了，谢谢。"))
 
 
-def _card_and_pin(who: Actor, given: dict[str, Any]) -> int:
+def card_and_pin(who: Actor, given: dict[str, Any]) -> int:
+    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
     owner = bearers.whose_card(db.session(), who, given["card"])
     if owner is None:
         raise NotTheirCard

@@ -17,7 +17,7 @@ from bank import clock
 from bank.db import db
 from tests.conftest import Templates, settings
 from tests.front.conftest import CHROMIUM, FLAGS
-from tests.story.phones import Phone
+from tests.story.phones import SIZE, Phone, Screen
 from tests.world import World, build_world
 
 MONDAY_HALF_PAST_EIGHT = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
@@ -102,6 +102,21 @@ def phone(bank: Served, chromium: Any, tmp_path: Path) -> Iterator[Callable[...,
     for each in phones:
         each.close()
     assert {each.owner: each.complaints for each in phones if each.complaints} == {}
+
+
+@pytest.fixture
+def screen(bank: Served, chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    """Give a function that hands out a screen without a camera, of one Chromium; nothing may have gone wrong on any."""
+    browser, screens = chromium(), []
+
+    def hand_out(owner: str, **size: int) -> Screen:
+        context = browser.new_context(viewport=size or SIZE, locale="zh-CN", accept_downloads=True)
+        screens.append(Screen(owner, bank.url, tmp_path, context))
+        return screens[-1]
+
+    yield hand_out
+    browser.close()
+    assert {each.owner: each.complaints for each in screens if each.complaints} == {}
 
 
 def serve(app: Flask) -> Iterator[Served]:

@@ -150,7 +150,7 @@ def test_a_son_far_away_gives_his_mother_two_hours(
     shop.sees("已交付")
 
     desk.tap("返回")
-    desk.tap("看存折、打印存折")
+    desk.tap("打印存折")
     type_pin(desk)
     desk.sees("1.5 小时")
 
