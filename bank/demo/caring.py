@@ -15,7 +15,8 @@ from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
-from bank.services.visiting import Proof, scanned_of
+from bank.services.rules import scanned_minutes
+from bank.services.visiting import Proof
 
 HELPS_FROM = 3.0
 """Who comes so readily also visits homes: about one in six."""
@@ -129,7 +130,9 @@ def settle_doubts(session: Session, village: Village, monday: date) -> None:
     home = village.town.community.id
     disputed = select(HelpRequest).where(HelpRequest.community_id == home, HelpRequest.state == "disputed")
     for number, one in enumerate(session.scalars(disputed.order_by(HelpRequest.id)).all()):
-        minutes = min(one.minutes, scanned_of(one)) if one.left_at else (30 if one.doubt == "not_home" else 0)
+        minutes = 30 if one.doubt == "not_home" else 0
+        if one.arrived_at and one.left_at:
+            minutes = min(one.minutes, scanned_minutes(one.arrived_at, one.left_at))
         now = moment(monday, 7, 8, number % 60)
         second = village.town.cast["second"]
         decide = partial(help_.decide, session, second, one.public_id, minutes=minutes, reason="打电话问过", now=now)

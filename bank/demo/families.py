@@ -94,7 +94,7 @@ def donate(session: Session, village: Village, monday: date) -> None:
             continue
         now += timedelta(minutes=1)
         person, amount = session.get_one(Person, who.person_id), min(DONATES_MOST, saved // 5)
-        give = partial(pool.donate, session, person, unit=chart.MINUTES, amount=amount, thanked_as=None, now=now)
+        give = partial(pool.donate, session, person, unit=chart.MINUTES, amount=amount, now=now)
         attempt(session, village, give)
 
 

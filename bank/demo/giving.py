@@ -80,7 +80,7 @@ class Giving:
     def _donate(self, session: Session, now: datetime) -> None:
         for number, actor in enumerate(_rich(session, self.town, now, DONATION_A_MONTH)):
             person, at = session.get_one(Person, actor.person_id), now + timedelta(minutes=number)
-            pool.donate(session, person, unit=chart.MINUTES, amount=DONATION_A_MONTH, thanked_as=None, now=at)
+            pool.donate(session, person, unit=chart.MINUTES, amount=DONATION_A_MONTH, now=at)
 
 
 def show_giving(session: Session, town: Town, now: datetime) -> None:

@@ -167,9 +167,7 @@ def test_her_printed_passbook_says_who_did_what_in_her_name(carded: World) -> No
         session.query(Message).update({"read_at": carded.clock.now})
     for sheet in (
         carded.page("resident").get("/passbook/print").text,
-        carded.page("second")
-        .post(f"/people/{carded.people['resident'].public_id}/passbook", data={"pin": PIN})
-        .text,
+        carded.page("second").post(f"/people/{carded.people['resident'].public_id}/passbook", data={"pin": PIN}).text,
     ):
         assert "别人凭卡和 PIN 替您办的" in sheet
         assert "陈芳 凭您的卡和 PIN 替您给 王小明 转赠了 1 小时" in sheet
