@@ -51,6 +51,8 @@ WRONG_PER_VISIT = 10
 AN_HOUR_S = 3600
 STEP_MINUTES = 30
 DONE = ("done", "resolved")
+ON_THE_DAY = timedelta(hours=12)
+"""So long before a visit its page has the form to say "I came": the network may be gone when it begins."""
 
 
 @pages.get("/help")
@@ -209,7 +211,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_mine=is_mine,
         is_helper=is_helper,
         own=own,
-        may_scan=_may_scan(one, own),
+        may_scan=_may_scan(one, own, now),
         has_one_come=visiting.has_one_come(one),
         has_promised=dispatch.has_promised(session, who, one),
         has_one_accepted=dispatch.has_one_accepted(session, one),
@@ -239,9 +241,9 @@ def _wait(one: HelpRequest, now: datetime) -> timedelta:
     return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
 
 
-def _may_scan(one: HelpRequest, own: Place | None) -> str | None:
+def _may_scan(one: HelpRequest, own: Place | None, now: datetime) -> str | None:
     """Give which way a helper may scan now: `in`, `out`, or None."""
-    if own is None or one.state not in ("accepted", "in_service"):
+    if own is None or one.state not in ("accepted", "in_service") or now < one.starts_at - ON_THE_DAY:
         return None
     if own.arrived_at is None:
         return "in"

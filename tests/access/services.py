@@ -12,6 +12,7 @@ from bank.services import rules
 from bank.services.models import HelpRequest
 from bank.services.visiting import Proof
 from tests.access.rows import MEMBERS, Call, Row
+from tests.services.baths import end_all, one_came
 from tests.services.homes import Homes, build_homes
 from tests.shop.market import credit
 from tests.world import World
@@ -113,6 +114,25 @@ def _kind(world: World, who: str) -> Call:
     return Call({"code": "company"}, form)
 
 
+def _one_came(world: World, who: str) -> Call:
+    """Give a visit of two to which the first came alone."""
+    homes = _homes(world)
+    return Call({"public_id": one_came(homes).public_id}, {"words": "他没来"})
+
+
+def _training(world: World, who: str) -> Call:
+    homes = _homes(world)
+    end_all(homes)
+    return Call({}, {"person": world.people["volunteer"].public_id, "kind": "bath", "paper": "街道助浴培训"})
+
+
+def _recorded(world: World, who: str) -> Call:
+    homes = _homes(world)
+    end_all(homes)
+    training = homes.do("coordinator2", help_.record_training, world.people["volunteer"], "bath", "街道助浴培训")
+    return Call({"training_id": str(training.id)})
+
+
 ROWS = (
     Row("GET", "/help", MEMBERS),
     Row("GET", "/help/new", MEMBERS),
@@ -162,6 +182,7 @@ ROWS = (
     Row("POST", "/help/<public_id>/words", ("volunteer", "resident"), answer=303, refuse=404, prepare=_disputed),
     Row("POST", "/help/<public_id>/report", ("volunteer", "resident"), answer=303, refuse=404, prepare=_done),
     Row("POST", "/help/<public_id>/closed-door", ("volunteer",), answer=303, refuse=404, prepare=_started),
+    Row("POST", "/help/<public_id>/only-one", ("volunteer", "resident"), answer=303, refuse=404, prepare=_one_came),
     Row("POST", "/help/<public_id>/nobody-came", ASKERS, answer=303, refuse=404, prepare=_started),
     Row("POST", "/help/<public_id>/repeat", ("resident", *STAFF), answer=303, refuse=404, prepare=_done),
     Row("POST", "/help/<public_id>/thanks", ("resident",), answer=303, refuse=404, prepare=_done),
@@ -170,6 +191,9 @@ ROWS = (
     Row("POST", "/desk/help/new", ("coordinator",), answer=303, prepare=_theirs),
     Row("GET", "/desk/help/types", STAFF),
     Row("POST", "/desk/help/types/<code>", ("coordinator",), answer=303, prepare=_kind),
+    Row("GET", "/desk/help/trained", STAFF),
+    Row("POST", "/desk/help/trained", ("coordinator",), answer=303, prepare=_training),
+    Row("POST", "/desk/help/trained/<int:training_id>/end", ("coordinator",), answer=303, prepare=_recorded),
     Row("GET", "/desk/help/<public_id>", STAFF, prepare=_requested),
     Row("POST", "/desk/help/<public_id>/verify", STAFF, answer=303, prepare=_requested),
     Row("POST", "/desk/help/<public_id>/invite", STAFF, answer=303, prepare=_verified),

@@ -32,8 +32,8 @@ def test_what_was_kept_is_recorded_with_its_own_moments_and_never_twice(homes: H
     came, went = request.starts_at, request.starts_at + timedelta(minutes=60)
     homes.world.clock.now = went + timedelta(hours=3)
     for way, at, said in (("in", came, "arrived"), ("out", went, "left")):
-        answers = [_send(homes, request, way, at, f"kept-{way}") for _ in range(3)]
-        assert [one.status_code for one in answers] == [200] * 3
+        answers = [_send(homes, request, way, at, f"kept-{way}") for _ in range(2)]
+        assert [one.status_code for one in answers] == [200, 200]
         assert {one.get_json()["said"] for one in answers} == {said}
     again = homes.get(request)
     assert (again.arrived_at, again.left_at, again.is_late_upload) == (came, went, True)

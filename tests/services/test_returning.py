@@ -35,7 +35,6 @@ def _refunds(homes: Homes, request: HelpRequest) -> list[HelpRefund]:
 
 def test_what_was_lowered_comes_back_once_by_a_linked_transaction(homes: Homes) -> None:
     request = _lowered(homes, 45)
-    homes.run_jobs()
     assert homes.has().posted == HOURS - 60
     _post(homes)
     homes.run_jobs()

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from bank import chart
 from bank.errors import NotAllowed, NotFound
 from bank.services import operations as help_
-from bank.services.models import HelpRequest, HelpTraining
+from bank.services.models import HelpRequest
 from bank.services.refusals import (
     AlreadyTrained,
     Moved,
@@ -23,60 +23,20 @@ from bank.services.refusals import (
     SecondPerson,
 )
 from bank.services.visiting import Proof
+from tests.services.baths import HELPERS, begun, end_all, invite, likes, offer_baths, promised
 from tests.services.homes import HOURS, Homes
-
-HELPERS = ("volunteer", "panel")
 
 
 @pytest.fixture
 def baths(homes: Homes) -> Homes:
     """Homes whose community offers bathing, with two people trained for it."""
-    homes.do(
-        "coordinator",
-        help_.rule,
-        "bath",
-        is_on=True,
-        least_minutes=30,
-        usual_minutes=60,
-        most_minutes=120,
-        conditions=["insured", "two_trained"],
-    )
-    for who in HELPERS:
-        _likes(homes, who)
-        homes.do("coordinator2", help_.record_training, homes.world.people[who], "bath", "街道助浴培训")
+    offer_baths(homes)
     return homes
-
-
-def _likes(homes: Homes, who: str) -> None:
-    actor = homes.world.actor(who)
-    with homes.world.write() as session:
-        help_.set_skills(session, actor, ["bath"], ["mandarin"])
-
-
-def _invite(homes: Homes, request: HelpRequest, *who: str) -> None:
-    names = [homes.world.people[one].public_id for one in who]
-    homes.do("coordinator", help_.invite, request.public_id, names)
-
-
-def _promised(homes: Homes, **more: object) -> HelpRequest:
-    request = homes.verified(kind="bath", **more)
-    _invite(homes, request, *HELPERS)
-    for who in HELPERS:
-        homes.do(who, help_.accept, request.public_id)
-    return homes.get(request)
-
-
-def _begun(homes: Homes) -> HelpRequest:
-    request = _promised(homes)
-    homes.at_start(request)
-    for who in HELPERS:
-        homes.scan(request, who)
-    return homes.get(request)
 
 
 def test_nothing_is_held_before_the_second_yes_and_then_the_minutes_of_both(baths: Homes) -> None:
     request = baths.verified(kind="bath")
-    _invite(baths, request, *HELPERS)
+    invite(baths, request, *HELPERS)
     baths.do("volunteer", help_.accept, request.public_id)
     assert (baths.get(request).state, baths.has().held) == ("offered", 0)
     with pytest.raises(Moved):
@@ -88,7 +48,7 @@ def test_nothing_is_held_before_the_second_yes_and_then_the_minutes_of_both(bath
 
 
 def test_each_gets_their_own_minutes_and_the_resident_pays_both(baths: Homes) -> None:
-    request = _begun(baths)
+    request = begun(baths)
     baths.world.clock.advance(minutes=50)
     assert baths.scan(request, "volunteer") == "left"
     assert baths.get(request).state == "in_service"
@@ -108,7 +68,7 @@ def test_each_gets_their_own_minutes_and_the_resident_pays_both(baths: Homes) ->
 
 
 def test_the_visit_begins_when_both_have_come(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request)
     assert baths.scan(request, "volunteer") == "arrived"
     assert baths.scan(request, "volunteer") == "again"
@@ -120,7 +80,7 @@ def test_the_visit_begins_when_both_have_come(baths: Homes) -> None:
 
 
 def test_the_resident_says_for_both(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request)
     baths.scan(request, "resident", Proof("phone", way="in"))
     baths.world.clock.advance(minutes=60)
@@ -132,7 +92,7 @@ def test_the_resident_says_for_both(baths: Homes) -> None:
 
 
 def test_one_who_comes_alone_is_given_a_little_where_somebody_decides_so(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request)
     baths.scan(request, "panel")
     for verb in (help_.nobody_came, help_.cancel):
@@ -153,7 +113,7 @@ def test_one_who_comes_alone_is_given_a_little_where_somebody_decides_so(baths: 
 
 
 def test_one_who_comes_alone_and_says_nothing_is_looked_at_and_nobody_pays_by_silence(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request)
     baths.scan(request, "volunteer")
     baths.world.clock.now = baths.get(request).due_at
@@ -164,12 +124,12 @@ def test_one_who_comes_alone_and_says_nothing_is_looked_at_and_nobody_pays_by_si
     assert (baths.get(request).state, baths.has().available) == ("resolved", HOURS)
 
 
-def test_who_cannot_come_leaves_the_other_promised(baths: Homes) -> None:
-    request = _promised(baths)
+def test_who_cannot_come_leaves_the_otherpromised(baths: Homes) -> None:
+    request = promised(baths)
     baths.do("panel", help_.withdraw, request.public_id)
     again = baths.get(request)
     assert (again.state, again.volunteer_id, again.second_id, baths.has().held) == ("verified", None, None, 0)
-    _invite(baths, request, "panel")
+    invite(baths, request, "panel")
     baths.do("panel", help_.accept, request.public_id)
     assert (baths.get(request).state, baths.has().held) == ("accepted", 120)
     assert baths.get(request).volunteer_id == baths.world.people["volunteer"].id
@@ -177,7 +137,7 @@ def test_who_cannot_come_leaves_the_other_promised(baths: Homes) -> None:
 
 def test_the_first_of_two_may_take_the_yes_back_and_hears_when_nobody_else_was_found(baths: Homes) -> None:
     request = baths.verified(kind="bath")
-    _invite(baths, request, *HELPERS)
+    invite(baths, request, *HELPERS)
     baths.do("volunteer", help_.accept, request.public_id)
     baths.do("volunteer", help_.withdraw, request.public_id)
     with pytest.raises(NotFound):
@@ -191,7 +151,7 @@ def test_the_first_of_two_may_take_the_yes_back_and_hears_when_nobody_else_was_f
 
 
 def test_a_late_cancellation_gives_each_a_little(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request, hours=-2)
     baths.do("resident", help_.cancel, request.public_id, reason="住院了")
     done = baths.get(request)
@@ -207,14 +167,13 @@ def test_who_asks_needs_the_minutes_of_both(baths: Homes) -> None:
 
 def test_only_who_was_trained_is_asked_and_comes(baths: Homes) -> None:
     request = baths.verified(kind="bath")
-    _likes(baths, "coordinator2")
+    likes(baths, "coordinator2")
     with pytest.raises(NotFound):
-        _invite(baths, request, "coordinator2")
+        invite(baths, request, "coordinator2")
     with pytest.raises(OnlyInvited):
         baths.do("volunteer", help_.accept, request.public_id)
-    _invite(baths, request, "volunteer")
-    with baths.world.write() as session:
-        session.execute(update(HelpTraining).values(ended_at=baths.now, ended_by=HelpTraining.checked_by))
+    invite(baths, request, "volunteer")
+    end_all(baths)
     with pytest.raises(NotTrained):
         baths.do("volunteer", help_.accept, request.public_id)
 
@@ -248,7 +207,7 @@ def test_a_training_is_recorded_once_by_a_coordinator_of_another_home(homes: Hom
     ],
 )
 def test_the_database_refuses_a_visit_of_two_with_one(baths: Homes, lie: dict[str, object]) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     baths.at_start(request)
     baths.scan(request, "volunteer")
     with pytest.raises(DBAPIError), baths.world.write() as session:
@@ -256,7 +215,7 @@ def test_the_database_refuses_a_visit_of_two_with_one(baths: Homes, lie: dict[st
 
 
 def test_the_database_refuses_somebody_untrained(baths: Homes) -> None:
-    request = _promised(baths)
+    request = promised(baths)
     back = {"state": "verified", "second_id": None, "second_accepted_at": None}
     forth = {"state": "accepted", "second_id": baths.world.people["second"].id, "second_accepted_at": baths.now}
     mine = update(HelpRequest).where(HelpRequest.id == request.id)
@@ -267,11 +226,12 @@ def test_the_database_refuses_somebody_untrained(baths: Homes) -> None:
 
 
 def test_left_alone_a_visit_of_two_ends_with_nothing_held(baths: Homes) -> None:
-    half, begun = baths.verified(kind="bath", starts_at=baths.now + timedelta(days=9)), _begun(baths)
-    _invite(baths, half, "volunteer")
+    half = baths.verified(kind="bath", starts_at=baths.now + timedelta(days=9))
+    other = begun(baths)
+    invite(baths, half, "volunteer")
     baths.do("volunteer", help_.accept, half.public_id)
     for _ in range(4):
         baths.world.clock.now += timedelta(days=20)
         baths.run_jobs()
-    assert {baths.get(one).state for one in (half, begun)} == {"nobody_found", "resolved"}
+    assert {baths.get(one).state for one in (half, other)} == {"nobody_found", "resolved"}
     assert (baths.has().held, baths.has().available) == (0, HOURS)

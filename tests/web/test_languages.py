@@ -42,6 +42,8 @@ WRITTEN_BY_PEOPLE = {
     "reach",
     "resident_words",
     "volunteer_words",
+    "second_words",
+    "paper",
     "thanked_as",
 }
 """Columns that hold what people gave: shown as it is in every language."""
