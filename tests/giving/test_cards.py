@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
@@ -445,3 +448,16 @@ def test_takes_back_once_at_the_desk_and_on_the_phone(carded: World) -> None:
     answers = at_once(phone, lambda: act(carded, "take-back", gift=name))
     assert sorted(map(str, answers)) in (["303", "TooLate"], ["422", "taken_back"])
     assert has(carded, "resident").available == 600
+
+
+def test_old_names_of_donors_are_read_as_forms_or_wait() -> None:
+    """What migration 0026 makes of what donors had typed."""
+    path = Path(__file__).parents[2] / "migrations" / "versions" / "0026_cards_give.py"
+    migration = runpy.run_path(str(path))
+    read = migration["read_thanks"]
+    assert migration["COMPOUND"] == rules.COMPOUND
+    assert read("王小明", "王小明") == ("full", "王小明")
+    assert read("王小明", "王老师") == ("teacher", "王")
+    assert read("欧阳娜", "欧阳女士") == ("ms", "欧阳")
+    for said in ("李老师", "加微信 123", "王", "王老师们"):
+        assert read("王小明", said) == ("words", said)

@@ -141,7 +141,7 @@ def test_a_son_far_away_gives_his_mother_two_hours(
     assert "2 小时" in desk.page.inner_text("table")
 
     shop.tap("柜台")
-    shop.page.get_by_label("券号").fill(card_of(town))
+    shop.page.get_by_label("扫兑换券或居民卡").fill(card_of(town))
     shop.page.keyboard.press("Enter")
     shop.page.get_by_text("理发").click()
     shop.press("下一步：请居民按 PIN")
