@@ -198,6 +198,7 @@ ROWS = (
     Row("POST", "/desk/help/<public_id>/verify", STAFF, answer=303, prepare=_requested),
     Row("POST", "/desk/help/<public_id>/invite", STAFF, answer=303, prepare=_verified),
     Row("POST", "/desk/help/<public_id>/call-back", STAFF, answer=303, prepare=_left),
+    Row("POST", "/desk/help/<public_id>/confirm-card", (), also=dict.fromkeys(STAFF, 409), prepare=_left),
     Row("POST", "/desk/help/<public_id>/decide", STAFF, answer=303, prepare=_disputed),
     Row("POST", "/desk/help/reports/<int:report_id>", STAFF, answer=303, prepare=_reported),
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from werkzeug.test import TestResponse
 
-from bank import chart
+from bank import chart, db
 from bank.credits.models import Credit, Objection
 from bank.members import passwords
 from bank.members.models import Message, Person
+from ledger import Transfer, Txn
 from tests.counting import counted
 from tests.credits.builders import approve, credit, decide, propose
 from tests.credits.test_objections import answer
@@ -120,3 +123,56 @@ def test_too_many_points_are_told_beside_the_field_and_what_was_typed_stays(worl
     with world.write() as session:
         assert session.query(Objection).count() == 0
         assert session.get_one(Credit, credit_id).state == "in_notice"
+
+
+def print_at_the_desk(world: World, pin: str, who: str = "coordinator", **form: str) -> TestResponse:
+    path = f"/people/{world.people['volunteer'].public_id}/passbook"
+    return world.page(who).post(path, data={"pin": pin, **form})
+
+
+def test_the_desk_prints_a_passbook_only_with_its_owners_pin(world: World) -> None:
+    post(world, "volunteer", 90, "楼道清洁")
+    assert "先在这位居民的页面上" in world.page("coordinator").get(print_path(world)).text
+    assert print_at_the_desk(world, "2468").status_code == 422
+    with world.write() as session:
+        session.get_one(Person, world.people["volunteer"].id).pin_hash = passwords.make_hash("2468")
+        session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash("1357")
+    for wrong in ("1357", "", "24689"):
+        refusal = print_at_the_desk(world, wrong)
+        assert (refusal.status_code, "楼道清洁" in refusal.text) == (422, False)
+    sheet = print_at_the_desk(world, "2468")
+    assert sheet.status_code == 200
+    assert all(text in sheet.text for text in ("时间存折", "王小明", "楼道清洁", "可用时长 1.5 小时"))
+    assert print_at_the_desk(world, "2468", "stranger_coordinator").status_code == 404
+
+
+def test_older_pages_of_a_printed_passbook_are_asked_for_again(world: World) -> None:
+    with world.write() as session:
+        session.get_one(Person, world.people["volunteer"].id).pin_hash = passwords.make_hash("2468")
+    for number in range(41):
+        post(world, "volunteer", 1, f"第{number}次")
+    newest = print_at_the_desk(world, "2468").text
+    onward = re.search(rf'href="{print_path(world)}\?cursor=([^"]+)"', newest)
+    assert onward is not None
+    assert "第0次" not in newest
+    form = world.page("coordinator").get(f"{print_path(world)}?cursor={onward[1]}").text
+    assert f'name="cursor" value="{onward[1]}"' in form
+    oldest = print_at_the_desk(world, "2468", cursor=onward[1]).text
+    assert ("第0次" in oldest, "第40次" in oldest) == (True, False)
+
+
+def print_path(world: World) -> str:
+    return f"/people/{world.people['volunteer'].public_id}/passbook"
+
+
+def post(world: World, who: str, minutes: int, memo: str) -> None:
+    """Let somebody have minutes for something."""
+    with world.write() as session:
+        book = db.book(session, world.community_id, world.clock.now)
+        book.open_account(
+            chart.issuance(1), chart.MINUTES, kind="issuance", min_balance=None, is_shared=True, session=session
+        )
+        own = chart.member(world.people[who].public_id)
+        move = Transfer(debit=chart.issuance(1), credit=own, unit=chart.MINUTES, amount=minutes)
+        txn = Txn(kind="credit", transfers=[move], effective=world.clock.now.date(), actor="test", memo=memo)
+        book.post(txn, key=f"test:{memo}", session=session)

@@ -11,7 +11,7 @@ from bank.services import operations as help_
 from bank.services.models import HelpRequest
 from bank.services.visiting import Proof
 from tests.counting import counted
-from tests.services.homes import Homes
+from tests.services.homes import HOURS, Homes
 from tests.shop.market import credit
 
 PIN = "2580"
@@ -241,3 +241,36 @@ def test_the_desk_takes_a_call_down(homes: Homes) -> None:
     assert answer.status_code == 303
     shown = page.get(answer.location).get_data(as_text=True)
     assert "这一件要另一位工作人员来核实" in shown
+
+
+def test_the_desk_takes_card_and_pin_for_a_visit(homes: Homes) -> None:
+    with homes.world.write() as session:
+        session.get_one(Person, homes.world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+    request = homes.visit()
+    path = f"/desk/help/{request.public_id}"
+    assert "本人来了？用卡和 PIN 确认" in _text(homes, "coordinator", path)
+    card = homes.world.people["resident"].public_id
+    desk = homes.world.page("coordinator")
+    for given, status, said in (
+        ({"card": card, "pin": "0864"}, 409, "PIN 不对"),
+        ({"card": homes.world.people["panel"].public_id, "pin": PIN}, 409, "没有设 PIN"),
+        ({"card": "", "pin": PIN}, 422, 'href="#f-card"'),
+    ):
+        refusal = desk.post(f"{path}/confirm-card", data=given)
+        assert (refusal.status_code, said in refusal.text) == (status, True)
+        assert homes.get(request).state == "to_confirm"
+    assert desk.post(f"{path}/confirm-card", data={"card": card, "pin": PIN}).location.endswith(path)
+    assert homes.get(request).state == "done"
+    assert homes.has().posted == HOURS - request.minutes
+
+
+def test_the_desk_marks_what_has_to_be_answered_within_a_day(homes: Homes) -> None:
+    homes.ask()
+    homes.world.clock.now = homes.ask().promised_at - timedelta(days=1)
+    assert "快到时间" not in _text(homes, "coordinator", "/desk/help")
+    homes.world.clock.now += timedelta(minutes=1)
+    page = _text(homes, "coordinator", "/desk/help")
+    assert ("快到时间" in page, "已超时" in page) == (True, False)
+    homes.world.clock.now += timedelta(days=1)
+    page = _text(homes, "coordinator", "/desk/help")
+    assert ("快到时间" in page, "已超时" in page) == (False, True)

@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 TUESDAY_THREE = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+WEDNESDAY_SIX = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 TAP_S, LETTER_S = 3, 1
 """What it takes somebody practised to find and tap a thing on a phone, and to type a sign."""
 AGREED, SETTLED = 60, 30
@@ -56,7 +57,9 @@ def market(homes: Homes, time_of_day: Any) -> Market:
     return made
 
 
-def test_an_afternoon_at_the_desk(homes: Homes, market: Market, screen: Callable[..., Screen], bank: Any) -> None:
+def test_an_afternoon_at_the_desk(
+    homes: Homes, market: Market, screen: Callable[..., Screen], time_of_day: Any, bank: Any
+) -> None:
     coordinator = screen("coordinator")
     coordinator.sign_in()
     coordinator.looks_right("home")
@@ -67,6 +70,8 @@ def test_an_afternoon_at_the_desk(homes: Homes, market: Market, screen: Callable
     assert (homes.has().posted, homes.has().held) == (HOURS - SETTLED, 0)
     confirm_the_count(coordinator)
     assert market.stock() == 4
+    time_of_day.move_to(WEDNESDAY_SIX)
+    bank.run("jobs", "run", "--once")
     open_health(coordinator)
     assert bank.run("ledger", "verify").exit_code == 0
 
@@ -97,7 +102,7 @@ def take_a_call(coordinator: Screen) -> None:
     coordinator.write("几点来", "10:00")
     coordinator.write("上门要注意什么", "膝盖不便")
     coordinator.press("提交")
-    coordinator.sees("记下了。核实一下就可以找人。", "11月25日 周三 10:00", "电话代办")
+    coordinator.sees("记下了。核实一下就可以找人。", "11月25日 周三 10:00", "打电话来的")
     coordinator.looks_right("taken-down")
     taken = coordinator.touches
     assert taken["taps"] * TAP_S + taken["letters"] * LETTER_S < 60, taken
@@ -114,6 +119,7 @@ def invite_two(coordinator: Screen) -> None:
     coordinator.sees("请了 2 位")
     coordinator.looks_right("invited")
     assert coordinator.page.get_by_text("等答复", exact=True).count() == 2
+    coordinator.sees("现在没有别的合适的人了")
     coordinator.go_home()
 
 
@@ -134,7 +140,7 @@ def settle_the_dispute(coordinator: Screen) -> None:
 def confirm_the_count(coordinator: Screen) -> None:
     """Look at the shelf somebody else counted, and agree."""
     coordinator.tap("店家")
-    coordinator.sees("等人核对的盘点")
+    coordinator.sees("惠民超市 的盘点", "周丽 点的")
     coordinator.looks_right("shops")
     coordinator.tap("惠民超市 的盘点")
     coordinator.sees("差 -1")
@@ -145,8 +151,9 @@ def confirm_the_count(coordinator: Screen) -> None:
 
 
 def open_health(coordinator: Screen) -> None:
-    """See how the bank is, as everybody may."""
+    """See how the bank is, as everybody may; the figures are the night's."""
     coordinator.tap("公示栏")
     coordinator.tap("银行的健康")
     coordinator.page.wait_for_url("**/health**")
     coordinator.looks_right("health")
+    assert coordinator.page.locator("main svg:not(.icon)").count() > 0, "no picture of the bank's health"
