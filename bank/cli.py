@@ -283,7 +283,7 @@ def demo_load(households: int, days: int, seed: int) -> None:
 
 @demo_commands.command("simulate")
 @click.option("--years", type=click.IntRange(1, 50), default=5, show_default=True)
-@click.option("--households", type=click.IntRange(5, 2_000), default=60, show_default=True)
+@click.option("--households", type=click.IntRange(1, 2_000), default=60, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--set", "chosen", multiple=True, metavar="NAME=NUMBER", help="A rule to try; may be given repeatedly.")
 @click.option("--database", help="The URL of an empty database to keep it in; a temporary one where left out.")

@@ -37,6 +37,8 @@ DAYS = (1, 5, 6)
 def serve_together(session: Session, village: Village, monday: date) -> None:
     """Hold two or three activities, to which the diligent come most; desk and notice follow."""
     people = village.town.people
+    if not people:
+        return
     for day in sorted(village.draw.sample(DAYS, village.draw.choice((2, 2, 3)))):
         kind = village.draw.choice(goods.KINDS)
         on = monday + timedelta(days=day)

@@ -66,7 +66,7 @@ class Life:
 
     def __post_init__(self) -> None:
         people = [who for who in self.town.people if who not in self.town.cast.values()]
-        self.regulars = self.draw.sample(people, max(4, int(len(people) * REGULARS)))
+        self.regulars = self.draw.sample(people, min(len(people), max(4, int(len(people) * REGULARS))))
         self.regulars.append(self.town.cast["volunteer"])
         askers = [*self.regulars[HELPERS : HELPERS + ASKERS], self.town.cast["resident"]]
         self.helping = Helping(self.town, random.Random(len(people)), self.regulars[:HELPERS], askers)

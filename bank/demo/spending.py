@@ -77,7 +77,8 @@ class Spending:
         can = [item for item in self.town.items.values() if item.unit == chart.MINUTES and item.price <= has]
         if not can:
             return
-        item = self.draw.choice(can)
+        # Who has much thinks of the larger things.
+        item = max(self.draw.choice(can), self.draw.choice(can), key=lambda one: one.price)
         quantity = max(1, min(self.draw.choice(QUANTITIES), has // item.price))
         if self._order(session, who, item, quantity, day, now):
             self.saved[who.person_id] -= item.price * quantity

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import random
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import create_app
-from bank.demo import simulating
+from bank import db
+from bank.checkin import codes
+from bank.demo import families, simulating
+from bank.demo.founding import found_one
+from bank.demo.living import Life
+from bank.demo.village import Village, moment
+from bank.giving.models import Donation, Farewell, Gift
+from bank.members.actor import Actor
+from ledger import Transfer, Txn
 from tests.conftest import Templates, settings
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -29,7 +41,79 @@ def test_the_same_seed_lives_the_same_year_and_the_books_verify(
         assert findings == []
         told.append([year.line() for year in years])
         assert years[0].credited > 0
+        assert years[0].spent > 0
+        assert years[0].help.asked > 0
     assert told[0] == told[1] != told[2]
+
+
+SPRING_FESTIVALS = ("2026-02-17", "2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03", "2033-01-31", "2034-02-19")
+
+
+@pytest.mark.parametrize("day", [date.fromisoformat(one) for one in SPRING_FESTIVALS])
+def test_spring_festival_is_known_to_a_day(day: date) -> None:
+    assert abs((families.spring_festival(day.year) - day).days) <= 1
+
+
+def test_families_give_before_spring_festival_the_rich_donate_and_the_poor_are_listed(app: Flask) -> None:
+    with app.app_context():
+        village = _village()
+        with db.unit_of_work() as session:
+            now = moment(simulating.BEGINS, 0, 8)
+            families.bind_families(session, village, now)
+            assert village.kin
+            for who in village.town.people:
+                _save(session, village, who, 3_000, now)
+            families.give_at_festival(session, village, date(2026, 3, 2))
+            assert not session.scalars(select(Gift)).all()
+            families.give_at_festival(session, village, date(2026, 2, 9))
+            assert session.scalars(select(Gift)).all()
+            families.donate(session, village, date(2026, 2, 2))
+            assert not session.scalars(select(Donation)).all()
+            families.donate(session, village, date(2026, 4, 6))
+            assert session.scalars(select(Donation)).all()
+            families.list_the_poor(session, village, date(2026, 1, 5))
+        db.drop()
+
+
+def test_who_dies_or_moves_leaves_by_a_farewell_and_is_counted_on_no_more(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families, "MOVES_A_YEAR", 30.0)
+    monkeypatch.setattr(families, "DEATHS_A_YEAR", 30.0)
+    with app.app_context():
+        village = _village()
+        before = {who.person_id for who in village.town.people}
+        with db.unit_of_work() as session:
+            families.come_and_go(session, village, simulating.BEGINS)
+            kinds = {one.kind for one in session.scalars(select(Farewell).where(Farewell.state != "opened"))}
+        gone = before - {who.person_id for who in village.town.people}
+        assert kinds == {"died", "moved"}
+        assert gone
+        assert not gone & village.town.elders
+        db.drop()
+
+
+def test_one_household_lives_a_year(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulating, "WEEKS_A_YEAR", 2)
+    result = app.test_cli_runner().invoke(args=["demo", "simulate", "--years", "1", "--households", "1"])
+    assert result.exit_code == 0, result.output
+    assert "the books verify" in result.output
+
+
+def _village() -> Village:
+    draw = random.Random(1)
+    with db.unit_of_work() as session:
+        town, numbers = found_one(
+            session, draw, households=12, password="x", settings={}, born_at=moment(simulating.BEGINS, -14, 8)
+        )
+        return Village(town, Life(town, draw, codes.Keys(bytes(32))), draw, numbers)
+
+
+def _save(session: Session, village: Village, who: Actor, minutes: int, now: datetime) -> None:
+    book = db.book(session, who.community_id, now)
+    book.open_account("issuance:rules-1", "MIN", kind="issuance", min_balance=None, is_shared=True, session=session)
+    move = Transfer("issuance:rules-1", f"member:{who.public_id}", "MIN", minutes)
+    book.post(Txn("credit", [move], now.date(), "test"), key=f"test:{who.public_id}", session=session)
 
 
 @pytest.mark.slow

@@ -22,3 +22,21 @@ def test_it_tells_who_was_helped_first_when_what_was_wanted_and_what_was_met_in_
         assert asked == {("陪聊读报", 60, own), ("简单保洁、洗衣", 90, own)}
         assert telling.met(session, community, since) == (2, 1)
         assert telling.met(session, community, homes.now) == (0, 0)
+
+
+def test_it_tells_how_long_a_yes_took_what_was_asked_for_and_who_likes_to_help(homes: Homes) -> None:
+    since = homes.now - timedelta(days=1)
+    asked = homes.verified()
+    homes.verified(kind="clean", minutes=90)
+    homes.world.clock.advance(hours=5)
+    homes.do("volunteer", help_.accept, asked.public_id)
+    own, community = homes.world.people["resident"], homes.world.community_id
+    with homes.world.write() as session:
+        assert telling.waits(session, community, since) == [(own.id, timedelta(hours=5))]
+        assert telling.waits(session, community, homes.now) == []
+        assert telling.asked_for(session, community, since) == {"company": 1, "clean": 1}
+        kinds = {kind for kind, _ in telling.helpers(session, community, but=own)}
+        assert "company" in kinds
+    homes.do("resident", help_.set_skills, ["advice"], ["mandarin"])
+    with homes.world.write() as session:
+        assert "advice" not in {kind for kind, _ in telling.helpers(session, community, but=own)}

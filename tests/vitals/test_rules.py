@@ -27,6 +27,12 @@ def test_a_median_needs_five_people() -> None:
     assert rules.median_days({}, spent) is None
 
 
+def test_a_wait_needs_five_people_however_many_asked() -> None:
+    waits = [(person, timedelta(hours=person)) for person in (1, 2, 3, 4)]
+    assert rules.wait_hours([*waits, *waits]) is None
+    assert rules.wait_hours([*waits, (5, timedelta(minutes=30))]) == 2.0
+
+
 def test_groups_of_four_are_not_shown_and_of_five_are() -> None:
     four = rules.grouped([("a", 60, person) for person in range(4)])
     five = rules.grouped([("a", 60, person) for person in range(5)] + [("a", 1, 0)])

@@ -1,0 +1,226 @@
+"""After anything that members do, the night's figures are what the book's raw transfers add up to, to the minute."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bank import chart, clock, db
+from bank.communities.models import Community
+from bank.errors import BankError
+from bank.giving import bonds, gifts, grants, pool
+from bank.members.models import Person
+from bank.services import operations as help_
+from bank.shop.models import Order
+from bank.vitals import measuring, rules
+from ledger import Transfer, Txn
+from ledger.models import AccountRow, TransferRow, TxnRow
+from tests.services.homes import Homes
+from tests.shop.market import Market, credit
+
+MEMBERS = ("volunteer", "resident", "panel")
+HELD = ":held"
+
+
+@dataclass
+class Deeds:
+    """Whatever members do with their hours, drawn."""
+
+    market: Market
+    draw: random.Random
+    open: list[Order] = field(default_factory=list)
+
+    def credit(self) -> None:
+        credit(self.market.world, self.draw.choice(MEMBERS), chart.MINUTES, self.draw.randint(1, 300))
+
+    def earn_points(self) -> None:
+        """Points of many lots, some of which end within sixty days."""
+        world, now = self.market.world, self.market.now
+        path = chart.member(world.people[self.draw.choice(MEMBERS)].public_id)
+        ends = clock.local_day(now, "Asia/Shanghai") + timedelta(days=self.draw.choice((20, 59, 60, 61, 90)))
+        with world.write() as session:
+            moved = Transfer(chart.issuance(1), path, chart.POINTS, self.draw.randint(1, 60), expires_on=ends)
+            key = f"points:{self.draw.getrandbits(64)}"
+            db.book(session, world.community_id, now).post(Txn("credit", [moved], now.date(), "t"), key=key)
+
+    def order(self) -> None:
+        item = self.draw.choice((self.market.haircut, self.market.haircut, self.market.soap))
+        self.open.append(self.market.order(self.draw.choice(MEMBERS), item, self.draw.randint(1, 3)))
+
+    def fetch(self) -> None:
+        if self.open:
+            one = self.open.pop(self.draw.randrange(len(self.open)))
+            self.market.hand_over(one, "barber" if one.unit == chart.MINUTES else "shop")
+
+    def call_off(self) -> None:
+        if self.open:
+            self.market.cancel(self.open.pop(), "coordinator", reason="算了")
+
+    def donate(self) -> None:
+        with self.market.world.write() as session:
+            person = session.get_one(Person, self.market.world.people[self.draw.choice(MEMBERS)].id)
+            amount = self.draw.randint(1, 90)
+            pool.donate(session, person, unit=chart.MINUTES, amount=amount, thanked_as=None, now=self.market.now)
+
+    def give(self) -> None:
+        with self.market.world.write() as session:
+            giver, receiver = (session.get_one(Person, self.market.world.people[one].id) for one in MEMBERS[:2])
+            gift = gifts.give(session, giver, receiver, amount=self.draw.randint(1, 60), now=self.market.now)
+            if self.draw.random() < 0.3:
+                gifts.take_back(session, giver, gift.public_id, now=self.market.now)
+
+    def be_helped(self) -> None:
+        """Ask, be answered, and be visited; one visit in three is called off too late."""
+        homes = Homes(self.market.world)
+        request = homes.accepted(minutes=self.draw.choice((30, 60)))
+        if self.draw.random() < 0.3:
+            homes.at_start(request, hours=-1)
+            homes.do("resident", help_.cancel, request.public_id, reason="算了")
+            return
+        homes.at_start(request)
+        homes.scan(request)
+        self.market.world.clock.advance(minutes=request.minutes)
+        homes.scan(request)
+        homes.do("resident", help_.confirm, request.public_id)
+
+    def let_time_pass(self) -> None:
+        self.market.world.clock.advance(hours=self.draw.randint(1, 30))
+        with self.market.world.write() as session:
+            while gifts.arrive_due(session, now=self.market.now):
+                pass
+            while grants.pay_due(session, now=self.market.now):
+                pass
+
+    def do_something(self) -> None:
+        deeds: tuple[Callable[[], None], ...] = (
+            self.credit,
+            self.earn_points,
+            self.order,
+            self.order,
+            self.fetch,
+            self.fetch,
+            self.call_off,
+            self.donate,
+            self.give,
+            self.be_helped,
+            self.let_time_pass,
+        )
+        with suppress(BankError):  # too little saved, the month is given: what is refused moves nothing
+            self.draw.choice(deeds)()
+
+
+class Raw:
+    """The book's bare transfers, added up here without a line of the book's own arithmetic."""
+
+    def __init__(self, market: Market, unit: str) -> None:
+        with market.world.write() as session:
+            home = market.world.community_id
+            names = dict(
+                session.execute(select(AccountRow.id, AccountRow.path).where(AccountRow.ledger_id == home)).all()
+            )
+            rows = session.execute(
+                select(TransferRow, TxnRow)
+                .join(TxnRow, (TxnRow.ledger_id == TransferRow.ledger_id) & (TxnRow.id == TransferRow.txn_id))
+                .where(TransferRow.ledger_id == home, TransferRow.unit == unit)
+            ).all()
+            self.moves = [
+                (names[one.debit_id], names[one.credit_id], one.amount, txn.effective_date, txn.kind, one.expires_on)
+                for one, txn in rows
+            ]
+
+    def net(self, *beginnings: str) -> int:
+        return sum(
+            amount * (to.startswith(beginnings) - of.startswith(beginnings)) for of, to, amount, *_ in self.moves
+        )
+
+    def between(self, of: str, to: str, since: date = date.min) -> int:
+        """Add up what went from accounts of one kind to accounts of another."""
+        return sum(
+            amount
+            for debit, credit_, amount, day, *_ in self.moves
+            if debit.startswith(of) and credit_.startswith(to) and day >= since
+        )
+
+    def owners(self) -> dict[str, int]:
+        found: dict[str, int] = defaultdict(int)
+        for of, to, amount, *_ in self.moves:
+            found[of.removesuffix(HELD)] -= amount
+            found[to.removesuffix(HELD)] += amount
+        return {path: sum_ for path, sum_ in found.items() if path.startswith("member:")}
+
+    def gifts(self) -> int:
+        """Add up what went from one member to another; help at home goes by the account of what was given."""
+        return sum(
+            amount
+            for of, to, amount, *_ in self.moves
+            if of.startswith("member:") and to.startswith("member:") and of.removesuffix(HELD) != to.removesuffix(HELD)
+        )
+
+    def ending(self, first: date, last: date) -> int:
+        """Add up what is left of lots that end in a span, where what ends first is used first."""
+        lots: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
+        used: dict[str, int] = defaultdict(int)
+        for of, to, amount, _, _, ends in self.moves:
+            if of.removesuffix(HELD) != to.removesuffix(HELD):
+                used[of.removesuffix(HELD)] += amount
+            if ends is not None:
+                lots[to][ends] += amount
+        total = 0
+        for path, mine in lots.items():
+            left = used[path]
+            for ends in sorted(mine):
+                taken = min(left, mine[ends])
+                left -= taken
+                total += mine[ends] - taken if first <= ends <= last else 0
+        return total
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: int) -> None:
+    world = market.world
+    _prepare(market)
+    deeds = Deeds(market, random.Random(seed))
+    for _ in range(60):
+        deeds.do_something()
+    with world.write() as session:
+        place = session.get_one(Community, world.community_id)
+        day = clock.local_day(market.now, place.time_zone)
+        assert measuring.take(session, place, now=market.now)
+        vital = measuring.newest(session, place.id)
+        assert vital is not None
+        found = measuring.read(vital)
+    raw = Raw(market, chart.MINUTES)
+    used = ("shop:", chart.settled(), chart.help_given())
+    assert vital.promised == raw.net("member:") == sum(raw.owners().values()) > 0
+    assert vital.credited == -raw.net("issuance:") > 0
+    assert vital.spent == raw.net(*used) > 0
+    assert found.at_home == raw.net(chart.help_given()) > 0
+    assert found.donated == raw.between("member:", chart.pool()) > 0
+    assert found.gifts == raw.gifts()
+    assert found.pool == raw.net(chart.pool())
+    assert found.pool_out == raw.between(chart.pool(), "", day - timedelta(days=rules.POOL_DAYS))
+    assert found.holders == sum(sum_ > 0 for sum_ in raw.owners().values())
+    assert found.spenders == len({of for of, to, *_ in raw.moves if of.startswith("member:") and to.startswith(used)})
+    points = Raw(market, chart.POINTS)
+    assert found.points == points.ending(day, day + timedelta(days=rules.EXPIRING_DAYS))
+
+
+def _prepare(market: Market) -> None:
+    """Bind two relatives, and let one like to help."""
+    world = market.world
+    Homes(world).do("volunteer", help_.set_skills, ["company"], ["mandarin"])
+    second = world.actor("second")
+    with world.write() as session:
+        one, other = (session.get_one(Person, world.people[who].id) for who in MEMBERS[:2])
+        bond = bonds.ask(session, one, other, kind="parent", now=market.now)
+        bonds.answer(session, other, bond.public_id, agrees=True, now=market.now)
+        bonds.check(session, second, bond.public_id, is_right=True, now=market.now)
+    credit(world, "resident", chart.MINUTES, 600)
+    credit(world, "panel", chart.MINUTES, 300)
