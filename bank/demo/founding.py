@@ -21,6 +21,8 @@ from bank.shop import stock
 from bank.shop.models import Item, Order, Shop
 
 DOORS_PER_BUILDING = 36
+LARGE_RULES: dict[str, object] = {"notice_days": {"A": 0}}
+"""What the large community departs from the defaults in."""
 CARD_PIN = "2468"
 """The PIN of 李秀英's card."""
 Progress = Callable[[int], None]
@@ -54,7 +56,7 @@ def found_towns(
     street = communities.add(session, kind="street", code="430104001", name="望月湖街道", parent=district, is_demo=True)
     secrets = (passwords.make_hash(password), passwords.make_hash(CARD_PIN))
     numbers = phones()
-    large = _found(session, street, "430104001001", "望月湖社区", {"notice_days": {"A": 0}}, since, born_at)
+    large = _found(session, street, "430104001001", "望月湖社区", dict(LARGE_RULES), since, born_at)
     small = _found(session, street, "430104001002", "月华社区", {}, since, born_at)
     _settle(session, draw, large, households, numbers, born_at, step)
     _settle(session, draw, small, max(5, households // 20), numbers, born_at, step)

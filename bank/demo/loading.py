@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 from bank import clock, db, qr
 from bank.checkin.codes import Keys
 from bank.demo import goods, settling
-from bank.demo.founding import Town, found_towns
+from bank.demo.founding import LARGE_RULES, Town, found_towns
 from bank.demo.giving import show_giving
 from bank.demo.kindness import show_kindness
 from bank.demo.living import TIME_ZONE, Guest, Life
+from bank.demo.queueing import show_queue
+from bank.shop import donors, stock, stocktaking
 from bank.shop import operations as shop
-from bank.shop import stock, stocktaking
 from bank.shop.refusals import NotEnough
 from bank.vitals import measuring
 
@@ -120,7 +121,10 @@ def _count_shelf(session: Session, town: Town, now: datetime) -> None:
 def _fill_shop(session: Session, town: Town, now: datetime) -> None:
     keeper, resident = town.cast["shop"], town.cast["resident"]
     soap = town.items["香皂"].public_id
-    stock.receive(session, keeper, soap, 20, donor=goods.DONOR, is_named=True, now=now - timedelta(hours=3))
+    given_at = now - timedelta(hours=3)
+    gift = stock.receive(session, keeper, soap, 20, donor=goods.DONOR, is_named=True, now=given_at)
+    donors.look(session, town.cast["coordinator"], gift.public_id, is_shown=True, now=given_at + timedelta(minutes=9))
     _count_shelf(session, town, now - timedelta(hours=2))
     with suppress(NotEnough):  # a history of few days may not have earned it
         shop.order(session, resident, item_id=town.items["理发"].public_id, quantity=1, now=now)
+    show_queue(session, town, dict(LARGE_RULES), now)

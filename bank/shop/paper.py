@@ -32,6 +32,7 @@ CHINESE, CODES = "STSong-Light", "Courier"
 """The reader brings the first, so that no font file is needed; the second is in every reader."""
 INK = colors.HexColor("#7a1d15")
 STARTS_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+Value = str | int | Decimal
 WIDTHS = (12 * mm, 24 * mm, 52 * mm, 14 * mm, 26 * mm, 34 * mm, 20 * mm)
 
 
@@ -150,7 +151,7 @@ def _lines(lines: Sequence[SettlementLine], struck: Sequence[Struck]) -> LongTab
 def struck_cells(one: Struck) -> list[str]:
     """Give what comes off a statement as a line below the others, in the order of `heads`."""
     assert one.line is not None  # noqa: S101 -- only what stood on a statement comes off one
-    title = f"{one.line.title}（{one.strike.handed_over_at:%Y-%m}：{one.strike.reason}）"
+    title = f"{one.line.title}（{local_minute(one.strike.handed_over_at)[:7]}：{one.strike.reason}）"
     _, code, _, quantity, _, at, _ = cells(one.line)
     total = amount(-one.line.total, one.line.unit)
     return [gettext("更正"), code, title, f"-{quantity}", total, at, yuan(-one.line.value_fen)]
@@ -195,20 +196,8 @@ def spreadsheet(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
     for column, name in enumerate(names, 1):
         _write(sheet, first, column, name)
         sheet.cell(first, column).font = Font(bold=True)
-    for row, line in enumerate(lines, first + 1):
-        minutes, points = (line.total, 0) if line.unit == chart.MINUTES else (0, line.total)
-        at = local_minute(line.handed_over_at)
-        code = rules.show_code(line.code)
-        values: list[str | int | Decimal] = [
-            line.number,
-            code,
-            line.title,
-            line.quantity,
-            minutes,
-            points,
-            at,
-            Decimal(line.value_fen) / 100,
-        ]
+    rows = [_values(line) for line in lines] + [_struck_values(one) for one in stated.struck]
+    for row, values in enumerate(rows, first + 1):
         for place, one in enumerate(values, 1):
             _write(sheet, row, place, one)
         sheet.cell(row, len(values)).number_format = "0.00"
@@ -218,6 +207,25 @@ def spreadsheet(stated: Stated, lines: Sequence[SettlementLine]) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _values(line: SettlementLine) -> list[Value]:
+    """Give a line's cells: numbers stay numbers, with minutes and points apart."""
+    minutes, points = (line.total, 0) if line.unit == chart.MINUTES else (0, line.total)
+    at, code = local_minute(line.handed_over_at), rules.show_code(line.code)
+    return [line.number, code, line.title, line.quantity, minutes, points, at, Decimal(line.value_fen) / 100]
+
+
+def _struck_values(one: Struck) -> list[Value]:
+    """Give what comes off as a line of its own, each number less than nothing."""
+    assert one.line is not None  # noqa: S101 -- only what stood on a statement comes off one
+    word, _, title, *_rest = struck_cells(one)
+    _, code, _, quantity, minutes, points, at, value = _values(one.line)
+    return [word, code, title, *(_less(number) for number in (quantity, minutes, points)), at, _less(value)]
+
+
+def _less(number: Value) -> Value:
+    return number if isinstance(number, str) else -number
 
 
 def _write(sheet: Worksheet, row: int, column: int, value: str | int | Decimal) -> None:

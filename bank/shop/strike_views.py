@@ -12,7 +12,6 @@ from bank.members.actor import STAFF, Actor
 from bank.shop import desk, rules, settling, striking
 from bank.shop.refusals import VoucherNotFound
 from bank.shop.schemas import StrikeDecisionForm, StrikeForm
-from bank.shop.striking import Struck
 from bank.shop.views import pages
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
@@ -67,11 +66,12 @@ def decide_strike(strike_id: str) -> ResponseReturnValue:
 def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] | None = None) -> str:
     session, now = db.session(), clock.utc_now()
     found = striking.listed(session, who)
-    sides = {one.shop.id: _side(who, one) for one in found if one.strike.state == striking.PROPOSED}
+    waiting = {one.shop.id for one in found if one.strike.state == striking.PROPOSED}
+    sides = {shop_id: _side(who, shop_id) for shop_id in waiting}
     return render_template(
         "shop/strikes.html",
         found=found,
-        may_decide=lambda one: striking.may_decide(who, one.strike, sides[one.shop.id]) and one.strike.due_at > now,
+        may_decide=lambda one: striking.may_decide(who, one.strike, sides.get(one.shop.id)) and one.strike.due_at > now,
         is_own=lambda one: one.strike.proposed_by == who.person_id,
         given=request.form,
         typed=request.args.get("code", ""),
@@ -80,8 +80,8 @@ def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] 
     )
 
 
-def _side(who: Actor, one: Struck) -> str | None:
+def _side(who: Actor, shop_id: int) -> str | None:
     try:
-        return settling.side_at(db.session(), who, one.shop.id)
+        return settling.side_at(db.session(), who, shop_id)
     except settling.OwnStatement:
         return None
