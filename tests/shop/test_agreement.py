@@ -1,4 +1,4 @@
-"""Whatever happens in a shop, its shelf, its vouchers, its statements and the book agree to the piece and the minute."""
+"""Whatever happens in a shop, its shelf, its vouchers, its statements and the book agree to piece and minute."""
 
 from __future__ import annotations
 
