@@ -33,7 +33,7 @@ def return_due(session: Session, *, now: datetime) -> int:
     for community_id in session.scalars(_communities()).all():
         days = communities.rules_now(session, community_id, now).help_return_days
         for request, missing in session.execute(_overpaid(community_id, now - timedelta(days=days))):
-            if _returned(session, request, missing, now):
+            if _returned(session, request, int(missing), now):
                 return 1
     return 0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
-from bank import chart
+from bank import chart, jobs
 from bank.credits import operations as credits
 from bank.services import operations as help_
 from bank.services.models import HelpRefund, HelpRequest
@@ -128,3 +130,24 @@ def test_what_was_given_back_is_never_changed(homes: Homes) -> None:
     homes.run_jobs()
     with pytest.raises(DBAPIError), homes.world.write() as session:
         session.execute(update(HelpRefund).values(minutes=1))
+
+
+def test_many_jobs_at_once_give_back_once(homes: Homes) -> None:
+    request = _lowered(homes, 45)
+    homes.world.clock.advance(days=10)
+    gate = threading.Barrier(4)
+
+    def job() -> None:
+        gate.wait()
+        with homes.world.app.app_context():
+            jobs.run_due(homes.now)
+
+    threads = [threading.Thread(target=job) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    homes.run_jobs()
+    assert [one.minutes for one in _refunds(homes, request)] == [15]
+    assert homes.has().posted == HOURS - 45
+    homes.verify()

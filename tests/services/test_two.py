@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -25,6 +26,7 @@ from bank.services.refusals import (
 from bank.services.visiting import Proof
 from tests.services.baths import HELPERS, begun, end_all, invite, likes, offer_baths, promised
 from tests.services.homes import HOURS, Homes
+from tests.services.test_races import _at_once, _codes
 
 
 @pytest.fixture
@@ -235,3 +237,45 @@ def test_left_alone_a_visit_of_two_ends_with_nothing_held(baths: Homes) -> None:
         baths.run_jobs()
     assert {baths.get(one).state for one in (half, other)} == {"nobody_found", "resolved"}
     assert (baths.has().held, baths.has().available) == (0, HOURS)
+
+
+def test_three_say_yes_at_once_and_two_go(baths: Homes) -> None:
+    likes(baths, "coordinator2")
+    baths.do("coordinator", help_.record_training, baths.world.people["coordinator2"], "bath", "街道助浴培训")
+    request = baths.verified(kind="bath")
+    three = (*HELPERS, "coordinator2")
+    invite(baths, request, *three)
+    clients = [baths.world.page(who) for who in three]
+    path = f"/help/{request.public_id}/accept"
+    answers = _at_once([partial(client.post, path, data={}) for client in clients])
+    assert _codes(answers) == {303: 2, 409: 1}
+    again = baths.get(request)
+    assert (again.state, baths.has().held) == ("accepted", 120)
+    assert None not in (again.volunteer_id, again.second_id)
+    baths.verify()
+
+
+def test_a_page_says_who_is_missing_and_what_it_costs(baths: Homes) -> None:
+    request = baths.verified(kind="bath", risk_note="左腿不能沾水")
+    invite(baths, request, "volunteer")
+    page, path = baths.world.page("volunteer"), f"/help/{request.public_id}"
+    assert "一共留 2 小时" in page.get(path).get_data(as_text=True)
+    page.post(f"{path}/accept", data={})
+    shown = page.get(path).get_data(as_text=True)
+    assert "还差一位" in shown
+    assert "左腿不能沾水" in shown
+    assert "我来不了" in shown
+    desk = baths.world.page("coordinator").get(f"/desk/help/{request.public_id}").get_data(as_text=True)
+    assert "有一位答应了，还差一位" in desk
+
+
+def test_a_training_is_recorded_at_the_desk(homes: Homes) -> None:
+    page, person = homes.world.page("coordinator"), homes.world.people["volunteer"]
+    assert person.name in page.get("/desk/help/trained?q=wxm").get_data(as_text=True)
+    form = {"person": person.public_id, "kind": "bath", "paper": "红十字会证书"}
+    wrong = page.post("/desk/help/trained", data=form | {"paper": ""})
+    assert wrong.status_code == 422
+    assert "登记 王小明 的培训" in wrong.get_data(as_text=True)
+    assert page.post("/desk/help/trained", data=form).status_code == 303
+    assert page.post("/desk/help/trained", data=form).status_code == 409
+    assert "红十字会证书" in homes.world.page("second").get("/desk/help/trained").get_data(as_text=True)
