@@ -48,7 +48,9 @@ class Deeds:
         with world.write() as session:
             moved = Transfer(chart.issuance(1), path, chart.POINTS, self.draw.randint(1, 60), expires_on=ends)
             key = f"points:{self.draw.getrandbits(64)}"
-            db.book(session, world.community_id, now).post(Txn("credit", [moved], now.date(), "t"), key=key)
+            db.book(session, world.community_id, now).post(
+                Txn("credit", [moved], now.date(), "t"), key=key, session=session
+            )
 
     def order(self) -> None:
         item = self.draw.choice((self.market.haircut, self.market.haircut, self.market.soap))
@@ -215,7 +217,7 @@ def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: 
 def _prepare(market: Market) -> None:
     """Bind two relatives, and let one like to help."""
     world = market.world
-    Homes(world).do("volunteer", help_.set_skills, ["company"], ["mandarin"])
+    Homes(world).likes("volunteer", ["company"])
     second = world.actor("second")
     with world.write() as session:
         one, other = (session.get_one(Person, world.people[who].id) for who in MEMBERS[:2])
