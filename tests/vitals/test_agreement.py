@@ -166,7 +166,7 @@ class Raw:
         )
 
     def ending(self, first: date, last: date) -> int:
-        """Add up what is left of lots that end in a span, where what ends first is used first; to be held is to be used,
+        """Add up what is left of lots that end in a span, what ends first being used first; to be held is to be used,
         and what was released is as it was."""
         lots: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
         used: dict[str, int] = defaultdict(int)
