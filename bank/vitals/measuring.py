@@ -16,6 +16,7 @@ from bank.credits.models import Credit, ServiceTotal
 from bank.giving.models import Donation, Gift
 from bank.members.models import Person
 from bank.services import telling
+from bank.services.models import HelpRequest
 from bank.shop.models import Item, Order
 from bank.vitals import rules
 from bank.vitals.models import Vital
@@ -23,6 +24,8 @@ from bank.vitals.rules import Figures
 from bank.vitals.sources import SOURCES, Wanted
 from ledger.models import AccountRow, LotRow
 
+VISITS = "home_service"
+"""The kind of activity that help at home counts as."""
 AT_ONCE = 500
 """How many balances are asked for in one statement."""
 
@@ -176,7 +179,7 @@ def _first_spent(session: Session, place: Community) -> dict[int, datetime]:
 
 
 def _offered(session: Session, place: Community, since: datetime) -> list[Wanted]:
-    """List what was served at activities: kind, minutes, person, when it began."""
+    """List what was served, at activities and in homes: kind, minutes, person, when it began."""
     rows = session.execute(
         select(Activity.category, Credit.approved_amount, Credit.person_id, Activity.starts_at)
         .join(Activity, Activity.id == Credit.activity_id)
@@ -187,7 +190,18 @@ def _offered(session: Session, place: Community, since: datetime) -> list[Wanted
             Credit.unit == chart.MINUTES,
         )
     )
-    return [(kind, minutes or 0, person, at) for kind, minutes, person, at in rows]
+    together: list[Wanted] = [(kind, minutes or 0, person, at) for kind, minutes, person, at in rows]
+    return together + _visits(session, place, since)
+
+
+def _visits(session: Session, place: Community, since: datetime) -> list[Wanted]:
+    """List the visits to homes that were credited, as one kind: who goes to homes does what is needed there."""
+    rows = session.execute(
+        select(Credit.approved_amount, Credit.person_id, HelpRequest.starts_at)
+        .join(HelpRequest, HelpRequest.credit_id == Credit.id)
+        .where(Credit.community_id == place.id, Credit.state == "posted", Credit.posted_at >= since)
+    )
+    return [(VISITS, minutes or 0, person, at) for minutes, person, at in rows]
 
 
 def _wanted(session: Session, place: Community, since: datetime) -> list[Wanted]:

@@ -23,6 +23,7 @@ from bank.web.i18n import gettext, hours, translate
 
 pages = Blueprint("vitals", __name__)
 COURSE_WEEKS = 26
+FROM_WHOLE_HOURS = 600
 DAYS = (say("周一"), say("周二"), say("周三"), say("周四"), say("周五"), say("周六"), say("周日"))
 PART_WORDS = {"morning": say("上午"), "afternoon": say("下午"), "evening": say("晚上")}
 KINDS = ("elder_care", "home_service", "health", "repair", "environment")
@@ -53,6 +54,7 @@ def show() -> ResponseReturnValue:
         per_ten=round(10 * vital.spent / vital.credited, 1) if vital.credited > 0 else None,
         went=_went(vital, found),
         before=_wait_before(vital),
+        about=about,
         table=_table(vital, found),
     )
 
@@ -81,6 +83,7 @@ def forecast() -> ResponseReturnValue:
         given=given,
         errors={},
         found=found,
+        about=about,
         kinds=_kinds(),
         names=CATEGORIES,
         weeks=rules.WEEKS,
@@ -162,11 +165,16 @@ def _bars(groups: Mapping[str, int], names: Mapping[str, str]) -> Sequence[dict[
     return [
         {
             "text": translate(names[kind]) if kind in names else kind,
-            "said": hours(minutes),
+            "said": about(minutes),
             "percent": round(100 * minutes / most) if most else 0,
         }
         for kind, minutes in ordered
     ]
+
+
+def about(minutes: int) -> str:
+    """Say minutes as hours for a picture: from ten hours on without the odd minutes, which the table has."""
+    return hours(minutes if abs(minutes) < FROM_WHOLE_HOURS else 60 * round(minutes / 60))
 
 
 def _course(points: Sequence[tuple[Any, int, int]]) -> dict[str, Any] | None:
@@ -206,7 +214,7 @@ def _week(found: Figures) -> dict[str, Any]:
 def _cell(offered: int, asked: int) -> str:
     if not offered and not asked:
         return "—"
-    return gettext("出 %(a)s / 要 %(b)s", a=hours(offered) if offered else "—", b=hours(asked) if asked else "—")
+    return gettext("出 %(a)s / 要 %(b)s", a=about(offered) if offered else "—", b=about(asked) if asked else "—")
 
 
 def _table(vital: Vital, found: Figures) -> list[tuple[str, str]]:

@@ -41,6 +41,12 @@ class Homes:
         with self.world.write() as session:
             return verb(session, actor, *args, **more, now=self.now)
 
+    def likes(self, who: str, kinds: list[str]) -> None:
+        """Let somebody say what help they like to give."""
+        actor = self.world.actor(who)
+        with self.world.write() as session:
+            help_.set_skills(session, actor, kinds, ["mandarin"])
+
     def wish(self, **more: Any) -> help_.Wish:
         given = {"kind": "company", "starts_at": self.now + timedelta(days=3), "minutes": 60, "risk_note": "没有"}
         return help_.Wish(**(given | more))

@@ -37,6 +37,6 @@ def test_it_tells_how_long_a_yes_took_what_was_asked_for_and_who_likes_to_help(h
         assert telling.asked_for(session, community, since) == {"company": 1, "clean": 1}
         kinds = {kind for kind, _ in telling.helpers(session, community, but=own)}
         assert "company" in kinds
-    homes.do("resident", help_.set_skills, ["advice"], ["mandarin"])
+    homes.likes("resident", ["advice"])
     with homes.world.write() as session:
         assert "advice" not in {kind for kind, _ in telling.helpers(session, community, but=own)}

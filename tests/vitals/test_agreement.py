@@ -41,14 +41,16 @@ class Deeds:
         credit(self.market.world, self.draw.choice(MEMBERS), chart.MINUTES, self.draw.randint(1, 300))
 
     def earn_points(self) -> None:
-        """Points of many lots, some of which end within sixty days."""
+        """Points of many lots, some of which end within sixty days of the night, none before it."""
         world, now = self.market.world, self.market.now
         path = chart.member(world.people[self.draw.choice(MEMBERS)].public_id)
-        ends = clock.local_day(now, "Asia/Shanghai") + timedelta(days=self.draw.choice((20, 59, 60, 61, 90)))
+        ends = clock.local_day(now, "Asia/Shanghai") + timedelta(days=self.draw.choice((50, 60, 70, 90)))
         with world.write() as session:
             moved = Transfer(chart.issuance(1), path, chart.POINTS, self.draw.randint(1, 60), expires_on=ends)
             key = f"points:{self.draw.getrandbits(64)}"
-            db.book(session, world.community_id, now).post(Txn("credit", [moved], now.date(), "t"), key=key)
+            db.book(session, world.community_id, now).post(
+                Txn("credit", [moved], now.date(), "t"), key=key, session=session
+            )
 
     def order(self) -> None:
         item = self.draw.choice((self.market.haircut, self.market.haircut, self.market.soap))
@@ -164,12 +166,14 @@ class Raw:
         )
 
     def ending(self, first: date, last: date) -> int:
-        """Add up what is left of lots that end in a span, where what ends first is used first."""
+        """Add up what is left of lots that end in a span, what ends first being used first; to be held is to be used,
+        and what was released is as it was."""
         lots: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
         used: dict[str, int] = defaultdict(int)
         for of, to, amount, _, _, ends in self.moves:
-            if of.removesuffix(HELD) != to.removesuffix(HELD):
-                used[of.removesuffix(HELD)] += amount
+            used[of] += amount
+            if of == to + HELD:
+                used[to] -= amount
             if ends is not None:
                 lots[to][ends] += amount
         total = 0
@@ -215,7 +219,7 @@ def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: 
 def _prepare(market: Market) -> None:
     """Bind two relatives, and let one like to help."""
     world = market.world
-    Homes(world).do("volunteer", help_.set_skills, ["company"], ["mandarin"])
+    Homes(world).likes("volunteer", ["company"])
     second = world.actor("second")
     with world.write() as session:
         one, other = (session.get_one(Person, world.people[who].id) for who in MEMBERS[:2])

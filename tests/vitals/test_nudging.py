@@ -135,9 +135,9 @@ def test_a_shop_is_as_far_as_its_building_and_the_twelfth_is_not_the_first(marke
 def test_help_is_offered_where_somebody_likes_to_give_it_by_what_is_really_asked_for(market: Market) -> None:
     homes = Homes(market.world)
     assert "陪聊读报" not in _offers(market)
-    homes.do("volunteer", help_.set_skills, ["company"], ["mandarin"])
+    homes.likes("volunteer", ["company"])
     assert "陪聊读报" not in _offers(market), "nobody is offered their own help"
-    homes.do("panel", help_.set_skills, ["company", "phone_help"], ["mandarin"])
+    homes.likes("panel", ["company", "phone_help"])
     _live_in(market, "volunteer", 10)
     _live_in(market, "panel", 9)
     found = _offers(market)["陪聊读报"]
@@ -154,7 +154,7 @@ def test_who_was_helped_at_home_has_spent_and_is_left_alone(market: Market) -> N
     market.adopt(nudge_after_minutes=600)
     _served(market, 600)
     homes = Homes(market.world)
-    homes.do("panel", help_.set_skills, ["company"], ["mandarin"])
+    homes.likes("panel", ["company"])
     request = homes.ask("volunteer")
     homes.do("coordinator", help_.verify, request.public_id)
     homes.do("panel", help_.accept, request.public_id)
