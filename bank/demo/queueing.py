@@ -13,9 +13,11 @@ from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.demo.founding import Town
 from bank.errors import BankError
+from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.shop import budget, queueing
 from bank.shop import operations as shop
+from bank.shop.models import Order
 
 LEFT_POINTS = 5
 """What is left of the month: less than anything costs."""
@@ -27,18 +29,24 @@ NOTE = "这个月换用品的预算用完了，用排队代替先到先得"
 def show_queue(session: Session, town: Town, settings: dict[str, object], now: datetime) -> None:
     """Let the month's budget be used up, a card wait and be called, and others wait behind it."""
     item_id = town.items[WANTED].public_id
-    first = town.cast["volunteer"]
-    placed = None
-    with suppress(BankError), session.begin_nested():  # a history of few days may not have earned it
-        placed = shop.order(session, first, item_id=item_id, quantity=1, now=now)
+    first = _first_order(session, town, item_id, now)
     _set_budget(session, town, settings, now)
     resident = session.scalars(select(Person).where(Person.public_id == town.cast["resident"].public_id)).one()
     with suppress(BankError), session.begin_nested():
         queueing.join(session, town.cast["shop"], item_id=item_id, quantity=1, now=now, owner=resident)
     _let_wait(session, town, item_id, now)
-    if placed is not None:
-        shop.cancel(session, first, placed.public_id, now=now)
+    if first is not None:
+        who, placed = first
+        shop.cancel(session, who, placed.public_id, now=now)
         queueing.call_due(session, now=now)
+
+
+def _first_order(session: Session, town: Town, item_id: str, now: datetime) -> tuple[Actor, Order] | None:
+    """Let the first who can order; None where nobody can, as a history of few days may not have earned it."""
+    for who in town.people:
+        with suppress(BankError), session.begin_nested():
+            return who, shop.order(session, who, item_id=item_id, quantity=1, now=now)
+    return None
 
 
 def _let_wait(session: Session, town: Town, item_id: str, now: datetime) -> None:

@@ -222,6 +222,7 @@ def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
         shops=shops,
         errors=errors,
         queued=queueing.own(db.session(), owner.id, now),
+        room=room,
         is_short=room is not None and any(budget.counts(one.item) and one.item.price > room for one in items),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from bank.errors import NotFound
@@ -58,12 +58,6 @@ def find(session: Session, actor: Actor, public_id: str) -> InLine:
     if row is None:
         raise NotFound
     return InLine(*row)
-
-
-def ahead_of(session: Session, place: QueuePlace) -> int:
-    """Count who stands before a place that waits."""
-    before = (QueuePlace.community_id == place.community_id, QueuePlace.state == WAITING, QueuePlace.id < place.id)
-    return session.scalar(select(func.count()).select_from(QueuePlace).where(*before)) or 0
 
 
 def order_of(session: Session, place: QueuePlace) -> Order | None:

@@ -151,7 +151,7 @@ def _lines(lines: Sequence[SettlementLine], struck: Sequence[Struck]) -> LongTab
 def struck_cells(one: Struck) -> list[str]:
     """Give what comes off a statement as a line below the others, in the order of `heads`."""
     assert one.line is not None  # noqa: S101 -- only what stood on a statement comes off one
-    title = f"{one.line.title}（{local_minute(one.strike.handed_over_at)[:7]}：{one.strike.reason}）"
+    title = f"{one.line.title} ({local_minute(one.strike.handed_over_at)[:7]}: {one.strike.reason})"
     _, code, _, quantity, _, at, _ = cells(one.line)
     total = amount(-one.line.total, one.line.unit)
     return [gettext("更正"), code, title, f"-{quantity}", total, at, yuan(-one.line.value_fen)]

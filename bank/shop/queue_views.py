@@ -180,7 +180,6 @@ def _card_page(who: Actor, public_id: str, *, wrong: str | None = None, is_over:
         is_mine=own is not None and _serves(who, own.item),
         balance=balances_of(owner.public_id, owner.community_id)[chart.POINTS],
         items=[] if own is not None or room is None else _beyond(who, room, month.most or 0),
-        ahead=line.ahead_of(session, own.place) if own is not None else 0,
         wrong=wrong,
         is_over=is_over,
         given=request.form,

@@ -216,7 +216,7 @@ def test_what_was_settled_comes_off_the_next_statement(market: Market, cut: Orde
     page = market.world.page("barber")
     shown = page.get(f"/statements/{next_.settlement.public_id}").text
     assert "更正" in shown
-    assert "2026-11：拿错了卡" in shown
+    assert "2026-11: 拿错了卡" in shown
     assert page.get(f"/statements/{next_.settlement.public_id}/pdf").status_code == 200
     book = load_workbook(io.BytesIO(page.get(f"/statements/{next_.settlement.public_id}/xlsx").data))
     rows = [[cell.value for cell in row] for row in book.active.iter_rows()]  # type: ignore[union-attr]
