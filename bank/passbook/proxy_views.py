@@ -18,7 +18,7 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.passbook.schemas import ForThemSchema, PrintForThemSchema
-from bank.passbook.views import pages, sheet_of
+from bank.passbook.views import pages, printed
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
@@ -84,7 +84,7 @@ def print_for_them(public_id: str) -> ResponseReturnValue:
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _print_page(who, public_id, cursor=request.form.get("cursor"), errors=errors), 422
     owner = members.actor_of(db.session(), db.session().get_one(Person, owner_id))
-    return sheet_of(owner, cursor=given["cursor"], is_at_desk=True)
+    return printed(owner, cursor=given["cursor"], back=url_for("members.person", public_id=public_id))
 
 
 def _print_page(who: Actor, public_id: str, *, cursor: str | None, errors: dict[str, list[str]]) -> str:

@@ -114,25 +114,25 @@ def _home() -> Community:
 
 @pages.get("/passbook/print")
 def sheet() -> ResponseReturnValue:
-    return sheet_of(login.actor(), cursor=request.args.get("cursor"))
+    return printed(login.actor(), cursor=request.args.get("cursor"))
 
 
-def sheet_of(owner: Actor, *, cursor: str | None, is_at_desk: bool = False) -> str:
-    """Draw the printed sheet of somebody's passbook, the newest lines or those before a cursor."""
+def printed(who: Actor, *, cursor: str | None = None, back: str | None = None) -> str:
+    """Show somebody's passbook as it is printed; `back` is where the desk goes on."""
     now = clock.utc_now()
-    found = lines.entries(db.session(), owner, now, limit=PER_SHEET, cursor=cursor)
+    found = lines.entries(db.session(), who, now, limit=PER_SHEET, cursor=cursor)
     rows: list[dict[str, Any]] = [telling.sheet_row(entry) for entry in found.items]
     return render_template(
         "passbook/sheet.html",
-        who=owner,
-        done_for=[] if cursor else members.done_in_name_of(db.session(), owner.person_id),
-        home=db.session().get_one(Community, owner.community_id),
+        who=who,
+        onward=back,
+        done_for=[] if cursor else members.done_in_name_of(db.session(), who.person_id),
+        home=db.session().get_one(Community, who.community_id),
         rows=rows,
         next=found.next,
         now=now,
-        balances=lines.balances(db.session(), owner, now),
-        service=lines.service(db.session(), owner),
-        is_at_desk=is_at_desk,
+        balances=lines.balances(db.session(), who, now),
+        service=lines.service(db.session(), who),
     )
 
 

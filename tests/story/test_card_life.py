@@ -16,6 +16,7 @@ from bank.communities.models import Community
 from bank.members import operations as members
 from bank.members import passwords
 from bank.members.models import Person
+from bank.passbook import lines
 from bank.services import operations as help_
 from bank.shop import stock
 from tests.story.phones import COUNTER, PASSWORD, SIZE, Phone, Screen
@@ -35,6 +36,7 @@ THURSDAY_MIDNIGHT = datetime(2026, 11, 26, 16, 1, tzinfo=UTC)
 FRIDAY_NINE = datetime(2026, 11, 27, 1, 0, tzinfo=UTC)
 MONDAY_TWO = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 MONDAY_TWO_PAST_THREE = datetime(2026, 11, 30, 7, 2, tzinfo=UTC)
+FRIDAY_AFTER = datetime(2026, 12, 4, 1, 0, tzinfo=UTC)
 EARNED, HELPED, SOAP, HAIRCUT = 120, 60, 20, 30
 
 
@@ -81,6 +83,15 @@ def minutes_of(town: World, who: str) -> tuple[int, int]:
         return balance.posted, balance.held
 
 
+def entries_of(town: World, who: str) -> list[tuple[int, int]]:
+    """Give the book's lines of somebody, newest first: how much, and what was left."""
+    with town.write() as session:
+        person = session.scalars(select(Person).where(Person.name == who)).one()
+        actor = members.actor_of(session, person)
+        found = lines.entries(session, actor, town.clock.now, units=(chart.MINUTES,))
+        return [(entry.amount, entry.balance_after) for entry in found.items]
+
+
 def test_a_card_and_a_pin_are_enough_for_all_of_it(
     town: World, phone: Callable[..., Phone], screen: Callable[..., Screen], time_of_day: Any, bank: Any
 ) -> None:
@@ -105,6 +116,7 @@ def test_a_card_and_a_pin_are_enough_for_all_of_it(
     confirm_at_the_desk(coordinator, number)
     assert minutes_of(town, HER) == (EARNED - HELPED, 0)
 
+    shop.press("大字")
     buy(shop, number, "肥皂", "40 分钟")
     receipt(shop)
     buy(shop, number, "理发", "10 分钟")
@@ -117,6 +129,9 @@ def test_a_card_and_a_pin_are_enough_for_all_of_it(
         ("陪聊读报", "", "1 小时", "1 小时"),
         ("湖边清洁", "2 小时", "", "2 小时"),
     ]
+    assert entries_of(town, HER) == [(-HAIRCUT, left), (-SOAP, 40), (-HELPED, 60), (EARNED, EARNED)]
+    be_paid(second, volunteer, time_of_day, bank)
+    assert minutes_of(town, "王小明") == (HELPED, 0)
     assert bank.run("ledger", "verify").exit_code == 0
 
 
@@ -286,6 +301,19 @@ def print_passbook(coordinator: Phone) -> Screen:
     coordinator.looks_right("passbook-on-a4")
     coordinator.page.set_viewport_size(SIZE)
     return coordinator
+
+
+def be_paid(second: Screen, volunteer: Screen, time_of_day: Any, bank: Any) -> None:
+    """Let the volunteer's hour be looked at and go through its notice."""
+    second.page.reload()
+    second.sees("陪聊读报")
+    second.press("全部通过（1 条）")
+    second.sees("1 条已通过")
+    time_of_day.move_to(FRIDAY_AFTER)
+    bank.run("jobs", "run", "--once")
+    volunteer.tap("存折")
+    volunteer.sees("陪聊读报", "+1 小时")
+    volunteer.looks_right("passbook")
 
 
 def figures(sheet: Screen) -> list[tuple[str, ...]]:
