@@ -289,8 +289,7 @@ def demo_load(households: int, days: int, seed: int) -> None:
 @click.option("--database", help="The URL of an empty database to keep it in; a temporary one where left out.")
 def demo_simulate(years: int, households: int, seed: int, chosen: tuple[str, ...], database: str | None) -> None:
     """Live through years of a made-up community in advance, to try rules before a real one adopts them."""
-    from bank.demo import simulating
-    from bank.demo.village import WEEKS_A_YEAR
+    from bank.demo import simulating, village
 
     settings = dict(_chosen_rule(one) for one in chosen)
     root: Any = importlib.import_module(current_app.import_name)
@@ -304,7 +303,7 @@ def demo_simulate(years: int, households: int, seed: int, chosen: tuple[str, ...
             if _has_communities():
                 raise click.ClickException("this database already holds a community; give an empty one")
             db.drop()
-            with click.progressbar(length=WEEKS_A_YEAR * years, label="  weeks", file=sys.stderr) as bar:
+            with click.progressbar(length=village.WEEKS_A_YEAR * years, label="  weeks", file=sys.stderr) as bar:
                 lived, findings = simulating.simulate(
                     years=years, households=households, seed=seed, settings=settings, step=bar.update
                 )

@@ -22,7 +22,7 @@ POINT_ORDERS = (0, 1, 1, 2, 3)
 FEWEST, MOST = 2, 9
 """Orders for time a day; one more than the fewest for each MORE_FOR minutes that lie unused."""
 MORE_FOR = 200 * 60
-QUANTITIES = (1, 1, 2, 2)
+QUANTITIES = (1, 1, 2, 2, 3)
 WEEK = 7
 
 
