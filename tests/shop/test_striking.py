@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from bank import chart, db, jobs
@@ -122,12 +122,8 @@ def test_no_household_strikes_alone_nor_its_own_voucher(market: Market, cut: Ord
     with pytest.raises(striking.OwnVoucher):
         decide(market, asked, who="second")
     with pytest.raises(DBAPIError, match="two households"), market.world.write() as session:
-        session.execute(
-            text(
-                "UPDATE strike SET state = 'struck', decided_by = :by, ended_at = proposed_at, reversal_txn_id = :txn"
-            ),
-            {"by": market.world.people["coordinator"].id, "txn": cut.end_txn_id.bytes},  # type: ignore[union-attr]
-        )
+        done = {"state": "struck", "decided_by": market.world.people["coordinator"].id, "ended_at": market.now}
+        session.execute(update(Strike).values(**done, reversal_txn_id=cut.end_txn_id))
 
 
 @pytest.mark.parametrize(
