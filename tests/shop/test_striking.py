@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from bank import chart, db, jobs
@@ -121,13 +122,9 @@ def test_no_household_strikes_alone_nor_its_own_voucher(market: Market, cut: Ord
     share_a_door(market, "volunteer", "second")
     with pytest.raises(striking.OwnVoucher):
         decide(market, asked, who="second")
+    done = {"state": "struck", "decided_by": market.world.people["coordinator"].id, "ended_at": market.now}
     with pytest.raises(DBAPIError, match="two households"), market.world.write() as session:
-        session.execute(
-            text(
-                "UPDATE strike SET state = 'struck', decided_by = :by, ended_at = proposed_at, reversal_txn_id = :txn"
-            ),
-            {"by": market.world.people["coordinator"].id, "txn": cut.end_txn_id.bytes},  # type: ignore[union-attr]
-        )
+        session.execute(update(Strike).values(**done, reversal_txn_id=cut.end_txn_id))
 
 
 @pytest.mark.parametrize(
@@ -348,3 +345,20 @@ def test_the_list_costs_the_same_for_many(market: Market) -> None:
     with counted(market.world.app) as many:
         page.get("/strikes")
     assert len(many) == len(few)
+
+
+def test_a_month_being_frozen_lets_a_strike_wait_and_see_the_line(market: Market, cut: Order) -> None:
+    """The strike comes between the reading of the month's vouchers and the commit of their lines."""
+    to(market, "2026-11-29")
+    asked = propose(market, cut)
+    to(market, "2026-12-01")
+    barber = market.world.actor("barber")
+    strike = threading.Thread(target=decide, args=(market, asked))
+    with market.world.write() as session:
+        settling.build(session, barber, market.barber_shop, NOVEMBER, now=market.now)
+        strike.start()
+        strike.join(1)
+    strike.join()
+    now = statement(market)
+    assert (now.settlement.minutes, now.due[0]) == (60, 30)
+    assert now.is_as_the_book_says
