@@ -11,12 +11,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale, gettext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from werkzeug.test import TestResponse
 
 from bank import db
 from bank.deeds.rules import CATEGORIES
 from bank.demo import loading
+from bank.giving.rules import family_name
+from bank.members.models import Person
 from tests.access.rows import VISITOR, Call, Row
 from tests.test_access import ROWS
 from tests.world import World
@@ -161,6 +163,8 @@ def _data(app: Flask) -> list[str]:
     """Give everything people wrote into the database, the longest first."""
     with app.app_context():
         written = _values(WRITTEN_BY_PEOPLE) - set(CATEGORIES.values())
+        families = db.session().scalars(select(Person.name)).all()
+        written |= {f"{title} {family_name(name)}" for name in families for title in ("Teacher", "Mr", "Ms")}
         reasons = {value for value in _values(REASONS) if not _has_english(value)}
         db.drop()
     return sorted(written | reasons, key=len, reverse=True)
