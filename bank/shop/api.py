@@ -71,5 +71,7 @@ def redeem(given: dict[str, Any], code: str) -> dict[str, Any]:
 @api.response(201, OrderSchema)
 def cancel(given: dict[str, Any], order_id: str) -> dict[str, Any]:
     """Give an order back; for its owner and the keepers of its shop."""
-    ended = operations.cancel(db.session(), login.actor(), order_id, now=clock.utc_now(), **given)
+    ended = operations.cancel(
+        db.session(), login.actor(), order_id, now=clock.utc_now(), reason=given["reason"], code=given["why"]
+    )
     return order_answer(listing.shown(db.session(), ended))

@@ -32,7 +32,7 @@ class OrderForm(StrictSchema):
 class CancelForm(StrictSchema):
     """Why, for the member to read: a reason from the list, or words."""
 
-    code = Choice(rules.KEEPERS_REASONS, load_default=None, allow_none=True)
+    why = Choice(rules.KEEPERS_REASONS, load_default=None, allow_none=True)
     reason = Words(most=200, load_default=None, allow_none=True)
 
 

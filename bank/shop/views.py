@@ -105,7 +105,9 @@ def order() -> ResponseReturnValue:
 def cancel(order_id: str) -> ResponseReturnValue:
     who = login.actor()
     given = read_form(CancelForm, request.form)
-    ended = operations.cancel(db.session(), who, order_id, now=clock.utc_now(), **given)
+    ended = operations.cancel(
+        db.session(), who, order_id, now=clock.utc_now(), reason=given["reason"], code=given["why"]
+    )
     flash(gettext("已取消，时长或积分已经退回。"), "ok")
     return redirect(url_for(".voucher", code=ended.voucher_code), code=303)
 

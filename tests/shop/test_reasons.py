@@ -23,7 +23,7 @@ def read(market: Market, order: Order) -> tuple[str | None, str | None]:
 @pytest.mark.parametrize("code", rules.KEEPERS_REASONS)
 def test_a_keeper_chooses_a_reason(market: Market, code: str) -> None:
     placed = market.order()
-    answer = market.world.page("shop").post(f"/shop/orders/{placed.public_id}/cancellation", data={"code": code})
+    answer = market.world.page("shop").post(f"/shop/orders/{placed.public_id}/cancellation", data={"why": code})
     assert answer.status_code == 303
     assert read(market, placed) == (code, None)
     assert rules.END_REASONS[code] in market.world.page("volunteer").get(f"/v/{placed.voucher_code}").text
@@ -55,7 +55,7 @@ def test_an_undone_hand_over_and_own_words_keep_their_places(market: Market) -> 
 @pytest.mark.parametrize("code", ["struck", "taken_back", "closed", "nothing", "x" * 500])
 def test_nobody_claims_a_reason_of_the_banks_own(market: Market, code: str) -> None:
     path = f"/orders/{market.order().public_id}/cancellation"
-    assert market.world.api("shop", "POST", path, {"code": code}).status_code == 422
+    assert market.world.api("shop", "POST", path, {"why": code}).status_code == 422
 
 
 def test_the_database_knows_the_codes(market: Market) -> None:
