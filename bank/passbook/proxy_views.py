@@ -65,7 +65,7 @@ def ask_for_them(public_id: str) -> ResponseReturnValue:
 @pages.get("/people/<public_id>/passbook")
 def ask_to_print(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    who.require("coordinator")
+    who.require(*CLERKS)
     return _print_page(who, public_id, cursor=request.args.get("cursor"), errors={})
 
 
@@ -74,7 +74,7 @@ def ask_to_print(public_id: str) -> ResponseReturnValue:
 def print_for_them(public_id: str) -> ResponseReturnValue:
     """Show a resident's passbook for the printer, once they typed their PIN."""
     who = login.actor()
-    who.require("coordinator")
+    who.require(*CLERKS)
     owner_id = members.in_community(db.session(), who.community_id, public_id).id
     try:
         given = read_form(PrintForThemSchema, request.form)
@@ -84,12 +84,18 @@ def print_for_them(public_id: str) -> ResponseReturnValue:
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _print_page(who, public_id, cursor=request.form.get("cursor"), errors=errors), 422
     owner = members.actor_of(db.session(), db.session().get_one(Person, owner_id))
-    return printed(owner, cursor=given["cursor"], back=url_for("members.person", public_id=public_id))
+    return printed(owner, cursor=given["cursor"], back=_person_page(who, public_id))
 
 
 def _print_page(who: Actor, public_id: str, *, cursor: str | None, errors: dict[str, list[str]]) -> str:
     owner = members.in_community(db.session(), who.community_id, public_id)
-    return render_template("passbook/ask_to_print.html", owner=owner, cursor=cursor, errors=errors)
+    back = _person_page(who, public_id)
+    return render_template("passbook/ask_to_print.html", owner=owner, cursor=cursor, errors=errors, onward=back)
+
+
+def _person_page(who: Actor, public_id: str) -> str:
+    """Give the page of a resident that staff may see: the whole person's, or what a card can do at the desk."""
+    return url_for("members.person" if who.may("coordinator") else "cards.person", public_id=public_id)
 
 
 def _again(who: Actor, public_id: str, refusal: Invalid) -> str:
