@@ -68,7 +68,7 @@ class Giving:
                 _list(session, self.town, who, REASONS[0], now)
 
     def _give(self, session: Session, now: datetime) -> None:
-        has = _has(session, self.town, now)
+        has = saved(session, self.town, now)
         for number, (child, parent) in enumerate(self.pairs):
             amount = min(120, has.get(child.public_id, 0) // 3)
             if amount < GIFT:
@@ -92,7 +92,7 @@ def show_giving(session: Session, town: Town, now: datetime) -> None:
 
 def _bind_and_give(session: Session, town: Town, now: datetime) -> None:
     child, parent = _bind(session, town, town.cast["volunteer"], town.cast["resident"], now - timedelta(days=2))
-    if _has(session, town, now).get(child.public_id, 0) >= GIFT:
+    if saved(session, town, now).get(child.public_id, 0) >= GIFT:
         gifts.give(session, child, parent, amount=GIFT, now=now - timedelta(hours=1))
 
 
@@ -107,7 +107,7 @@ def _bind(session: Session, town: Town, one: Actor, other: Actor, now: datetime)
 
 def _rich(session: Session, town: Town, now: datetime, least: int) -> list[Actor]:
     """Give those who have most, with at least so many minutes."""
-    has = _has(session, town, now)
+    has = saved(session, town, now)
     cast = {actor.person_id for actor in town.cast.values()}
     return sorted(
         (actor for actor in town.people if actor.person_id not in cast and has.get(actor.public_id, 0) >= least),
@@ -137,7 +137,8 @@ def _list(session: Session, town: Town, actor: Actor, reason: str, now: datetime
     grants.confirm(session, town.cast["second"], grant.public_id, agrees=True, now=now)
 
 
-def _has(session: Session, town: Town, now: datetime) -> dict[str, int]:
+def saved(session: Session, town: Town, now: datetime, unit: str = chart.MINUTES) -> dict[str, int]:
+    """Give what each of a town's people can spend of a unit, by public id."""
     paths = {chart.member(actor.public_id): actor.public_id for actor in town.people + list(town.cast.values())}
     found = db.book(session, town.community.id, now).balances(list(paths), session=session)
-    return {paths[path]: balance.available for (path, unit), balance in found.items() if unit == chart.MINUTES}
+    return {paths[path]: balance.available for (path, of), balance in found.items() if of == unit}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bank import clock
+from bank import chart, clock
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.demo.founding import Town
+from bank.demo.giving import saved
 from bank.errors import BankError
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -23,35 +25,44 @@ LEFT_POINTS = 5
 """What is left of the month: less than anything costs."""
 WANTED = "毛巾"
 WAITING = 3
+ASKED = 30
+"""How many are tried: a quota of theirs may be used up."""
 NOTE = "这个月换用品的预算用完了，用排队代替先到先得"
 
 
 def show_queue(session: Session, town: Town, settings: dict[str, object], now: datetime) -> None:
     """Let the month's budget be used up, a card wait and be called, and others wait behind it."""
     item_id = town.items[WANTED].public_id
-    first = _first_order(session, town, item_id, now)
+    savers = _savers(session, town, now)
+    first = _first_order(session, savers, item_id, now)
     _set_budget(session, town, settings, now)
     resident = session.scalars(select(Person).where(Person.public_id == town.cast["resident"].public_id)).one()
     with suppress(BankError), session.begin_nested():
         queueing.join(session, town.cast["shop"], item_id=item_id, quantity=1, now=now, owner=resident)
-    _let_wait(session, town, item_id, now)
+    _let_wait(session, savers, item_id, now)
     if first is not None:
         who, placed = first
         shop.cancel(session, who, placed.public_id, now=now)
         queueing.call_due(session, now=now)
 
 
-def _first_order(session: Session, town: Town, item_id: str, now: datetime) -> tuple[Actor, Order] | None:
+def _savers(session: Session, town: Town, now: datetime) -> list[Actor]:
+    """Give who has the most points, the richest first."""
+    has = saved(session, town, now, chart.POINTS)
+    return sorted(town.people, key=lambda who: (-has.get(who.public_id, 0), who.person_id))[:ASKED]
+
+
+def _first_order(session: Session, savers: Sequence[Actor], item_id: str, now: datetime) -> tuple[Actor, Order] | None:
     """Let the first who can order; None where nobody can, as a history of few days may not have earned it."""
-    for who in town.people:
+    for who in savers:
         with suppress(BankError), session.begin_nested():
             return who, shop.order(session, who, item_id=item_id, quantity=1, now=now)
     return None
 
 
-def _let_wait(session: Session, town: Town, item_id: str, now: datetime) -> None:
+def _let_wait(session: Session, savers: Sequence[Actor], item_id: str, now: datetime) -> None:
     waiting = 0
-    for who in town.people:
+    for who in savers:
         with suppress(BankError), session.begin_nested():
             queueing.join(session, who, item_id=item_id, quantity=1, now=now)
             waiting += 1

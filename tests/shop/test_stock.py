@@ -92,15 +92,14 @@ def test_movements_are_only_ever_added(market: Market, statement: object) -> Non
 
 
 def test_a_donation_is_only_ever_added_and_brings_nobody_points(market: Market) -> None:
-    actor, before = market.world.actor("shop"), market.has()
+    actor, looks, before = market.world.actor("shop"), market.world.actor("coordinator"), market.has()
     with market.world.write() as session:
         stock.receive(session, actor, market.soap, 2, donor="王小明", is_named=False, now=market.now)
         gift = stock.receive(session, actor, market.soap, 3, donor="便民超市", is_named=True, now=market.now)
     assert market.has() == before
     with market.world.write() as session:
         assert listing.thanked(session, market.world.community_id) == []
-        look_at = market.world.actor("coordinator")
-        donors.look(session, look_at, gift.public_id, is_shown=True, now=market.now)
+        donors.look(session, looks, gift.public_id, is_shown=True, now=market.now)
         thanked = listing.thanked(session, market.world.community_id)
         assert [(gift.donor, title, gift.quantity) for gift, title in thanked] == [("便民超市", "肥皂", 3)]
     with pytest.raises(DBAPIError, match="only ever added"), market.world.write() as session:
