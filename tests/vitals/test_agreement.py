@@ -70,7 +70,7 @@ class Deeds:
         with self.market.world.write() as session:
             person = session.get_one(Person, self.market.world.people[self.draw.choice(MEMBERS)].id)
             amount = self.draw.randint(1, 90)
-            pool.donate(session, person, unit=chart.MINUTES, amount=amount, thanked_as=None, now=self.market.now)
+            pool.donate(session, person, unit=chart.MINUTES, amount=amount, now=self.market.now)
 
     def give(self) -> None:
         with self.market.world.write() as session:
