@@ -144,7 +144,7 @@ def test_the_stepper_stops_at_its_limits(open_page: Callable[..., Any]) -> None:
 def test_the_toast_leaves_when_undo_has_ended(open_page: Callable[..., Any]) -> None:
     page = open_page("/desk?as=staff").page
     page.locator(".toast progress").wait_for()
-    page.locator(".toast").wait_for(state="detached", timeout=15_000)
+    page.locator(".toast").wait_for(state="detached", timeout=30_000)
 
 
 def test_the_code_screen_goes_on_without_the_network(open_page: Callable[..., Any], gallery: Any) -> None:

@@ -34,7 +34,7 @@ class Screen:
         self._folder = folder
         context.add_init_script(OVER_THE_EDGE)
         self.page = context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)
         self._watch()
 
     def _watch(self) -> None:

@@ -76,7 +76,7 @@ class Visitor:
     def __init__(self, browser: Any, demo: Served, who: str, **size: int) -> None:
         self._context = browser.new_context(viewport=size or SIZE, locale="zh-CN")
         self.page = self._context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)
         self.complaints: list[str] = []
         self._demo = demo
         self.page.on("console", lambda said: said.type in {"error", "warning"} and self._note(said.text))
