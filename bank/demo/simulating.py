@@ -215,4 +215,5 @@ def _passed_on(session: Session, village: Village, number: int) -> tuple[int, in
     granted = select(func.coalesce(func.sum(GrantPayment.amount), 0)).where(
         GrantPayment.community_id == home, GrantPayment.month >= first, GrantPayment.month < last
     )
-    return tuple(int(session.scalar(one) or 0) for one in (given, donated, granted))  # type: ignore[return-value]
+    sums = [int(session.scalar(one) or 0) for one in (given, donated, granted)]
+    return sums[0], sums[1], sums[2]

@@ -217,7 +217,7 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),
         reports=reporting.of_request(session, one.id),
-        has_one_accepted=dispatch.has_one_accepted(session, one),
+        has_one_accepted=bool(dispatch.who_waits(session, one)),
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         is_late=one.state in rules.OPEN and one.promised_at <= now,
         is_close=is_close,

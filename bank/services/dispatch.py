@@ -397,31 +397,14 @@ def _wait_for_another(session: Session, actor: Actor, request: HelpRequest, now:
     return request
 
 
-def has_one_accepted(session: Session, request: HelpRequest) -> bool:
-    """Tell whether the first of two has said yes, and the other has not."""
-    return request.helpers > 1 and request.state in ("verified", "offered") and _said_yes(session, request)
-
-
-def _said_yes(session: Session, request: HelpRequest, person_id: int | None = None) -> bool:
-    chosen = select(HelpInvitation.id).where(
-        HelpInvitation.request_id == request.id, HelpInvitation.state == "accepted"
-    )
-    if person_id is not None:
-        chosen = chosen.where(HelpInvitation.person_id == person_id)
-    return session.scalar(chosen.limit(1)) is not None
-
-
 def who_waits(session: Session, request: HelpRequest) -> list[int]:
-    """Give who said yes to a visit of two and waits for the other."""
+    """Give who said yes to a visit of two and waits for the other, the first to say so first."""
+    if request.helpers < 2 or request.state not in ("verified", "offered"):
+        return []
     chosen = select(HelpInvitation.person_id).where(
         HelpInvitation.request_id == request.id, HelpInvitation.state == "accepted"
     )
-    return list(session.scalars(chosen)) if request.helpers > 1 and request.state in ("verified", "offered") else []
-
-
-def has_promised(session: Session, actor: Actor, request: HelpRequest) -> bool:
-    """Tell whether somebody said yes to a visit of two that waits for the other."""
-    return request.state in ("verified", "offered") and _said_yes(session, request, actor.person_id)
+    return list(session.scalars(chosen.order_by(HelpInvitation.answered_at, HelpInvitation.id)))
 
 
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
@@ -430,7 +413,7 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
     Raises NotFound, Moved, TooLate once it should have begun.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    is_alone = has_promised(session, actor, request)
+    is_alone = actor.person_id in who_waits(session, request)
     if actor.person_id not in moving.volunteers(request) and not is_alone:
         raise NotFound
     if request.state != "accepted" and not is_alone:

@@ -203,6 +203,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
     is_for_them = is_mine or who.person_id == one.asked_by
     is_side = is_for_them or is_helper
     told = reporting.of_request(session, one.id) if is_side else []
+    waiting = dispatch.who_waits(session, one)
     return render_template(
         "services/visit.html",
         row=row,
@@ -213,8 +214,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         own=own,
         may_scan=_may_scan(one, own, now),
         has_one_come=visiting.has_one_come(one),
-        has_promised=dispatch.has_promised(session, who, one),
-        has_one_accepted=dispatch.has_one_accepted(session, one),
+        has_promised=who.person_id in waiting,
+        has_one_accepted=bool(waiting),
         me=who.public_id,
         now_ms=_ms(now),
         is_for_them=is_for_them,

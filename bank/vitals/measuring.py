@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
@@ -198,7 +198,7 @@ def _visits(session: Session, place: Community, since: datetime) -> list[Wanted]
     """List the visits to homes that were credited, as one kind: who goes to homes does what is needed there."""
     rows = session.execute(
         select(Credit.approved_amount, Credit.person_id, HelpRequest.starts_at)
-        .join(HelpRequest, HelpRequest.credit_id == Credit.id)
+        .join(HelpRequest, or_(HelpRequest.credit_id == Credit.id, HelpRequest.second_credit_id == Credit.id))
         .where(Credit.community_id == place.id, Credit.state == "posted", Credit.posted_at >= since)
     )
     return [(VISITS, minutes or 0, person, at) for minutes, person, at in rows]

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
 from bank import chart
+from bank.communities.models import Community
 from bank.errors import NotAllowed, NotFound
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
@@ -24,6 +25,8 @@ from bank.services.refusals import (
     SecondPerson,
 )
 from bank.services.visiting import Proof
+from bank.vitals import measuring
+from tests.credits.builders import approve
 from tests.services.baths import HELPERS, begun, end_all, invite, likes, offer_baths, promised
 from tests.services.homes import HOURS, Homes
 from tests.services.test_races import _at_once, _codes
@@ -67,6 +70,26 @@ def test_each_gets_their_own_minutes_and_the_resident_pays_both(baths: Homes) ->
         (baths.world.people[who].id, minutes) for who, minutes in zip(HELPERS, (50, 60), strict=True)
     ]
     baths.verify()
+
+
+def test_the_health_of_the_bank_counts_what_both_did(baths: Homes) -> None:
+    request = begun(baths)
+    baths.world.clock.advance(minutes=60)
+    for who in HELPERS:
+        baths.scan(request, who)
+    baths.do("resident", help_.confirm, request.public_id)
+    done = baths.get(request)
+    for credit_id in (done.credit_id, done.second_credit_id):
+        assert credit_id is not None
+        assert approve(baths.world, "coordinator", credit_id)[1] is None
+    baths.world.clock.advance(days=10)
+    baths.run_jobs()
+    with baths.world.write() as session:
+        place = session.get_one(Community, baths.world.community_id)
+        measuring.take(session, place, now=baths.now + timedelta(days=1))
+        newest = measuring.newest(session, place.id)
+        assert newest is not None
+        assert measuring.read(newest).supply[measuring.VISITS] == [120, 2]
 
 
 def test_the_visit_begins_when_both_have_come(baths: Homes) -> None:
