@@ -16,6 +16,10 @@ from flask import Flask
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.util import LRUCache
 
 from app import create_app
 from bank import clock, db
@@ -28,6 +32,17 @@ __all__ = ["postgres_cluster"]
 
 BankApp.jinja_options = {**BankApp.jinja_options, "bytecode_cache": FileSystemBytecodeCache()}
 """To compile the templates of every application that a test makes would be half of the test."""
+
+
+def _share_compiled_statements(dialect: type[Dialect]) -> None:
+    """Take all dialects of a kind for one, as keys: what one test's engine compiled the next test's engine finds."""
+    alike = {"__eq__": lambda one, other: type(one) is type(other), "__hash__": lambda one: hash(type(one))}
+    for name, way in alike.items():
+        setattr(dialect, name, way)
+
+
+_share_compiled_statements(SQLiteDialect_pysqlite)
+_share_compiled_statements(PGDialect_psycopg)
 MONDAY_NINE = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday, 23 November 2026, nine in the morning in Changsha."""
 _numbers = itertools.count()
@@ -102,6 +117,7 @@ class Stage:
     def __init__(self) -> None:
         self._app: Flask | None = None
         self._pristine: dict[str, Any] = {}
+        self._compiled: LRUCache[Any, Any] = LRUCache(2000)
 
     def on(self, url: str, folder: Path) -> Flask:
         """Give the application with nothing left of the test before."""
@@ -116,6 +132,7 @@ class Stage:
         config["SQLALCHEMY_DATABASE_URI"] = book_engine.normalise_url(url)
         config["SQLALCHEMY_ENGINE_OPTIONS"] = db.engine_options(url)
         engine = create_engine(config["SQLALCHEMY_DATABASE_URI"], **config["SQLALCHEMY_ENGINE_OPTIONS"])
+        engine._compiled_cache = self._compiled
         book_engine.prepare_engine(engine)
         db.db._app_engines[self._app][None] = engine
         return self._app
