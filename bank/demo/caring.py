@@ -37,7 +37,7 @@ def learn_skills(session: Session, village: Village, who: Actor) -> None:
 
 def ask_for_help(session: Session, village: Village, monday: date) -> None:
     """Take in what is needed at home: by one's own hours, or by the pool's where an old person has none."""
-    has = village.has(session, moment(monday, 1, 9))
+    has = village.town.saved(session, moment(monday, 1, 9))
     left = pool.balance(session, village.town.community.id, moment(monday, 1, 9))["MIN"]
     for number, who in enumerate(list(village.town.people)):
         usual = (ASKED if who.person_id in village.asked else SHY) if village.is_old(who) else YOUNG

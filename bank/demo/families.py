@@ -70,7 +70,7 @@ def give_at_festival(session: Session, village: Village, monday: date) -> None:
     if not monday <= festival - timedelta(days=4) < monday + timedelta(days=7):
         return
     now = moment(monday, 3, 19)
-    has, here = village.has(session, now), {who.person_id for who in village.town.people}
+    has, here = village.town.saved(session, now), {who.person_id for who in village.town.people}
     for child in [who for who in village.town.people if not village.is_old(who)]:
         for parent in village.kin.get(child.person_id, []):
             amount = min(600, has.get(child.person_id, 0) // 2)
@@ -87,7 +87,7 @@ def donate(session: Session, village: Village, monday: date) -> None:
     if monday.month % 3 != 1 or monday.day > 7:
         return
     now = moment(monday, 4, 10)
-    has = village.has(session, now)
+    has = village.town.saved(session, now)
     for who in list(village.town.people):
         saved = has.get(who.person_id, 0)
         if saved < DONATES_FROM or village.draw.random() >= DONATES:
@@ -111,7 +111,7 @@ def list_the_poor(session: Session, village: Village, monday: date) -> None:
         attempt(
             session, village, partial(grants.review, session, cast["second"], grant.public_id, goes_on=True, now=now)
         )
-    has, listed = village.has(session, now), {grant.person_id for grant in living}
+    has, listed = village.town.saved(session, now), {grant.person_id for grant in living}
     poor = [who for who in village.town.people if village.is_old(who) and who.person_id not in listed | village.staff]
     poor = [who for who in poor if has.get(who.person_id, 0) < POOR]
     for who in village.draw.sample(poor, min(LISTED, len(poor))):

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from bank import chart, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.demo import goods
@@ -45,6 +46,12 @@ class Town:
         """Give who hands over what was ordered."""
         is_barbers = self.barber is not None and placed.shop_id == self.barber.id
         return self.cast["barber" if is_barbers else "shop"]
+
+    def saved(self, session: Session, now: datetime, unit: str = chart.MINUTES) -> dict[int, int]:
+        """Give what each of them can spend of a unit, by row id."""
+        paths = {chart.member(who.public_id): who.person_id for who in [*self.people, *self.cast.values()]}
+        found = db.book(session, self.community.id, now).balances(list(paths), session=session)
+        return {paths[path]: balance.available for (path, of), balance in found.items() if of == unit}
 
 
 def found_towns(

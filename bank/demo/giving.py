@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from bank import chart, clock, db
+from bank import chart, clock
 from bank.demo.founding import Town
 from bank.demo.helping import TIME_ZONE, run_out
 from bank.errors import BankError
@@ -68,9 +68,9 @@ class Giving:
                 _list(session, self.town, who, REASONS[0], now)
 
     def _give(self, session: Session, now: datetime) -> None:
-        has = saved(session, self.town, now)
+        has = self.town.saved(session, now)
         for number, (child, parent) in enumerate(self.pairs):
-            amount = min(120, has.get(child.public_id, 0) // 3)
+            amount = min(120, has.get(child.person_id, 0) // 3)
             if amount < GIFT:
                 continue
             giver, receiver = (session.get_one(Person, who.person_id) for who in (child, parent))
@@ -92,7 +92,7 @@ def show_giving(session: Session, town: Town, now: datetime) -> None:
 
 def _bind_and_give(session: Session, town: Town, now: datetime) -> None:
     child, parent = _bind(session, town, town.cast["volunteer"], town.cast["resident"], now - timedelta(days=2))
-    if saved(session, town, now).get(child.public_id, 0) >= GIFT:
+    if town.saved(session, now).get(child.id, 0) >= GIFT:
         gifts.give(session, child, parent, amount=GIFT, now=now - timedelta(hours=1))
 
 
@@ -107,11 +107,11 @@ def _bind(session: Session, town: Town, one: Actor, other: Actor, now: datetime)
 
 def _rich(session: Session, town: Town, now: datetime, least: int) -> list[Actor]:
     """Give those who have most, with at least so many minutes."""
-    has = saved(session, town, now)
+    has = town.saved(session, now)
     cast = {actor.person_id for actor in town.cast.values()}
     return sorted(
-        (actor for actor in town.people if actor.person_id not in cast and has.get(actor.public_id, 0) >= least),
-        key=lambda actor: (-has[actor.public_id], actor.person_id),
+        (actor for actor in town.people if actor.person_id not in cast and has.get(actor.person_id, 0) >= least),
+        key=lambda actor: (-has[actor.person_id], actor.person_id),
     )[:DONORS]
 
 
@@ -135,10 +135,3 @@ def _list(session: Session, town: Town, actor: Actor, reason: str, now: datetime
     person = session.get_one(Person, actor.person_id)
     grant = grants.propose(session, town.cast["coordinator"], person, reason=reason, now=now)
     grants.confirm(session, town.cast["second"], grant.public_id, agrees=True, now=now)
-
-
-def saved(session: Session, town: Town, now: datetime, unit: str = chart.MINUTES) -> dict[str, int]:
-    """Give what each of a town's people can spend of a unit, by public id."""
-    paths = {chart.member(actor.public_id): actor.public_id for actor in town.people + list(town.cast.values())}
-    found = db.book(session, town.community.id, now).balances(list(paths), session=session)
-    return {paths[path]: balance.available for (path, of), balance in found.items() if of == unit}

@@ -97,7 +97,7 @@ def spend(session: Session, village: Village, monday: date) -> None:
     """Order: the old when asked and in winter, others now and then; what cannot be paid is refused as in life."""
     now = moment(monday, 2, 14)
     items = [item for item in village.town.items.values() if item.unit == "MIN"]
-    has, nudged = village.has(session, now), _nudged(session, monday)
+    has, nudged = village.town.saved(session, now), _nudged(session, monday)
     for who in list(village.town.people):
         saved = has.get(who.person_id, 0)
         if village.draw.random() >= _likely(village, who, saved, who.person_id in nudged) * season(monday):

@@ -13,7 +13,6 @@ from bank import chart, clock
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.demo.founding import Town
-from bank.demo.giving import saved
 from bank.errors import BankError
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -48,8 +47,8 @@ def show_queue(session: Session, town: Town, settings: dict[str, object], now: d
 
 def _savers(session: Session, town: Town, now: datetime) -> list[Actor]:
     """Give who has the most points, the richest first."""
-    has = saved(session, town, now, chart.POINTS)
-    return sorted(town.people, key=lambda who: (-has.get(who.public_id, 0), who.person_id))[:ASKED]
+    has = town.saved(session, now, chart.POINTS)
+    return sorted(town.people, key=lambda who: (-has.get(who.person_id, 0), who.person_id))[:ASKED]
 
 
 def _first_order(session: Session, savers: Sequence[Actor], item_id: str, now: datetime) -> tuple[Actor, Order] | None:

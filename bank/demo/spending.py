@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from bank import chart, db
+from bank import chart
 from bank.demo import goods
 from bank.demo.founding import Town
 from bank.errors import BankError
@@ -59,13 +59,7 @@ class Spending:
     def _look(self, session: Session, now: datetime) -> dict[int, int]:
         """Give what everybody but the demo's own people can spend; those keep theirs for whoever looks at the demo."""
         own = {actor.person_id for actor in self.town.cast.values()}
-        people = {chart.member(who.public_id): who.person_id for who in self.town.people if who.person_id not in own}
-        found = db.book(session, self.town.community.id, now).balances(list(people), session=session)
-        return {
-            people[path]: told.available
-            for (path, unit), told in sorted(found.items())
-            if unit == chart.MINUTES and told.available > 0
-        }
+        return {who: has for who, has in self.town.saved(session, now).items() if has > 0 and who not in own}
 
     def _spend(self, session: Session, day: date, now: datetime) -> None:
         """Let somebody have something they can pay for; who has saved most comes most."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from bank import chart, clock, db
+from bank import clock
 from bank.demo.founding import Town
 from bank.demo.living import TIME_ZONE, Life
 from bank.errors import BankError
@@ -78,12 +78,6 @@ class Village:
     def staff(self) -> set[int]:
         """Who works here and neither moves nor dies."""
         return {who.person_id for who in self.town.cast.values()}
-
-    def has(self, session: Session, now: datetime) -> dict[int, int]:
-        """Give what everybody could spend, in minutes, by row id."""
-        paths = {chart.member(who.public_id): who.person_id for who in self.town.people}
-        found = db.book(session, self.town.community.id, now).balances(list(paths), session=session)
-        return {paths[path]: balance.available for (path, unit), balance in found.items() if unit == chart.MINUTES}
 
 
 Behaviour = Callable[[Session, Village, date], None]
