@@ -24,6 +24,7 @@ from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.passbook.lines import UNDERWAY
 from bank.qr import new_public_id
+from bank.services import operations as help_
 from bank.shop import operations as shop
 from ledger import Ledger, Transfer, Txn
 from ledger.errors import AccountFrozen, InsufficientFunds
@@ -77,7 +78,8 @@ def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now:
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Farewell:
-    """Confirm a case as a second uninvolved person: the account freezes, open vouchers and gifts end, a login ends.
+    """Confirm a case as a second uninvolved person: the account freezes; open vouchers, visits and gifts end, and a
+    login of who died.
 
     Raises NotAllowed, NotFound, TooNear, Settled.
     """
@@ -93,7 +95,9 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     values = {"confirmed_by": actor.person_id, "confirmed_at": now, "due_at": until}
     done = _move(session, found, ("opened",), "confirmed", [Farewell.due_at > now], **values)
     person = session.get_one(Person, found.person_id)
+    visits = help_.underway(session, person.id)
     shop.cancel_all(session, actor, person.id, now=now)
+    help_.leave_all(session, actor, visits, person.id, now=now)
     _set_frozen(session, person, is_frozen=True, now=now)
     # Frozen before: what was given by then is in the book, and nothing can follow.
     gifts.return_all(session, person.id, now=now)

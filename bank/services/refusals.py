@@ -33,6 +33,13 @@ class PoolIsEmpty(Conflict):
     sentence = say("互助池里的时长还差 %(missing_minutes)s，什么也没有扣。")
 
 
+class GroupOnlyDonates(Conflict):
+    """A unit's or a group's account."""
+
+    code = "forbidden"
+    sentence = say("单位和集体账户的时长只能捐给公益池，不能请人上门。")
+
+
 class NotOffered(Conflict):
     """This kind is switched off here."""
 

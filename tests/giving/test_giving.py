@@ -11,7 +11,7 @@ from bank import chart, db, jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import BankError, NotAllowed
-from bank.giving import bonds, gifts, grants, pool
+from bank.giving import bonds, farewells, gifts, grants, pool
 from bank.giving.models import Bond, Donation, Gift, Grant, GrantPayment
 from bank.giving.refusals import (
     AlreadyBound,
@@ -21,10 +21,12 @@ from bank.giving.refusals import (
     MonthIsGiven,
     NotBound,
     NotSoMuch,
+    ReceiverStopped,
     Settled,
     TooLate,
     TooNear,
 )
+from bank.members import operations as members
 from bank.members import people
 from bank.members.models import Person
 from bank.shop import operations as shop
@@ -146,6 +148,54 @@ def test_a_gift_to_a_frozen_account_goes_back(kin: World) -> None:
     with kin.write() as session:
         assert session.scalars(select(Gift.state)).one() == "returned"
     verify(kin)
+
+
+def test_a_gift_that_no_longer_fits_goes_back(kin: World) -> None:
+    """The account filled up within the day: what would be over the limit is the giver's again, to the minute."""
+    adopt(kin, balance_cap_minutes=600)
+    credit(kin, "resident", chart.MINUTES, 500)
+    name = give(kin, 100)
+    credit(kin, "resident", chart.MINUTES, 1)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    with kin.write() as session:
+        assert session.scalars(select(Gift.state).where(Gift.public_id == name)).one() == "returned"
+    assert [has(kin, who).available for who in ("volunteer", "resident")] == [1_200, 501]
+    credit(kin, "panel", chart.MINUTES, 99)
+    bind(kin, "panel", "resident", kind="child")
+    give(kin, 99, "panel")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert has(kin, "resident").posted == 600
+    verify(kin)
+
+
+@pytest.mark.parametrize("how", ["died", "moved", "disabled", "group"])
+def test_nothing_is_given_to_an_account_that_is_stopped(kin: World, how: str) -> None:
+    """Neither to who died while the hours wait for something, nor on its way when it is stopped meanwhile."""
+    give(kin, 10)
+    stop(kin, "resident", how)
+    with pytest.raises(GroupGives if how == "group" else ReceiverStopped):
+        give(kin, 20)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    with kin.write() as session:
+        assert session.scalars(select(Gift.state)).all() == ["returned"]
+    assert [has(kin, who).posted for who in ("volunteer", "resident")] == [1_200, 0]
+
+
+def stop(world: World, who: str, how: str) -> None:
+    """Let somebody die, move away, be disabled, or be a group's account."""
+    coordinator, second = world.actor("coordinator"), world.actor("second")
+    with world.write() as session:
+        person = session.get_one(Person, world.people[who].id)
+        if how == "disabled":
+            members.disable(session, person, now=world.clock.now)
+        elif how == "group":
+            person.is_group = True
+        else:
+            case = farewells.open_case(session, coordinator, person, kind=how, now=world.clock.now)
+            farewells.confirm(session, second, case.public_id, now=world.clock.now)
 
 
 def test_a_pair_is_bound_once_whoever_asks(kin: World) -> None:
