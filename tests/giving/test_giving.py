@@ -283,6 +283,31 @@ def test_a_grant_is_paid_once_a_month_and_ends_with_it(kin: World) -> None:
     verify(kin)
 
 
+def test_few_residents_in_hardship_are_not_counted_in_public(kin: World) -> None:
+    """Who sees that the one on the list was paid knows who it is; five and more are a number."""
+    grant(kin)
+    donate(kin, 1_200)
+    run_jobs(kin)
+    assert "不到 5" in kin.page(None).get("/pool").text
+    for number in range(4):
+        kin.add_person(f"poor{number}", f"赵{number}")
+        grant(kin, f"poor{number}")
+    run_jobs(kin)
+    page = kin.page(None).get("/pool").text
+    assert "不到 5" not in page
+    assert '<span class="tile-number">5</span>' in page
+
+
+def test_a_gift_on_its_way_is_not_the_receivers_to_take_back(kin: World) -> None:
+    name = give(kin, 60)
+    for path in ("/relatives", f"/gifts/{name}"):
+        assert "还能收回" in kin.page("volunteer").get(path).text
+        assert "还能收回" not in kin.page("resident").get(path).text
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    for path in ("/relatives", f"/gifts/{name}"):
+        assert "还能收回" not in kin.page("volunteer").get(path).text
+
+
 def test_the_pool_pays_in_list_order_down_to_its_floor(kin: World) -> None:
     adopt(kin, pool_floor_minutes=100)
     donate(kin, 100 + 120 + 50)
