@@ -63,7 +63,7 @@ def ask(session: Session, actor: Actor, wish: Wish, *, now: datetime) -> HelpReq
     """Ask for help for oneself. Raises Invalid, NotOffered, NotEnoughTime, TooManyOpen, GroupOnlyDonates."""
     person = session.get_one(Person, actor.person_id)
     if wish.is_hardship:
-        raise Invalid({"is_hardship": [say("由互助池出要工作人员来提，请打电话或到服务台。")]})
+        raise Invalid({"is_hardship": [say("由公益池出要工作人员来提，请打电话或到服务台。")]})
     return _ask(session, actor, person, wish, via="app", now=now)
 
 
@@ -79,7 +79,7 @@ def ask_for(session: Session, actor: Actor, person: Person, wish: Wish, *, via: 
         if person.id not in {one.id for one, _ in neighbours.of_captain(session, actor)}:
             raise NotFound
         if wish.is_hardship:
-            raise Invalid({"is_hardship": [say("由互助池出要工作人员来提，请打电话或到服务台。")]})
+            raise Invalid({"is_hardship": [say("由公益池出要工作人员来提，请打电话或到服务台。")]})
     else:
         actor.require("coordinator")
     if not wish.risk_note:
