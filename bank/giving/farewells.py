@@ -31,6 +31,7 @@ from ledger.errors import AccountFrozen, InsufficientFunds
 
 JOB = "job:farewells"
 DESK = "/desk/farewells"
+RELATIVES = "/relatives"
 MEMO = say("告别手续：余下的时长和积分")
 NO_TAKER = say("承接人的账户收不了，请家人重新选择。")
 FROZEN = ("confirmed", "chosen")
@@ -104,8 +105,15 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     if not is_death:
         said = say("社区在为您办搬走的手续，账户先停用。请看对账单，告诉社区余下的时长怎么办。")
         members.tell(session, [person.id], said, link=page_of(done), now=now)
-    elif person.disabled_at is None:
+        return done
+    if person.disabled_at is None:
         members.disable(session, person, now=now)
+    said = say(
+        "%(name)s 的账户停用了。余下的时长怎么办，请家人 %(n)s 个月内到服务台说一声；"
+        "一直没说的，捐给公益池。弄错了，请马上告诉社区。"
+    )
+    facts = {"name": person.name, "n": in_force.inheritance_months}
+    members.tell(session, bonds.relatives_of(session, person.id), said, facts=facts, link=RELATIVES, now=now)
     return done
 
 
@@ -219,8 +227,11 @@ def undo(session: Session, actor: Actor, public_id: str, *, now: datetime, agent
     person = session.get_one(Person, found.person_id)
     if done.confirmed_at is not None:
         _set_frozen(session, person, is_frozen=False, now=now)
-        if done.kind == "died" and person.disabled_at == done.confirmed_at:
-            members.enable(session, person)
+        if done.kind == "died":
+            if person.disabled_at == done.confirmed_at:
+                members.enable(session, person)
+            said, facts = say("社区撤销了 %(name)s 的告别手续，账户恢复了。"), {"name": person.name}
+            members.tell(session, bonds.relatives_of(session, person.id), said, facts=facts, link=RELATIVES, now=now)
         members.tell(
             session, [person.id], say("社区撤销了告别手续，您的账户恢复了。"), link="/passbook", now=now, agent=agent
         )
