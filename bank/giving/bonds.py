@@ -214,6 +214,13 @@ def heirs_of(session: Session, person_ids: Sequence[int]) -> dict[int, list[tupl
     return found
 
 
+def relatives_of(session: Session, person_id: int) -> list[int]:
+    """Give the row ids of the people bound to somebody."""
+    other = case((Bond.asker_id == person_id, Bond.other_id), else_=Bond.asker_id)
+    either = or_(Bond.asker_id == person_id, Bond.other_id == person_id)
+    return list(session.scalars(select(other).where(either, Bond.state == "bound").order_by(Bond.id)))
+
+
 def to_check(session: Session, actor: Actor, *, limit: int = 50) -> Sequence[Kin]:
     """Give what waits for the desk, oldest first. Raises NotAllowed."""
     actor.require(*STAFF)

@@ -24,12 +24,14 @@ from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.passbook.lines import UNDERWAY
 from bank.qr import new_public_id
+from bank.services import operations as help_
 from bank.shop import operations as shop
 from ledger import Ledger, Transfer, Txn
 from ledger.errors import AccountFrozen, InsufficientFunds
 
 JOB = "job:farewells"
 DESK = "/desk/farewells"
+RELATIVES = "/relatives"
 MEMO = say("告别手续：余下的时长和积分")
 NO_TAKER = say("承接人的账户收不了，请家人重新选择。")
 FROZEN = ("confirmed", "chosen")
@@ -77,7 +79,8 @@ def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now:
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Farewell:
-    """Confirm a case as a second uninvolved person: the account freezes, open vouchers and gifts end, a login ends.
+    """Confirm a case as a second uninvolved person: the account freezes; open vouchers, visits and gifts end, and a
+    login of who died.
 
     Raises NotAllowed, NotFound, TooNear, Settled.
     """
@@ -93,15 +96,24 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     values = {"confirmed_by": actor.person_id, "confirmed_at": now, "due_at": until}
     done = _move(session, found, ("opened",), "confirmed", [Farewell.due_at > now], **values)
     person = session.get_one(Person, found.person_id)
+    visits = help_.underway(session, person.id)
     shop.cancel_all(session, actor, person.id, now=now)
+    help_.leave_all(session, actor, visits, person.id, now=now)
     _set_frozen(session, person, is_frozen=True, now=now)
     # Frozen before: what was given by then is in the book, and nothing can follow.
     gifts.return_all(session, person.id, now=now)
     if not is_death:
         said = say("社区在为您办搬走的手续，账户先停用。请看对账单，告诉社区余下的时长怎么办。")
         members.tell(session, [person.id], said, link=page_of(done), now=now)
-    elif person.disabled_at is None:
+        return done
+    if person.disabled_at is None:
         members.disable(session, person, now=now)
+    said = say(
+        "%(name)s 的账户停用了。余下的时长怎么办，请家人 %(n)s 个月内到服务台说一声；"
+        "一直没说的，捐给公益池。弄错了，请马上告诉社区。"
+    )
+    facts = {"name": person.name, "n": in_force.inheritance_months}
+    members.tell(session, bonds.relatives_of(session, person.id), said, facts=facts, link=RELATIVES, now=now)
     return done
 
 
@@ -215,8 +227,11 @@ def undo(session: Session, actor: Actor, public_id: str, *, now: datetime, agent
     person = session.get_one(Person, found.person_id)
     if done.confirmed_at is not None:
         _set_frozen(session, person, is_frozen=False, now=now)
-        if done.kind == "died" and person.disabled_at == done.confirmed_at:
-            members.enable(session, person)
+        if done.kind == "died":
+            if person.disabled_at == done.confirmed_at:
+                members.enable(session, person)
+            said, facts = say("社区撤销了 %(name)s 的告别手续，账户恢复了。"), {"name": person.name}
+            members.tell(session, bonds.relatives_of(session, person.id), said, facts=facts, link=RELATIVES, now=now)
         members.tell(
             session, [person.id], say("社区撤销了告别手续，您的账户恢复了。"), link="/passbook", now=now, agent=agent
         )

@@ -16,8 +16,8 @@ from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.giving import bonds, near, rules
-from bank.giving.models import Gift
-from bank.giving.refusals import GroupGives, MonthIsGiven, NoRoom, NotBound, NotSoMuch, TooLate
+from bank.giving.models import Farewell, Gift
+from bank.giving.refusals import GroupGives, MonthIsGiven, NoRoom, NotBound, NotSoMuch, ReceiverStopped, TooLate
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -43,16 +43,18 @@ def give(
 ) -> Gift:
     """Give minutes to a bound relative: they are held until the time to take them back is over.
 
-    `agent` saw the giver's card and PIN. Raises NotBound, MonthIsGiven, GrantFirst, NotSoMuch, NoRoom, GroupGives,
-    TooNear for an agent.
+    `agent` saw the giver's card and PIN. Raises NotBound, ReceiverStopped, MonthIsGiven, GrantFirst, NotSoMuch, NoRoom,
+    GroupGives, TooNear for an agent.
     """
     near.check_agent(session, agent, (giver.id, receiver.id))
-    if giver.is_group:
+    if giver.is_group or receiver.is_group:
         raise GroupGives
     cases.lock_people(session, (giver.id, receiver.id))
     bond = bonds.between(session, giver.id, receiver.id)
     if bond is None:
         raise NotBound
+    if receiver.disabled_at is not None or _is_leaving(session, receiver):
+        raise ReceiverStopped
     home = session.get_one(Community, giver.community_id)
     in_force = communities.rules_at(session, home, now)
     left = left_this_month(session, giver, in_force, home, now)
@@ -80,13 +82,22 @@ def give(
     return gift
 
 
+def _is_leaving(session: Session, person: Person) -> bool:
+    """Tell whether an account is stopped because its owner died or moves away."""
+    stopped = select(Farewell.id).where(Farewell.person_id == person.id, Farewell.state.in_(("confirmed", "chosen")))
+    return session.scalar(stopped) is not None
+
+
 def _room(session: Session, receiver: Person, in_force: Rules, now: datetime) -> int:
     """Give how many minutes the receiver's account still takes, with what is on its way to it."""
-    path = chart.member(receiver.public_id)
-    found = db.book(session, receiver.community_id, now).balances([path], session=session)
-    has = found[path, chart.MINUTES].posted if (path, chart.MINUTES) in found else 0
     coming = select(func.sum(Gift.amount)).where(Gift.receiver_id == receiver.id, Gift.state == "held")
-    return in_force.balance_cap_minutes - has - int(session.scalar(coming) or 0)
+    return in_force.balance_cap_minutes - _has(session, receiver, now) - int(session.scalar(coming) or 0)
+
+
+def _has(session: Session, person: Person, now: datetime) -> int:
+    path = chart.member(person.public_id)
+    found = db.book(session, person.community_id, now).balances([path], session=session)
+    return found[path, chart.MINUTES].posted if (path, chart.MINUTES) in found else 0
 
 
 def _hold(session: Session, gift: Gift, giver: Person, agent: Actor | None, now: datetime) -> None:
@@ -163,7 +174,7 @@ def take_back(session: Session, giver: Person, public_id: str, *, now: datetime,
 
 
 def arrive_due(session: Session, *, now: datetime) -> int:
-    """Let one gift arrive whose time to take back is over; where the receiver's account is frozen it goes back."""
+    """Let one gift arrive whose time to take back is over; where the receiver cannot take it, it goes back."""
     due = select(Gift.id).where(Gift.state == "held", Gift.due_at <= now).order_by(Gift.due_at).limit(1)
     gift = session.execute(
         update(Gift)
@@ -176,6 +187,11 @@ def arrive_due(session: Session, *, now: datetime) -> int:
         return 0
     receiver = session.get_one(Person, gift.receiver_id)
     giver = session.get_one(Person, gift.giver_id)
+    # Whoever is credited waits, so that no account is filled twice.
+    cases.lock_people(session, [receiver.id])
+    if not _takes(session, receiver, gift, now):
+        _return(session, gift, giver, receiver, now)
+        return 1
     try:
         with session.begin_nested():
             done = db.book(session, gift.community_id, now).capture(
@@ -187,10 +203,7 @@ def arrive_due(session: Session, *, now: datetime) -> int:
                 session=session,
             )
     except AccountFrozen:
-        gift.state = "returned"
-        _release(session, gift, JOB, now)
-        sentence = say("给 %(name)s 的转赠没有成功，时长已经退回给您。")
-        members.tell(session, [giver.id], sentence, facts={"name": receiver.name}, link=PAGE, now=now)
+        _return(session, gift, giver, receiver, now)
         return 1
     gift.end_txn_id = done.txn_id
     session.flush()
@@ -198,6 +211,24 @@ def arrive_due(session: Session, *, now: datetime) -> int:
     said = say("%(name)s 转赠的 %(sum_minutes)s 到账了，可以用了。")
     members.tell(session, [receiver.id], said, facts=facts, link=f"/gifts/{gift.public_id}", now=now)
     return 1
+
+
+def _takes(session: Session, receiver: Person, gift: Gift, now: datetime) -> bool:
+    """Tell whether an account is still a living person's and has room for a gift within the rules' limit."""
+    session.refresh(receiver)
+    most = communities.rules_now(session, gift.community_id, now).balance_cap_minutes
+    is_open = receiver.disabled_at is None and not receiver.is_group
+    return is_open and _has(session, receiver, now) + gift.amount <= most
+
+
+def _return(session: Session, gift: Gift, giver: Person, receiver: Person, now: datetime) -> None:
+    gift.state = "returned"
+    _release(session, gift, JOB, now)
+    facts = {"name": receiver.name}
+    sentence = say("给 %(name)s 的转赠没有成功，时长已经退回给您。")
+    members.tell(session, [giver.id], sentence, facts=facts, link=PAGE, now=now)
+    sentence = say("%(name)s 给您的转赠没有到账，已经退回：您的账户满了或停用了。")
+    members.tell(session, [receiver.id], sentence, facts={"name": giver.name}, link=PAGE, now=now)
 
 
 def return_all(session: Session, person_id: int, *, now: datetime) -> int:

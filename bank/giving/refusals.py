@@ -33,6 +33,13 @@ class NoRoom(Conflict):
     sentence = say("对方的可用时长快到社区规定的上限了，收不下这么多。")
 
 
+class ReceiverStopped(Conflict):
+    """The receiver died, moves away, or was disabled."""
+
+    code = "forbidden"
+    sentence = say("对方的账户停用了，现在收不了转赠，什么也没有扣。")
+
+
 class NotBound(Conflict):
     """No bond between the two, or none that was looked at."""
 

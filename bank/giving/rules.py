@@ -52,6 +52,8 @@ FAREWELL_MOVES: Mapping[str, tuple[str, ...]] = {
     "confirmed": ("chosen", "pooled", "kept", "undone"),
     "chosen": ("confirmed", "chosen", "inherited", "pooled", "kept", "undone"),
 }
+FEW = 5
+"""Fewer residents in hardship than this are not counted in public: a neighbour would know who they are."""
 HEIRS = ("spouse", "parent", "child")
 """What an heir is to who died."""
 CHOICES: Mapping[str, tuple[str, ...]] = {"died": ("heir", "pool"), "moved": ("keep", "pool")}

@@ -41,6 +41,7 @@ def _relatives(who: Actor, *, given: Any = None, wrong: str | None = None) -> st
     return render_template(
         "giving/relatives.html",
         me=me,
+        now=now,
         kin=[(one.bond, *one.seen_by(who.person_id)) for one in bonds.of_person(session, who.person_id)],
         gifts=gifts.of_person(session, who.person_id),
         left=gifts.left_this_month(session, me, communities.rules_at(session, home, now), home, now),
@@ -221,6 +222,7 @@ def show_pool() -> ResponseReturnValue:
         has=pool.balance(session, place.id, now),
         months=pool.months(session, place.id, now),
         people=pool.granted_people(session, place.id, month),
+        few=rules.FEW,
         thanked=pool.thanked(session, place.id),
     )
 

@@ -418,18 +418,24 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
         raise NotFound
     if request.state != "accepted" and not is_alone:
         raise Moved
-    if request.starts_at <= now or (request.state == "accepted" and _has_come(request)):
+    if request.starts_at <= now or (request.state == "accepted" and has_come(request)):
         raise TooLate
-    others = [one for one in moving.volunteers(request) if one not in (None, actor.person_id)]
+    free(session, request, actor.person_id, actor=actor, now=now)
+
+
+def free(session: Session, request: HelpRequest, person_id: int, *, actor: Actor, now: datetime) -> None:
+    """Free a helper of a visit nobody came to, or of their invitation to it; `actor` says so. The request is locked."""
+    is_promised = person_id in moving.volunteers(request)
+    others = [one for one in moving.volunteers(request) if one not in (None, person_id)]
     session.execute(
         update(HelpInvitation)
-        .where(HelpInvitation.request_id == request.id, HelpInvitation.person_id == actor.person_id)
+        .where(HelpInvitation.request_id == request.id, HelpInvitation.person_id == person_id)
         .values(state="declined", answered_at=now)
         .execution_options(synchronize_session=False)
     )
     moving.note(session, request, "withdrew", now=now, by=actor.person_id)
     desk = say("“%(kind)s”的志愿者来不了，请优先再找人。")
-    if is_alone:
+    if not is_promised:
         moving.tell_desk(session, request, desk, now)
         return
     moving.release(session, request, actor.public_id, now)
@@ -452,7 +458,8 @@ def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -
     moving.tell_desk(session, request, desk, now)
 
 
-def _has_come(request: HelpRequest) -> bool:
+def has_come(request: HelpRequest) -> bool:
+    """Tell whether somebody has come to a visit."""
     return any(place.arrived_at is not None for place in moving.places(request))
 
 

@@ -19,7 +19,14 @@ from bank.members.models import Person
 from bank.qr import new_public_id
 from bank.services import catalogue, moving, rules
 from bank.services.models import HelpRequest
-from bank.services.refusals import AlreadyRepeated, NotEnoughTime, NotOffered, SecondPerson, TooManyOpen
+from bank.services.refusals import (
+    AlreadyRepeated,
+    GroupOnlyDonates,
+    NotEnoughTime,
+    NotOffered,
+    SecondPerson,
+    TooManyOpen,
+)
 
 MOST_OPEN = 5
 """Requests of one resident that nobody has answered yet."""
@@ -53,10 +60,10 @@ def room(session: Session, person: Person, now: datetime) -> int:
 
 
 def ask(session: Session, actor: Actor, wish: Wish, *, now: datetime) -> HelpRequest:
-    """Ask for help for oneself. Raises Invalid, NotOffered, NotEnoughTime, TooManyOpen."""
+    """Ask for help for oneself. Raises Invalid, NotOffered, NotEnoughTime, TooManyOpen, GroupOnlyDonates."""
     person = session.get_one(Person, actor.person_id)
     if wish.is_hardship:
-        raise Invalid({"is_hardship": [say("由互助池出要工作人员来提，请打电话或到服务台。")]})
+        raise Invalid({"is_hardship": [say("由公益池出要工作人员来提，请打电话或到服务台。")]})
     return _ask(session, actor, person, wish, via="app", now=now)
 
 
@@ -72,7 +79,7 @@ def ask_for(session: Session, actor: Actor, person: Person, wish: Wish, *, via: 
         if person.id not in {one.id for one, _ in neighbours.of_captain(session, actor)}:
             raise NotFound
         if wish.is_hardship:
-            raise Invalid({"is_hardship": [say("由互助池出要工作人员来提，请打电话或到服务台。")]})
+            raise Invalid({"is_hardship": [say("由公益池出要工作人员来提，请打电话或到服务台。")]})
     else:
         actor.require("coordinator")
     if not wish.risk_note:
@@ -105,6 +112,8 @@ def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str
 
 
 def _check_open(session: Session, person: Person) -> None:
+    if person.is_group:
+        raise GroupOnlyDonates
     mine = select(func.count()).select_from(HelpRequest)
     waiting = session.scalar(mine.where(HelpRequest.person_id == person.id, HelpRequest.state.in_(rules.OPEN)))
     if (waiting or 0) >= MOST_OPEN:

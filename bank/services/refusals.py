@@ -23,14 +23,21 @@ class NotEnoughTime(Conflict):
     """The hours for it are not there."""
 
     code = "insufficient_funds"
-    sentence = say("可用的时长还差 %(missing_minutes)s，什么也没有扣。可以约短一点，或请社区看看能不能由互助池出。")
+    sentence = say("可用的时长还差 %(missing_minutes)s，什么也没有扣。可以约短一点，或请社区看看能不能由公益池出。")
 
 
 class PoolIsEmpty(Conflict):
     """The pool cannot pay for it."""
 
     code = "insufficient_funds"
-    sentence = say("互助池里的时长还差 %(missing_minutes)s，什么也没有扣。")
+    sentence = say("公益池里的时长还差 %(missing_minutes)s，什么也没有扣。")
+
+
+class GroupOnlyDonates(Conflict):
+    """A unit's or a group's account."""
+
+    code = "forbidden"
+    sentence = say("单位和集体账户的时长只能捐给公益池，不能请人上门。")
 
 
 class NotOffered(Conflict):
@@ -100,7 +107,7 @@ class SecondPerson(Conflict):
     """Who asked for the pool's hours does not verify it, and nobody verifies their own home's."""
 
     code = "second_person_required"
-    sentence = say("这一件要另一位工作人员来办：自己家的，或自己提的互助池，都不能自己核实。")
+    sentence = say("这一件要另一位工作人员来办：自己家的，或自己提的公益池，都不能自己核实。")
 
 
 class Involved(Conflict):

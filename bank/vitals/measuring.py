@@ -136,6 +136,8 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
         donated=_donated(session, place),
         gifts=gifts,
         gift_people=gift_people,
+        savers_spent=len(first_credit.keys() & first_spent.keys()),
+        days=rules.days_of(min(first_credit.values(), default=None), now),
     )
 
 

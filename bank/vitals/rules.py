@@ -59,6 +59,10 @@ class Figures:
     donated: int = 0
     gifts: int = 0
     gift_people: int = 0
+    savers_spent: int | None = None
+    """Who both saved and used: who was only given hours may use them without ever having saved."""
+    days: int = POOL_DAYS
+    """How long there was something to look at, at most ninety days; nights before this was looked at say ninety."""
 
     def as_json(self) -> dict[str, Any]:
         """Give the figures as the table keeps them."""
@@ -93,9 +97,19 @@ def wait_hours(waits: Sequence[tuple[int, timedelta]]) -> float | None:
     return round(median(span.total_seconds() / 3_600 for _, span in waits), 1)
 
 
-def cover_months(pool: int, pool_out: int) -> float | None:
-    """Give how many months the pool lasts at the pace of the last ninety days; None where nothing left it."""
-    return round(pool * POOL_DAYS / MONTH_DAYS / pool_out, 1) if pool_out > 0 else None
+def cover_months(pool: int, pool_out: int, days: int = POOL_DAYS) -> float | None:
+    """Give how many months the pool lasts at the pace of the last days, at most ninety; None where nothing left it."""
+    return round(pool * days / MONTH_DAYS / pool_out, 1) if pool_out > 0 else None
+
+
+def days_of(first: datetime | None, now: datetime) -> int:
+    """Give for how many days, 1 to ninety, a bank has been saving; ninety where nobody has."""
+    return POOL_DAYS if first is None else min(POOL_DAYS, max(1, (now - first).days))
+
+
+def weeks_of(days: int) -> float:
+    """Give over how many of the last twelve weeks a bank has been saving, at least one."""
+    return min(float(WEEKS), max(1.0, days / 7))
 
 
 def slot(moment: datetime, time_zone: str) -> str:

@@ -48,8 +48,8 @@ def show() -> ResponseReturnValue:
         supply=_bars(rules.shown(found.supply), CATEGORIES),
         demand=_bars(rules.shown(found.demand), {}),
         week=_week(found),
-        cover=rules.cover_months(found.pool, found.pool_out),
-        is_spent_shown=found.savers >= rules.SMALL_GROUP,
+        cover=rules.cover_months(found.pool, found.pool_out, found.days),
+        spent=_savers_spent(found),
         rules=rules,
         per_ten=round(10 * vital.spent / vital.credited, 1) if vital.credited > 0 else None,
         went=_went(vital, found),
@@ -66,9 +66,10 @@ def forecast() -> ResponseReturnValue:
     if found is None or found.elders < rules.SMALL_GROUP:
         return render_template("vitals/forecast.html", place=place, outlook=None)
     given, errors = _read_assumption(found)
+    weeks = round(rules.weeks_of(found.days))
     if errors:
         return render_template(
-            "vitals/forecast.html", place=place, outlook=None, given=given, errors=errors, kinds=_kinds()
+            "vitals/forecast.html", place=place, outlook=None, given=given, errors=errors, kinds=_kinds(), weeks=weeks
         ), 422
     assumed = ahead.Assumption(
         people=given["people"],
@@ -86,7 +87,7 @@ def forecast() -> ResponseReturnValue:
         about=about,
         kinds=_kinds(),
         names=CATEGORIES,
-        weeks=rules.WEEKS,
+        weeks=weeks,
         outlook=ahead.look_ahead(_supply(found), assumed),
         vital=vital,
     )
@@ -109,6 +110,12 @@ def choose_reminders() -> ResponseReturnValue:
     return redirect(url_for(".offers"), 303)
 
 
+def _savers_spent(found: Figures) -> int | None:
+    """Give how many of those who saved have used any; None where these are a small group."""
+    is_small = found.savers < rules.SMALL_GROUP or (found.savers_spent or 0) < rules.SMALL_GROUP
+    return None if is_small else found.savers_spent
+
+
 def _went(vital: Vital, found: Figures) -> Sequence[dict[str, Any]]:
     """Say what the hours were used for: bars, the largest first."""
     parts = {gettext("请人上门帮忙"): found.at_home, gettext("店里和服务点"): vital.spent - found.at_home}
@@ -128,12 +135,12 @@ def _place_and_vital() -> tuple[Community, Vital | None]:
 
 
 def _supply(found: Figures) -> ahead.Supply:
-    total = sum(minutes for minutes, _ in found.supply.values())
+    total, weeks = sum(minutes for minutes, _ in found.supply.values()), rules.weeks_of(found.days)
     return ahead.Supply(
-        by_kind={kind: minutes / rules.WEEKS for kind, (minutes, _) in found.supply.items()},
-        each=total / rules.WEEKS / found.active if found.active else 0.0,
+        by_kind={kind: minutes / weeks for kind, (minutes, _) in found.supply.items()},
+        each=total / weeks / found.active if found.active else 0.0,
         saved=found.promised_elders,
-        earned=found.earned_elders / rules.WEEKS,
+        earned=found.earned_elders / weeks,
     )
 
 
@@ -234,6 +241,6 @@ def _table(vital: Vital, found: Figures) -> list[tuple[str, str]]:
         rows.append((gettext("%(n)s 天内到期的积分", n=rules.EXPIRING_DAYS), str(found.points)))
     if found.savers >= rules.SMALL_GROUP:
         rows.append((gettext("存过的人"), str(found.savers)))
-        if found.spenders >= rules.SMALL_GROUP:
-            rows.append((gettext("用过的人"), str(found.spenders)))
+        if (spent := _savers_spent(found)) is not None:
+            rows.append((gettext("其中用过的人"), str(spent)))
     return rows

@@ -10,14 +10,14 @@ from sqlalchemy import select
 
 from bank import chart, db
 from bank.giving import bonds, dormant, farewells, gifts, pool, rules
-from bank.giving.models import Bond, Donation, Dormancy, Farewell, Gift
+from bank.giving.models import Bond, Donation, Dormancy, Farewell, Gift, Grant
 from bank.giving.refusals import NoRoom, TooManyOfAKind, TooNear
 from bank.members import passwords
 from bank.members.models import Message, Person
 from tests.counting import counted
 from tests.giving.conftest import bind
 from tests.giving.test_farewells import confirmed
-from tests.giving.test_giving import adopt, give, has, run_jobs, verify
+from tests.giving.test_giving import adopt, donate, give, grant, has, run_jobs, verify
 from tests.giving.test_races import at_once
 from tests.shop.market import credit
 from tests.world import World
@@ -413,6 +413,23 @@ def test_lists_cost_the_same_however_long(carded: World) -> None:
             case = farewells.open_case(session, coordinator, dead, kind="died", now=now)
             farewells.confirm(session, second, case.public_id, now=now)
     assert costs(carded, pages) == few
+
+
+def test_the_list_of_grants_costs_the_same_however_long(carded: World) -> None:
+    """On the desk and in public, with grants in every living state."""
+    pages = {"/desk/giving": carded.page("coordinator"), "/pool": carded.page(None)}
+    grant(carded)
+    few = costs(carded, pages)
+    donate(carded, 600)
+    for number in range(8):
+        carded.add_person(f"poor{number}", f"赵{number}")
+        grant(carded, f"poor{number}")
+    run_jobs(carded)
+    with carded.write() as session:
+        last = session.scalars(select(Grant).order_by(Grant.id.desc()).limit(1)).one()
+        last.state = "paused"
+    assert costs(carded, pages) == few
+    assert carded.page("coordinator").get("/desk/giving").text.count("独居") == 9
 
 
 def costs(world: World, pages: dict[str, Page]) -> dict[str, int]:

@@ -149,6 +149,21 @@ def test_confirming_freezes_and_ends_what_is_open(market: Market) -> None:
     verify(world)
 
 
+def test_the_family_is_told_what_it_may_choose_and_that_it_was_a_mistake(kin: World) -> None:
+    """Who is bound hears of it, and nobody else; a false word of a death comes to light."""
+    bind(kin, "panel", "volunteer", kind="grandparent")
+    name = confirmed(kin)
+    for who in ("resident", "panel"):
+        assert "请家人 12 个月内到服务台说一声" in kin.page(who).get("/").text + kin.page(who).get("/me").text
+    with kin.write() as session:
+        asked = select(Message.person_id).where(Message.sentence.contains("请家人"))
+        assert set(session.scalars(asked)) == {kin.people[who].id for who in ("resident", "panel")}
+    undo(kin, name)
+    with kin.write() as session:
+        told = select(Message.person_id).where(Message.sentence == "社区撤销了 %(name)s 的告别手续，账户恢复了。")
+        assert set(session.scalars(told)) == {kin.people[who].id for who in ("resident", "panel")}
+
+
 def test_an_heir_has_the_years_on_the_birthday(kin: World) -> None:
     assert not rules.is_old_enough(date(1966, 11, 24), date(2026, 11, 23), 60)
     assert rules.is_old_enough(date(1966, 11, 23), date(2026, 11, 23), 60)

@@ -11,7 +11,7 @@ from bank import chart, db, jobs
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import BankError, NotAllowed
-from bank.giving import bonds, gifts, grants, pool
+from bank.giving import bonds, farewells, gifts, grants, pool
 from bank.giving.models import Bond, Donation, Gift, Grant, GrantPayment
 from bank.giving.refusals import (
     AlreadyBound,
@@ -21,10 +21,12 @@ from bank.giving.refusals import (
     MonthIsGiven,
     NotBound,
     NotSoMuch,
+    ReceiverStopped,
     Settled,
     TooLate,
     TooNear,
 )
+from bank.members import operations as members
 from bank.members import people
 from bank.members.models import Person
 from bank.shop import operations as shop
@@ -148,6 +150,54 @@ def test_a_gift_to_a_frozen_account_goes_back(kin: World) -> None:
     verify(kin)
 
 
+def test_a_gift_that_no_longer_fits_goes_back(kin: World) -> None:
+    """The account filled up within the day: what would be over the limit is the giver's again, to the minute."""
+    adopt(kin, balance_cap_minutes=600)
+    credit(kin, "resident", chart.MINUTES, 500)
+    name = give(kin, 100)
+    credit(kin, "resident", chart.MINUTES, 1)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    with kin.write() as session:
+        assert session.scalars(select(Gift.state).where(Gift.public_id == name)).one() == "returned"
+    assert [has(kin, who).available for who in ("volunteer", "resident")] == [1_200, 501]
+    credit(kin, "panel", chart.MINUTES, 99)
+    bind(kin, "panel", "resident", kind="child")
+    give(kin, 99, "panel")
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert has(kin, "resident").posted == 600
+    verify(kin)
+
+
+@pytest.mark.parametrize("how", ["died", "moved", "disabled", "group"])
+def test_nothing_is_given_to_an_account_that_is_stopped(kin: World, how: str) -> None:
+    """Neither to who died while the hours wait for something, nor on its way when it is stopped meanwhile."""
+    give(kin, 10)
+    stop(kin, "resident", how)
+    with pytest.raises(GroupGives if how == "group" else ReceiverStopped):
+        give(kin, 20)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    with kin.write() as session:
+        assert session.scalars(select(Gift.state)).all() == ["returned"]
+    assert [has(kin, who).posted for who in ("volunteer", "resident")] == [1_200, 0]
+
+
+def stop(world: World, who: str, how: str) -> None:
+    """Let somebody die, move away, be disabled, or be a group's account."""
+    coordinator, second = world.actor("coordinator"), world.actor("second")
+    with world.write() as session:
+        person = session.get_one(Person, world.people[who].id)
+        if how == "disabled":
+            members.disable(session, person, now=world.clock.now)
+        elif how == "group":
+            person.is_group = True
+        else:
+            case = farewells.open_case(session, coordinator, person, kind=how, now=world.clock.now)
+            farewells.confirm(session, second, case.public_id, now=world.clock.now)
+
+
 def test_a_pair_is_bound_once_whoever_asks(kin: World) -> None:
     asker, other = kin.people["resident"], kin.people["volunteer"]
     with pytest.raises(AlreadyBound), kin.write() as session:
@@ -231,6 +281,31 @@ def test_a_grant_is_paid_once_a_month_and_ends_with_it(kin: World) -> None:
     run_jobs(kin)
     assert (has(kin, "resident").available, has(kin, None).posted) == (30, 300)
     verify(kin)
+
+
+def test_few_residents_in_hardship_are_not_counted_in_public(kin: World) -> None:
+    """Who sees that the one on the list was paid knows who it is; five and more are a number."""
+    grant(kin)
+    donate(kin, 1_200)
+    run_jobs(kin)
+    assert "不到 5" in kin.page(None).get("/pool").text
+    for number in range(4):
+        kin.add_person(f"poor{number}", f"赵{number}")
+        grant(kin, f"poor{number}")
+    run_jobs(kin)
+    page = kin.page(None).get("/pool").text
+    assert "不到 5" not in page
+    assert '<span class="tile-number">5</span>' in page
+
+
+def test_a_gift_on_its_way_is_not_the_receivers_to_take_back(kin: World) -> None:
+    name = give(kin, 60)
+    for path in ("/relatives", f"/gifts/{name}"):
+        assert "还能收回" in kin.page("volunteer").get(path).text
+        assert "还能收回" not in kin.page("resident").get(path).text
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+    for path in ("/relatives", f"/gifts/{name}"):
+        assert "还能收回" not in kin.page("volunteer").get(path).text
 
 
 def test_the_pool_pays_in_list_order_down_to_its_floor(kin: World) -> None:

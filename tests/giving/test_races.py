@@ -13,7 +13,9 @@ from bank import chart, db
 from bank.errors import BankError
 from bank.giving import gifts, grants
 from bank.giving.models import Donation, Gift, GrantPayment
-from tests.giving.test_giving import donate, give, grant, has, verify
+from tests.giving.conftest import bind
+from tests.giving.test_giving import adopt, donate, give, grant, has, verify
+from tests.shop.market import credit
 from tests.world import World
 
 
@@ -87,4 +89,28 @@ def test_a_month_is_paid_once_by_however_many(kin: World, workers: int) -> None:
     assert has(kin, "resident").posted == 120
     with kin.write() as session:
         assert session.scalars(select(GrantPayment.amount)).all() == [120]
+    verify(kin)
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_two_gifts_that_arrive_at_once_do_not_overfill_an_account(kin: World, turn: int) -> None:
+    """Room for one of two: whoever is second finds the account filled, and that gift goes back."""
+    credit(kin, "panel", chart.MINUTES, 300)
+    bind(kin, "panel", "resident", kind="grandparent")
+    adopt(kin, balance_cap_minutes=600)
+    credit(kin, "resident", chart.MINUTES, 400)
+    give(kin, 100)
+    give(kin, 100, "panel")
+    credit(kin, "resident", chart.MINUTES, 100)
+    kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+
+    def arrive() -> int:
+        with kin.app.app_context(), db.unit_of_work() as session:
+            return gifts.arrive_due(session, now=kin.clock.now)
+
+    at_once(arrive, arrive)
+    arrive()
+    with kin.write() as session:
+        assert sorted(session.scalars(select(Gift.state))) == ["given", "returned"], turn
+    assert has(kin, "resident").posted == 600
     verify(kin)

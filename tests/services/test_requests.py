@@ -20,6 +20,7 @@ from bank.services.models import HelpStep
 from bank.services.refusals import (
     AlreadyRepeated,
     Busy,
+    GroupOnlyDonates,
     Involved,
     Moved,
     NotEnoughTime,
@@ -101,6 +102,21 @@ def test_a_home_service_is_never_longer_than_the_rules_say(homes: Homes) -> None
     with pytest.raises(Invalid):
         homes.ask(minutes=101)
     assert homes.ask(minutes=100).minutes == 100
+
+
+def test_a_groups_hours_bring_nobody_help(homes: Homes) -> None:
+    """They can only be donated, whoever asks, and however much the account has."""
+    before = homes.done(starts_at=homes.now + timedelta(days=1))
+    with homes.world.write() as session:
+        session.get_one(Person, homes.world.people["resident"].id).is_group = True
+    with pytest.raises(GroupOnlyDonates):
+        homes.ask()
+    with pytest.raises(GroupOnlyDonates):
+        homes.do("resident", help_.repeat, before.public_id)
+    with homes.world.write() as session:
+        group = session.get_one(Person, homes.world.people["resident"].id)
+    with pytest.raises(GroupOnlyDonates):
+        homes.do("coordinator", help_.ask_for, group, homes.wish(is_hardship=True), via="phone")
 
 
 def test_what_is_off_cannot_be_asked_for(homes: Homes) -> None:

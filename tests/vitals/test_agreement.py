@@ -15,13 +15,16 @@ from sqlalchemy import select
 
 from bank import chart, clock, db
 from bank.communities.models import Community
+from bank.credits import expiring
 from bank.errors import BankError
 from bank.giving import bonds, gifts, grants, pool
 from bank.members.models import Person
 from bank.services import operations as help_
+from bank.shop import undoing
 from bank.shop.models import Order
 from bank.vitals import measuring, rules
 from ledger import Transfer, Txn
+from ledger.lots import month_end
 from ledger.models import AccountRow, EntryRow, TransferRow, TxnRow
 from tests.services.homes import Homes
 from tests.shop.market import Market, credit
@@ -62,6 +65,29 @@ class Deeds:
             one = self.open.pop(self.draw.randrange(len(self.open)))
             self.market.hand_over(one, "barber" if one.unit == chart.MINUTES else "shop")
 
+    def undo_fetch(self) -> None:
+        """Hand over the wrong thing, and take it back at the counter."""
+        item, keeper = self.draw.choice(((self.market.haircut, "barber"), (self.market.soap, "shop")))
+        done = self.market.hand_over(self.market.order(self.draw.choice(MEMBERS), item, 1), keeper)
+        actor = self.market.world.actor(keeper)
+        with self.market.world.write() as session:
+            undoing.take_back(session, actor, done.public_id, now=self.market.now)
+
+    def take_a_credit_back(self) -> None:
+        """Credit what was not served, and reverse it; what was spent of it meanwhile is a debt."""
+        world, key = self.market.world, f"wrong:{self.draw.getrandbits(64)}"
+        who, minutes = self.draw.choice(MEMBERS), self.draw.randint(1, 300)
+        path = chart.member(world.people[who].public_id)
+        with world.write() as session:
+            book = db.book(session, world.community_id, self.market.now)
+            moved = Transfer(chart.issuance(1), path, chart.MINUTES, minutes)
+            posted = book.post(Txn("credit", [moved], self.market.now.date(), "t"), key=key, session=session)
+        with suppress(BankError):
+            self.order()
+        with world.write() as session:
+            book = db.book(session, world.community_id, self.market.now)
+            book.reverse(posted.txn_id, key=f"{key}:back", actor="t", shortfall="debt", session=session)
+
     def call_off(self) -> None:
         if self.open:
             self.market.cancel(self.open.pop(), "coordinator", reason="算了")
@@ -95,8 +121,20 @@ class Deeds:
 
     def let_time_pass(self) -> None:
         self.market.world.clock.advance(hours=self.draw.randint(1, 30))
+        self._run_jobs()
+
+    def let_a_month_end(self) -> None:
+        """Go on to the first of the next month: what the pool granted and nobody used goes back to it."""
+        today = clock.local_day(self.market.now, "Asia/Shanghai")
+        first = month_end(today) + timedelta(days=1)
+        self.market.world.clock.now = clock.start_of_day(first, "Asia/Shanghai") + timedelta(minutes=5)
+        self._run_jobs()
+
+    def _run_jobs(self) -> None:
         with self.market.world.write() as session:
             while gifts.arrive_due(session, now=self.market.now):
+                pass
+            while expiring.expire_points(session, self.market.now):
                 pass
             while grants.pay_due(session, now=self.market.now):
                 pass
@@ -113,7 +151,10 @@ class Deeds:
             self.donate,
             self.give,
             self.be_helped,
+            self.undo_fetch,
+            self.take_a_credit_back,
             self.let_time_pass,
+            self.let_a_month_end,
         )
         with suppress(BankError):  # too little saved, the month is given: what is refused moves nothing
             self.draw.choice(deeds)()
@@ -143,13 +184,23 @@ class Raw:
             amount * (to.startswith(beginnings) - of.startswith(beginnings)) for of, to, amount, *_ in self.moves
         )
 
-    def between(self, of: str, to: str, since: date = date.min) -> int:
-        """Add up what went from accounts of one kind to accounts of another."""
+    def between(self, of: str, to: str, since: date = date.min, kind: str | None = None) -> int:
+        """Add up what went from accounts of one kind to accounts of another, by transactions of a kind."""
         return sum(
             amount
-            for debit, credit_, amount, day, *_ in self.moves
-            if debit.startswith(of) and credit_.startswith(to) and day >= since
+            for debit, credit_, amount, day, why, _ in self.moves
+            if debit.startswith(of) and credit_.startswith(to) and day >= since and kind in (None, why)
         )
+
+    def payers(self, *used: str) -> int:
+        """Count who paid more than came back to them."""
+        paid: dict[str, int] = defaultdict(int)
+        for of, to, amount, *_ in self.moves:
+            if of.startswith("member:") and to.startswith(used):
+                paid[of.removesuffix(HELD)] += amount
+            elif to.startswith("member:") and of.startswith(used):
+                paid[to.removesuffix(HELD)] -= amount
+        return sum(amount > 0 for amount in paid.values())
 
     def owners(self) -> dict[str, int]:
         found: dict[str, int] = defaultdict(int)
@@ -172,7 +223,7 @@ def _ending(market: Market, first: date, last: date) -> int:
     what was held comes back as it was."""
     on_line = (EntryRow.ledger_id == TransferRow.ledger_id) & (EntryRow.txn_id == TransferRow.txn_id)
     lines = (
-        select(EntryRow, TransferRow.expires_on, TxnRow.resolves_id)
+        select(EntryRow, TransferRow.expires_on, TxnRow.resolves_id, TxnRow.reverses_id)
         .join(TransferRow, on_line & (EntryRow.ordinal == TransferRow.ordinal))
         .join(TxnRow, (TxnRow.ledger_id == EntryRow.ledger_id) & (TxnRow.id == EntryRow.txn_id))
         .join(AccountRow, (AccountRow.ledger_id == EntryRow.ledger_id) & (AccountRow.id == EntryRow.account_id))
@@ -183,12 +234,15 @@ def _ending(market: Market, first: date, last: date) -> int:
     lots: dict[uuid.UUID, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     taken: dict[uuid.UUID, dict[date, int]] = {}
     with market.world.write() as session:
-        for line, ends, resolves in session.execute(lines):
+        chosen = select(TxnRow.id, TxnRow.resolves_id).where(TxnRow.ledger_id == market.world.community_id)
+        paid_by = dict(session.execute(chosen).all())
+        for line, ends, resolves, reverses in session.execute(lines):
+            back = resolves or paid_by.get(reverses)
             mine = lots[line.account_id]
             if line.delta < 0:
                 taken[line.txn_id] = _take(mine, -line.delta)
-            elif resolves in taken:
-                for day, amount in taken[resolves].items():
+            elif back in taken:
+                for day, amount in taken[back].items():
                     mine[day] += amount
             elif ends is not None:
                 mine[ends] += line.delta
@@ -209,8 +263,11 @@ def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: 
     world = market.world
     _prepare(market)
     deeds = Deeds(market, random.Random(seed))
-    for _ in range(60):
+    for _ in range(40):
         deeds.do_something()
+    for last in (deeds.take_a_credit_back, deeds.let_a_month_end, deeds.undo_fetch, deeds.let_a_month_end):
+        with suppress(BankError):
+            last()
     with world.write() as session:
         place = session.get_one(Community, world.community_id)
         day = clock.local_day(market.now, place.time_zone)
@@ -224,12 +281,15 @@ def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: 
     assert vital.credited == -raw.net("issuance:") > 0
     assert vital.spent == raw.net(*used) > 0
     assert found.at_home == raw.net(chart.help_given()) > 0
-    assert found.donated == raw.between("member:", chart.pool()) > 0
+    assert found.donated == raw.between("member:", chart.pool(), kind="donation") > 0
     assert found.gifts == raw.gifts()
     assert found.pool == raw.net(chart.pool())
     assert found.pool_out == raw.between(chart.pool(), "", day - timedelta(days=rules.POOL_DAYS))
     assert found.holders == sum(sum_ > 0 for sum_ in raw.owners().values())
-    assert found.spenders == len({of for of, to, *_ in raw.moves if of.startswith("member:") and to.startswith(used)})
+    assert found.spenders == raw.payers(*used)
+    granted = raw.between(chart.pool(), "member:", kind="grant")
+    assert granted >= raw.between("member:", chart.pool(), kind="expiry") > 0
+    assert "reversal" in {kind for *_, kind, _ in raw.moves}
     assert found.points == _ending(market, day, day + timedelta(days=rules.EXPIRING_DAYS))
 
 
@@ -237,11 +297,19 @@ def _prepare(market: Market) -> None:
     """Bind two relatives, and let one like to help."""
     world = market.world
     Homes(world).likes("volunteer", ["company"])
-    second = world.actor("second")
+    coordinator, second = world.actor("coordinator"), world.actor("second")
     with world.write() as session:
+        for who in MEMBERS[1:]:
+            poor = session.get_one(Person, world.people[who].id)
+            listed = grants.propose(session, coordinator, poor, reason="独居", now=market.now)
+            grants.confirm(session, second, listed.public_id, agrees=True, now=market.now)
         one, other = (session.get_one(Person, world.people[who].id) for who in MEMBERS[:2])
         bond = bonds.ask(session, one, other, kind="parent", now=market.now)
         bonds.answer(session, other, bond.public_id, agrees=True, now=market.now)
         bonds.check(session, second, bond.public_id, is_right=True, now=market.now)
+    credit(world, "volunteer", chart.MINUTES, 600)
+    with world.write() as session:
+        donor = session.get_one(Person, world.people["volunteer"].id)
+        pool.donate(session, donor, unit=chart.MINUTES, amount=600, now=market.now)
     credit(world, "resident", chart.MINUTES, 600)
     credit(world, "panel", chart.MINUTES, 300)

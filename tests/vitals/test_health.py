@@ -21,6 +21,7 @@ from ledger import Transfer, Txn
 from ledger.models import AccountRow, BalanceRow
 from tests.conftest import SetClock
 from tests.counting import counted
+from tests.credits.builders import approve, propose
 from tests.shop.market import Market, credit
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -107,6 +108,54 @@ def test_a_community_without_a_night_says_so_and_small_groups_are_not_shown(mark
     assert "理发" not in text
     assert "人还太少，先不写" in text
     assert market.world.page(None).get("/health?community=nowhere").status_code == 404
+
+
+def test_who_was_given_hours_is_not_counted_among_who_saved_and_used(market: Market) -> None:
+    """Two used hours, of whom one had saved any: no page says that two of one have used theirs."""
+    world = market.world
+    approve(world, "coordinator", propose(world))
+    world.clock.advance(days=40)
+    with world.app.app_context():
+        jobs.run_due(market.now)
+    for who in ("volunteer", "resident"):
+        credit(world, who, "MIN", 60)
+        market.hand_over(market.order(who, market.haircut), "barber")
+    world.clock.advance(days=1)
+    found = measuring.read(_take(market))
+    assert (found.savers, found.spenders, found.savers_spent) == (1, 2, 1)
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(("saved", "used", "told"), [(9, 6, "9 人里，6 人用过"), (9, 4, "先不写"), (4, 4, "先不写")])
+def test_the_page_says_how_many_of_who_saved_have_used(market: Market, saved: int, used: int, told: str) -> None:
+    _tell(market, savers=saved, spenders=20, savers_spent=used)
+    text = _text(market)
+    assert told in text
+    assert ("其中用过的人" in text) == (used >= 5)
+    assert "20" not in re.findall(r"用过的人 (\d+)", text)
+
+
+@SQLITE_ONLY
+def test_a_young_bank_is_measured_by_the_days_it_has(market: Market) -> None:
+    """Thirty days old: sixty hours left in a pool that gave twenty last three months at that pace, not nine."""
+    of_old = {"pool": 3_600, "pool_out": 1_200, "active": 5, "elders": 6, "supply": {"elder_care": [6_000, 5]}}
+    _tell(market, **of_old, days=30)
+    assert "照近 30 天的用法，公益池够用 3.0 个月" in _text(market)
+    assert "现在每周有人出 23 小时" in _text(market, "/health/forecast")
+    assert "按近 4 周出力的算" in _text(market, "/health/forecast")
+    assert "按近 4 周出力的算" in _text(market, "/health/forecast?people=-1")
+    market.world.clock.advance(days=1)
+    _tell(market, **of_old, days=90)
+    assert "照近 90 天的用法，公益池够用 9.0 个月" in _text(market)
+    assert "现在每周有人出 8 小时" in _text(market, "/health/forecast")
+
+
+def _tell(market: Market, **figures: Any) -> None:
+    """Let a night have found these figures."""
+    vital = _take(market)
+    with market.world.write() as session:
+        found = session.get_one(Vital, (vital.community_id, vital.day))
+        found.figures = {**found.figures, **figures}
 
 
 @SQLITE_ONLY

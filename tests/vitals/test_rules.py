@@ -43,6 +43,17 @@ def test_groups_of_four_are_not_shown_and_of_five_are() -> None:
 def test_cover_is_the_pace_of_ninety_days() -> None:
     assert rules.cover_months(600, 0) is None
     assert rules.cover_months(600, 900) == 2.0
+    assert rules.cover_months(600, 900, 45) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("ago", "days", "weeks"),
+    [(timedelta(hours=1), 1, 1.0), (timedelta(days=28), 28, 4.0), (timedelta(days=400), 90, 12.0)],
+)
+def test_a_bank_is_as_old_as_its_first_credit(ago: timedelta, days: int, weeks: float) -> None:
+    assert rules.days_of(AT - ago, AT) == days
+    assert rules.weeks_of(days) == weeks
+    assert rules.days_of(None, AT) == 90
 
 
 @pytest.mark.parametrize(
