@@ -13,9 +13,18 @@ from bank.members import login
 from bank.shop import donors, listing, stock, stocktaking
 from bank.shop.operations import keeps
 from bank.shop.refusals import WrongShop
-from bank.shop.schemas import DamageForm, DonationForm, ItemForm, KeeperForm, ShopForm, StockForm
+from bank.shop.schemas import (
+    DamageForm,
+    DonationForm,
+    DonorLookForm,
+    ItemForm,
+    KeeperForm,
+    OfferForm,
+    ShopForm,
+    StockForm,
+)
 from bank.shop.views import pages
-from bank.web.fields import YesNo, read_form
+from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 
 
@@ -98,7 +107,7 @@ def _kinds() -> dict[str, str]:
 
 @pages.post("/counter/items/<item_id>/offer")
 def change_offer(item_id: str) -> ResponseReturnValue:
-    is_offered = bool(YesNo().deserialize(request.form.get("is_offered", "0")))
+    is_offered = read_form(OfferForm, request.form)["is_offered"]
     stock.offer(db.session(), login.actor(), item_id, is_offered=is_offered)
     flash(gettext("已恢复供应。") if is_offered else gettext("已暂停供应，发出去的券照常能用。"), "ok")
     return redirect(url_for(".shelves", _anchor=item_id), code=303)
@@ -116,7 +125,7 @@ def shops() -> ResponseReturnValue:
 
 @pages.post("/shops/donors/<donation_id>")
 def look_at_donor(donation_id: str) -> ResponseReturnValue:
-    is_shown = bool(YesNo().deserialize(request.form.get("is_shown", "0")))
+    is_shown = read_form(DonorLookForm, request.form)["is_shown"]
     donors.look(db.session(), login.actor(), donation_id, is_shown=is_shown, now=clock.utc_now())
     flash(gettext("名字可以公开了。") if is_shown else gettext("名字不公开，捐的东西照样在架上。"), "ok")
     return redirect(url_for(".shops"), code=303)

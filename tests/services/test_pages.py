@@ -274,3 +274,10 @@ def test_the_desk_marks_what_has_to_be_answered_within_a_day(homes: Homes) -> No
     homes.world.clock.now += timedelta(days=1)
     page = _text(homes, "coordinator", "/desk/help")
     assert ("快到时间" in page, "已超时" in page) == (False, True)
+
+
+def test_a_number_no_row_has_is_not_found(homes: Homes) -> None:
+    page = homes.world.page("coordinator")
+    for number in (2**31, 10**20):
+        for path in (f"/desk/help/reports/{number}", f"/desk/help/trained/{number}/end"):
+            assert page.post(path, data={"words": "问过了"}).status_code == 404
