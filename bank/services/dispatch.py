@@ -22,6 +22,7 @@ from bank.services.refusals import (
     Moved,
     NotTrained,
     OnlyInvited,
+    OwnAsking,
     OwnHome,
     Taken,
     TooLate,
@@ -87,7 +88,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             HelpSkill.community_id == request.community_id,
             HelpSkill.kind == request.kind,
             Person.disabled_at.is_(None),
-            Person.id != request.person_id,
+            Person.id.not_in((request.person_id, request.asked_by)),
             Person.id.not_in(invited),
             Person.id.not_in(_busy(session, request)),
             or_(Person.household_id.is_(None), home.is_(None), Person.household_id != home),
@@ -328,7 +329,7 @@ def pass_invitations(session: Session, request: HelpRequest, now: datetime) -> N
 def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
     """Say "I will come": the first one does, and the agreed minutes are held in the same breath.
 
-    Raises NotFound, Taken, Moved, TooLate, OwnHome, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
+    Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
     """
     request = moving.locked(session, actor.community_id, public_id)
     if request.state not in ("verified", "offered"):
@@ -337,6 +338,8 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
         raise TooLate
     if moving.is_home_of(session, actor, [request.person_id]):
         raise OwnHome
+    if actor.person_id == request.asked_by:
+        raise OwnAsking
     is_invited = _answer(session, request, actor.person_id, "accepted", now)
     kind = rules.CATALOGUE[request.kind]
     if kind.risk == "high" and not is_invited:
@@ -407,23 +410,36 @@ def who_waits(session: Session, request: HelpRequest) -> list[int]:
     return list(session.scalars(chosen.order_by(HelpInvitation.answered_at, HelpInvitation.id)))
 
 
-def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
+def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime, helper: Person | None = None) -> None:
     """Say before the visit that one cannot come after all: hours go back, and it is answered first again.
 
-    Raises NotFound, Moved, TooLate once it should have begun.
+    A coordinator says so for the `helper` who called or came. Raises NotFound, NotAllowed, Moved, TooLate once it
+    should have begun.
     """
+    if helper is not None:
+        actor.require("coordinator")
     request = moving.locked(session, actor.community_id, public_id)
-    is_alone = actor.person_id in who_waits(session, request)
-    if actor.person_id not in moving.volunteers(request) and not is_alone:
+    who = helper.id if helper else actor.person_id
+    is_alone = who in who_waits(session, request)
+    if who not in moving.volunteers(request) and not is_alone:
         raise NotFound
     if request.state != "accepted" and not is_alone:
         raise Moved
     if request.starts_at <= now or (request.state == "accepted" and _has_come(request)):
         raise TooLate
-    others = [one for one in moving.volunteers(request) if one not in (None, actor.person_id)]
+    let_go(session, request, who, actor=actor, now=now)
+    if who != actor.person_id:
+        sentence = say("%(name)s 替您记下了：“%(kind)s”您去不了。不是这样，请告诉社区。")
+        moving.tell(session, [who], sentence, request, now, name=actor.name)
+
+
+def let_go(session: Session, request: HelpRequest, who: int, *, actor: Actor, now: datetime) -> None:
+    """Take one helper's promise off a visit that has not begun; the caller holds the request."""
+    is_alone = who in who_waits(session, request)
+    others = [one for one in moving.volunteers(request) if one not in (None, who)]
     session.execute(
         update(HelpInvitation)
-        .where(HelpInvitation.request_id == request.id, HelpInvitation.person_id == actor.person_id)
+        .where(HelpInvitation.request_id == request.id, HelpInvitation.person_id == who)
         .values(state="declined", answered_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -281,6 +281,12 @@ def is_free_to_cancel(rules: Rules, starts_at: datetime, now: datetime) -> bool:
     return starts_at - now >= timedelta(hours=rules.help_cancel_hours)
 
 
+def cost_of_cancelling(rules: Rules, state: str, starts_at: datetime, agreed: int, helpers: int, now: datetime) -> int:
+    """Give the minutes that cancelling now takes from who pays."""
+    is_free = state in OPEN or is_free_to_cancel(rules, starts_at, now)
+    return 0 if is_free else missed(rules, agreed) * helpers
+
+
 def missed(rules: Rules, agreed: int) -> int:
     """Give what a visit in vain is worth to the volunteer, in minutes; never more than was agreed."""
     return min(agreed, rules.help_missed_minutes)

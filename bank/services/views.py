@@ -277,7 +277,13 @@ def decline(public_id: str) -> ResponseReturnValue:
 
 @pages.post("/help/<public_id>/withdraw")
 def withdraw(public_id: str) -> ResponseReturnValue:
-    help_.withdraw(db.session(), login.actor(), public_id, now=clock.utc_now())
+    """A helper cannot come after all; the desk says so for who called (`helper`)."""
+    who = login.actor()
+    named = request.form.get("helper")
+    helper = members.in_community(db.session(), who.community_id, named) if named else None
+    help_.withdraw(db.session(), who, public_id, helper=helper, now=clock.utc_now())
+    if helper is not None:
+        return _back(public_id, gettext("记下了，请再找人。"))
     flash(gettext("知道了，社区会再找人。"), "ok")
     return redirect(url_for(".open_list"), code=303)
 
@@ -455,5 +461,7 @@ def thank(public_id: str) -> ResponseReturnValue:
 
 
 def _back(public_id: str, said: str) -> ResponseReturnValue:
+    """Go back to the page the form stood on: the desk's, or the sides'."""
     flash(said, "ok")
-    return redirect(url_for("services.show", public_id=public_id), code=303)
+    page = "services.desk_show" if request.form.get("at") == "desk" else "services.show"
+    return redirect(url_for(page, public_id=public_id), code=303)

@@ -60,8 +60,8 @@ def begin_write() -> None:
 class RowId(IntegerConverter):
     """The number of a row in an address; a larger one than the database has is no address of ours."""
 
-    def __init__(self, map: Map, **more: Any) -> None:
-        super().__init__(map, **{"max": MOST_ROWS, **more})
+    def __init__(self, addresses: Map, **more: Any) -> None:
+        super().__init__(addresses, **{"max": MOST_ROWS, **more})
 
 
 class BankApp(Flask):
