@@ -24,7 +24,9 @@ from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.passbook.lines import UNDERWAY
 from bank.qr import new_public_id
+from bank.services import operations as help_
 from bank.shop import operations as shop
+from bank.shop import queueing
 from ledger import Ledger, Transfer, Txn
 from ledger.errors import AccountFrozen, InsufficientFunds
 
@@ -77,7 +79,9 @@ def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now:
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Farewell:
-    """Confirm a case as a second uninvolved person: the account freezes, open vouchers and gifts end, a login ends.
+    """Confirm a case as a second uninvolved person: the account freezes, a login ends.
+
+    Open vouchers and gifts end, so do visits that have not begun and a place in the queue.
 
     Raises NotAllowed, NotFound, TooNear, Settled.
     """
@@ -94,6 +98,8 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     done = _move(session, found, ("opened",), "confirmed", [Farewell.due_at > now], **values)
     person = session.get_one(Person, found.person_id)
     shop.cancel_all(session, actor, person.id, now=now)
+    queueing.leave_all(session, person.id, now=now)
+    help_.leave_all(session, actor, person.id, now=now)
     _set_frozen(session, person, is_frozen=True, now=now)
     # Frozen before: what was given by then is in the book, and nothing can follow.
     gifts.return_all(session, person.id, now=now)

@@ -4,6 +4,7 @@ from bank.services.catalogue import kinds, rule
 from bank.services.dispatch import accept, decline, invite, set_skills, suited, withdraw
 from bank.services.ending import cancel, decide, move_due, warn_late
 from bank.services.intake import Wish, ask, ask_for, repeat, room, verify
+from bank.services.leaving import leave_all
 from bank.services.reporting import answer, escalate_due, report
 from bank.services.returning import return_due
 from bank.services.training import end_training, record_training
@@ -38,6 +39,7 @@ __all__ = [
     "escalate_due",
     "invite",
     "kinds",
+    "leave_all",
     "move_due",
     "nobody_came",
     "object_to",

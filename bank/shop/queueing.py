@@ -194,6 +194,13 @@ def leave(session: Session, actor: Actor, public_id: str, *, now: datetime, owne
     return left
 
 
+def leave_all(session: Session, person_id: int, *, now: datetime) -> None:
+    """End the place of a person whose account is being closed or frozen; their turn goes to the next."""
+    left = _move(session, (QueuePlace.person_id == person_id, QueuePlace.state.in_(LIVING)), state=LEFT, ended_at=now)
+    if left is not None:
+        budget.give_back(session, left)
+
+
 def take(session: Session, actor: Actor, public_id: str, *, now: datetime, owner: Person | None = None) -> Order:
     """Order what one was called for, or the `owner` of a card whose PIN was checked.
 
