@@ -329,17 +329,14 @@ def pass_invitations(session: Session, request: HelpRequest, now: datetime) -> N
 def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
     """Say "I will come": the first one does, and the agreed minutes are held in the same breath.
 
+    Who said so before, in another window, has said so.
+
     Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if request.state not in ("verified", "offered"):
-        raise Taken if request.state in rules.HELD else Moved
-    if request.starts_at <= now:
-        raise TooLate
-    if moving.is_home_of(session, actor, [request.person_id]):
-        raise OwnHome
-    if actor.person_id == request.asked_by:
-        raise OwnAsking
+    if request.state == "accepted" and actor.person_id in moving.volunteers(request):
+        return request
+    _check_welcome(session, actor, request, now)
     is_invited = _answer(session, request, actor.person_id, "accepted", now)
     kind = rules.CATALOGUE[request.kind]
     if kind.risk == "high" and not is_invited:
@@ -378,6 +375,18 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
         both = say("“%(kind)s”另一位也答应了，两位一起去。两个人都到了才能开始。")
         moving.tell(session, [first.person_id], both, request, now)
     return request
+
+
+def _check_welcome(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
+    """Go on where a request still looks for somebody, and this neighbour may be the one."""
+    if request.state not in ("verified", "offered"):
+        raise Taken if request.state in rules.HELD else Moved
+    if request.starts_at <= now:
+        raise TooLate
+    if moving.is_home_of(session, actor, [request.person_id]):
+        raise OwnHome
+    if actor.person_id == request.asked_by:
+        raise OwnAsking
 
 
 def _first_of_two(session: Session, actor: Actor, request: HelpRequest) -> HelpInvitation | None:

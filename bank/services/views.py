@@ -15,7 +15,7 @@ from marshmallow import Schema
 from bank import clock, db
 from bank.checkin import bearers
 from bank.communities import operations as communities
-from bank.errors import BankError, Conflict, Invalid, NotFound
+from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -328,7 +328,9 @@ def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> 
         limits.spend({f"help-digits-at:{public_id}": WRONG_PER_VISIT}, period_s=AN_HOUR_S, now=now)
         six = "".join(unicodedata.normalize("NFKC", given["six"]).split())
         return Proof("digits", six=six, happened_at=given["happened_at"], way=given["way"])
-    owner = bearers.whose_card(db.session(), who, given["card"] or "")
+    if not given["card"]:
+        raise Invalid({"six": [say("请输入居民报的六位数字，或刷居民卡。")]})
+    owner = bearers.whose_card(db.session(), who, given["card"])
     owner_id = owner.id if owner else None
     db.drop()
     if owner_id is None:

@@ -351,3 +351,19 @@ def test_who_asked_for_a_neighbour_does_not_go_with_the_digits_of_the_slip(homes
     assert answer.status_code == 409
     assert homes.get(request).state == "verified"
     assert "陈芳" not in _text(homes, "second", f"/desk/help/{request.public_id}").split("请谁去")[1].split("去请")[0]
+
+
+def test_a_second_yes_of_the_same_neighbour_is_the_same_yes(homes: Homes) -> None:
+    request = homes.accepted()
+    answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/accept")
+    assert answer.status_code == 303
+    assert homes.world.page("panel").post(f"/help/{request.public_id}/accept").status_code == 409
+    assert homes.get(request).holds == 1
+
+
+def test_a_scan_of_nothing_says_what_to_type(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request)
+    answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/scan", data={"way": "in"})
+    assert answer.status_code == 422
+    assert "请输入居民报的六位数字" in answer.get_data(as_text=True)
