@@ -160,7 +160,7 @@ class StrikeForm(StrictSchema):
 class StrikeDecisionForm(StrictSchema):
     """What becomes of a hand-over that the other side says was wrong."""
 
-    do = Choice(("agree", "refuse", "withdraw"), required=True)
+    do = Choice(("agree", "refuse", "withdraw", "repaid"), required=True)
 
 
 class PaidForm(StrictSchema):
