@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.errors import Invalid
 from bank.members import login
-from bank.shop import donors, listing, stock, stocktaking
+from bank.shop import closing, donors, listing, stock, stocktaking
 from bank.shop.operations import keeps
 from bank.shop.refusals import WrongShop
 from bank.shop.schemas import (
@@ -143,7 +143,8 @@ def shop(shop_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
     found = stock.shop_in(db.session(), who.community_id, shop_id)
-    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found))
+    items = listing.items_of(db.session(), [found.id], only_offered=True)
+    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found), items=items)
 
 
 @pages.post("/shops/<shop_id>/keepers")
@@ -155,6 +156,13 @@ def change_keeper(shop_id: str) -> ResponseReturnValue:
     else:
         stock.dismiss(db.session(), who, shop_id, given["person_id"].upper())
     flash(gettext("已更改。"), "ok")
+    return redirect(url_for(".shop", shop_id=shop_id), code=303)
+
+
+@pages.post("/shops/<shop_id>/closing")
+def close_shop(shop_id: str) -> ResponseReturnValue:
+    number = closing.close(db.session(), login.actor(), shop_id, now=clock.utc_now())
+    flash(gettext("全部下架了，退回了 %(n)s 张没领的券。", n=number), "ok")
     return redirect(url_for(".shop", shop_id=shop_id), code=303)
 
 
