@@ -33,8 +33,6 @@ LATELY = timedelta(days=30)
 MOST_SHOWN = 10
 A_DAY = timedelta(days=1)
 """No visit lasts longer, so that nothing older overlaps."""
-MOST_PROMISED = 8
-"""Visits that one person has promised and not yet begun: more is hoarding, or too much."""
 PAID = ("done", "resolved")
 VISITED = ("accepted", "in_service", "to_confirm", "disputed", "done", "resolved")
 
@@ -209,8 +207,9 @@ def _promises(*columns: Any) -> Select[Any]:
     )
 
 
-def _check_free(session: Session, actor: Actor, request: HelpRequest) -> None:
-    """Go on where somebody has not promised that time, nor too much; their promises come one after another."""
+def _check_free(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
+    """Go on where somebody has not promised that time, nor more than the rules let one person promise; their promises
+    come one after another."""
     cases.lock_people(session, [actor.person_id])
     if actor.person_id in _busy(session, request):
         raise Busy
@@ -222,8 +221,9 @@ def _check_free(session: Session, actor: Actor, request: HelpRequest) -> None:
         )
     )
     promised = {row.id for row in session.execute(mine)} - {request.id}
-    if len(promised) >= MOST_PROMISED:
-        raise TooManyPromised(most=MOST_PROMISED)
+    most = communities.rules_now(session, request.community_id, now).help_promised_most
+    if most and len(promised) >= most:
+        raise TooManyPromised(most=most)
 
 
 def invite(session: Session, actor: Actor, public_id: str, people: Sequence[str], *, now: datetime) -> int:
@@ -343,7 +343,7 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
         raise OnlyInvited
     if kind.is_trained and not is_trained(session, actor.person_id, request.kind):
         raise NotTrained
-    _check_free(session, actor, request)
+    _check_free(session, actor, request, now)
     first = _first_of_two(session, actor, request) if request.helpers > 1 else None
     if request.helpers > 1 and first is None:
         return _wait_for_another(session, actor, request, now)
