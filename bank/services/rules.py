@@ -91,6 +91,9 @@ SPEECHES: Mapping[str, str] = {
     "sign": say("手语"),
 }
 
+FLAG_SENTENCES: Mapping[str, str] = {"elsewhere": say("来和走的时间与“%(title)s”重叠，请核对")}
+"""What a flag of a visit says at the desk."""
+
 OPEN = ("requested", "verified", "offered")
 """Nothing is held yet."""
 HELD = ("accepted", "in_service", "to_confirm", "disputed")
