@@ -46,6 +46,7 @@ from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
 from bank.services import desk_views as services_desk
+from bank.services import rules as help_rules
 from bank.services import telling as help_telling
 from bank.services import views as services
 from bank.sheets import rules as sheet_rules
@@ -141,7 +142,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     sources.SOURCES.met["services"] = help_telling.met
     history.know("activities", activity_telling.declared)
     history.know("spotchecks", check_telling.told_of)
-    for rules in (checkin_rules, deed_rules, signals, sheet_rules):
+    for rules in (checkin_rules, deed_rules, help_rules, signals, sheet_rules):
         flags.know(rules.FLAG_SENTENCES)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
     app.jinja_env.globals.update(help_waiting=services_desk.count_waiting)

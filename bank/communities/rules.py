@@ -128,6 +128,8 @@ class Rules:
     """Working days within which somebody is found for a verified request, or its resident told how it stands."""
     help_invite_hours: int = 24
     """How long an invited volunteer may think about it."""
+    help_promised_most: int = 8
+    """Visits that one person has promised and not yet begun; 0 is no limit."""
     help_cancel_hours: int = 24
     """So long before the visit or earlier it can be cancelled for nothing."""
     help_missed_minutes: int = 30

@@ -26,6 +26,7 @@ from bank.passbook.lines import UNDERWAY
 from bank.qr import new_public_id
 from bank.services import operations as help_
 from bank.shop import operations as shop
+from bank.shop import queueing
 from ledger import Ledger, Transfer, Txn
 from ledger.errors import AccountFrozen, InsufficientFunds
 
@@ -79,8 +80,8 @@ def open_case(session: Session, actor: Actor, person: Person, *, kind: str, now:
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Farewell:
-    """Confirm a case as a second uninvolved person: the account freezes; open vouchers, visits and gifts end, and a
-    login of who died.
+    """Confirm a case as a second uninvolved person: the account freezes; open vouchers, visits, gifts and a place in
+    the queue end, and a login of who died.
 
     Raises NotAllowed, NotFound, TooNear, Settled.
     """
@@ -98,6 +99,7 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     person = session.get_one(Person, found.person_id)
     visits = help_.underway(session, person.id)
     shop.cancel_all(session, actor, person.id, now=now)
+    queueing.leave_all(session, person.id, now=now)
     help_.leave_all(session, actor, visits, person.id, now=now)
     _set_frozen(session, person, is_frozen=True, now=now)
     # Frozen before: what was given by then is in the book, and nothing can follow.

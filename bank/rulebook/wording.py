@@ -424,6 +424,14 @@ SECTIONS = (
                 240,
             ),
             Setting(
+                "help_promised_most",
+                say("一个人最多答应几件上门"),
+                say("一个人最多同时答应 %(n)s 件还没做的上门，多了先做完再接。"),
+                0,
+                100,
+                without=say("一个人答应几件上门，没有上限。"),
+            ),
+            Setting(
                 "help_cancel_hours",
                 say("提前几小时取消不用时长"),
                 say("提前 %(n)s 小时取消，不用掉时长。"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,8 +16,9 @@ from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.members.people import home_of
-from bank.services import catalogue, dispatch, listing, moving, reporting, rules, training
+from bank.services import catalogue, dispatch, listing, moving, reporting, rules, training, visiting
 from bank.services import operations as help_
+from bank.services.models import HelpRequest
 from bank.services.refusals import ConditionsOpen
 from bank.services.schemas import (
     LONGEST_WORDS,
@@ -207,6 +209,8 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
     is_open = one.state in ("verified", "offered")
     invited = listing.invitations(session, one.id)
     is_close = moving.is_home_of(session, who, moving.people(one))
+    in_force = communities.rules_now(session, one.community_id, now)
+    told = reporting.of_request(session, one.id)
     return render_template(
         "services/desk_visit.html",
         row=row,
@@ -216,7 +220,13 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         invited=invited,
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),
-        reports=reporting.of_request(session, one.id),
+        reports=told,
+        has_reported=any(report.by_person_id == who.person_id for report, _ in told),
+        promised=_promised(one) if one.starts_at > now else [],
+        has_one_come=visiting.has_one_come(one),
+        has_waited=now >= one.starts_at + timedelta(minutes=in_force.help_wait_minutes),
+        was_repeated=listing.was_repeated(session, one.id),
+        cost=rules.cost_of_cancelling(in_force, one.state, one.starts_at, one.minutes, one.helpers, now),
         has_one_accepted=bool(dispatch.who_waits(session, one)),
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         is_late=one.state in rules.OPEN and one.promised_at <= now,
@@ -225,12 +235,20 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         is_verified_by_another=one.pays == "pool" and moving.is_home_of(session, who, (one.person_id, one.hardship_by)),
         is_own=moving.is_home_of(session, who, (one.person_id,)),
         is_coordinator=who.may("coordinator"),
-        missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
+        missed=rules.missed(in_force, one.minutes),
         words=rules,
         errors=errors or {},
         wrong=wrong,
         longest=LONGEST_WORDS,
     )
+
+
+def _promised(one: HelpRequest) -> list[tuple[str, str]]:
+    """Give who said yes to a visit and may still take it back, by public id and name."""
+    session = db.session()
+    who = [*dispatch.who_waits(session, one), *(moving.volunteers(one) if one.state == "accepted" else ())]
+    people = [session.get_one(Person, id_) for id_ in who if id_ is not None]
+    return [(person.public_id, person.name) for person in people]
 
 
 @pages.post("/desk/help/<public_id>/verify")

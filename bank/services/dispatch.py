@@ -22,6 +22,7 @@ from bank.services.refusals import (
     Moved,
     NotTrained,
     OnlyInvited,
+    OwnAsking,
     OwnHome,
     Taken,
     TooLate,
@@ -32,8 +33,6 @@ LATELY = timedelta(days=30)
 MOST_SHOWN = 10
 A_DAY = timedelta(days=1)
 """No visit lasts longer, so that nothing older overlaps."""
-MOST_PROMISED = 8
-"""Visits that one person has promised and not yet begun: more is hoarding, or too much."""
 PAID = ("done", "resolved")
 VISITED = ("accepted", "in_service", "to_confirm", "disputed", "done", "resolved")
 
@@ -87,7 +86,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             HelpSkill.community_id == request.community_id,
             HelpSkill.kind == request.kind,
             Person.disabled_at.is_(None),
-            Person.id != request.person_id,
+            Person.id.not_in((request.person_id, request.asked_by)),
             Person.id.not_in(invited),
             Person.id.not_in(_busy(session, request)),
             or_(Person.household_id.is_(None), home.is_(None), Person.household_id != home),
@@ -208,8 +207,9 @@ def _promises(*columns: Any) -> Select[Any]:
     )
 
 
-def _check_free(session: Session, actor: Actor, request: HelpRequest) -> None:
-    """Go on where somebody has not promised that time, nor too much; their promises come one after another."""
+def _check_free(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
+    """Go on where somebody has not promised that time, nor more than the rules let one person promise; their promises
+    come one after another."""
     cases.lock_people(session, [actor.person_id])
     if actor.person_id in _busy(session, request):
         raise Busy
@@ -221,8 +221,9 @@ def _check_free(session: Session, actor: Actor, request: HelpRequest) -> None:
         )
     )
     promised = {row.id for row in session.execute(mine)} - {request.id}
-    if len(promised) >= MOST_PROMISED:
-        raise TooManyPromised(most=MOST_PROMISED)
+    most = communities.rules_now(session, request.community_id, now).help_promised_most
+    if most and len(promised) >= most:
+        raise TooManyPromised(most=most)
 
 
 def invite(session: Session, actor: Actor, public_id: str, people: Sequence[str], *, now: datetime) -> int:
@@ -328,22 +329,21 @@ def pass_invitations(session: Session, request: HelpRequest, now: datetime) -> N
 def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> HelpRequest:
     """Say "I will come": the first one does, and the agreed minutes are held in the same breath.
 
-    Raises NotFound, Taken, Moved, TooLate, OwnHome, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
+    Who said so before, in another window, has said so.
+
+    Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if request.state not in ("verified", "offered"):
-        raise Taken if request.state in rules.HELD else Moved
-    if request.starts_at <= now:
-        raise TooLate
-    if moving.is_home_of(session, actor, [request.person_id]):
-        raise OwnHome
+    if request.state == "accepted" and actor.person_id in moving.volunteers(request):
+        return request
+    _check_welcome(session, actor, request, now)
     is_invited = _answer(session, request, actor.person_id, "accepted", now)
     kind = rules.CATALOGUE[request.kind]
     if kind.risk == "high" and not is_invited:
         raise OnlyInvited
     if kind.is_trained and not is_trained(session, actor.person_id, request.kind):
         raise NotTrained
-    _check_free(session, actor, request)
+    _check_free(session, actor, request, now)
     first = _first_of_two(session, actor, request) if request.helpers > 1 else None
     if request.helpers > 1 and first is None:
         return _wait_for_another(session, actor, request, now)
@@ -377,6 +377,18 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
     return request
 
 
+def _check_welcome(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
+    """Go on where a request still looks for somebody, and this neighbour may be the one."""
+    if request.state not in ("verified", "offered"):
+        raise Taken if request.state in rules.HELD else Moved
+    if request.starts_at <= now:
+        raise TooLate
+    if moving.is_home_of(session, actor, [request.person_id]):
+        raise OwnHome
+    if actor.person_id == request.asked_by:
+        raise OwnAsking
+
+
 def _first_of_two(session: Session, actor: Actor, request: HelpRequest) -> HelpInvitation | None:
     chosen = select(HelpInvitation).where(
         HelpInvitation.request_id == request.id,
@@ -407,24 +419,31 @@ def who_waits(session: Session, request: HelpRequest) -> list[int]:
     return list(session.scalars(chosen.order_by(HelpInvitation.answered_at, HelpInvitation.id)))
 
 
-def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> None:
+def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime, helper: Person | None = None) -> None:
     """Say before the visit that one cannot come after all: hours go back, and it is answered first again.
 
-    Raises NotFound, Moved, TooLate once it should have begun.
+    A coordinator says so for the `helper` who called or came. Raises NotFound, NotAllowed, Moved, TooLate once it
+    should have begun.
     """
+    if helper is not None:
+        actor.require("coordinator")
     request = moving.locked(session, actor.community_id, public_id)
-    is_alone = actor.person_id in who_waits(session, request)
-    if actor.person_id not in moving.volunteers(request) and not is_alone:
+    who = helper.id if helper else actor.person_id
+    is_alone = who in who_waits(session, request)
+    if who not in moving.volunteers(request) and not is_alone:
         raise NotFound
     if request.state != "accepted" and not is_alone:
         raise Moved
     if request.starts_at <= now or (request.state == "accepted" and has_come(request)):
         raise TooLate
-    free(session, request, actor.person_id, actor=actor, now=now)
+    free(session, request, who, actor=actor, now=now)
+    if who != actor.person_id:
+        sentence = say("%(name)s 替您记下了：“%(kind)s”您去不了。不是这样，请告诉社区。")
+        moving.tell(session, [who], sentence, request, now, name=actor.name)
 
 
 def free(session: Session, request: HelpRequest, person_id: int, *, actor: Actor, now: datetime) -> None:
-    """Free a helper of a visit nobody came to, or of their invitation to it; `actor` says so. The request is locked."""
+    """Take a helper's promise off a visit nobody came to; `actor` says so. The request is locked."""
     is_promised = person_id in moving.volunteers(request)
     others = [one for one in moving.volunteers(request) if one not in (None, person_id)]
     session.execute(

@@ -132,8 +132,9 @@ def _write(
 ) -> HelpRequest:
     in_force = communities.rules_now(session, person.community_id, now)
     promised = moving.working_days(session, person.community_id, in_force.help_verify_days, now)
+    public_id, code_in = new_public_id(), _six()
     request = HelpRequest(
-        public_id=new_public_id(),
+        public_id=public_id,
         community_id=person.community_id,
         person_id=person.id,
         asked_by=actor.person_id,
@@ -154,8 +155,8 @@ def _write(
         promised_at=min(promised, wish.starts_at),
         due_at=wish.starts_at,
         holds=0,
-        code_in=_six(),
-        code_out=_six(),
+        code_in=code_in,
+        code_out=_six(but=code_in),
         is_late_upload=False,
         refunded_minutes=0,
         repeats=repeats.id if repeats else None,
@@ -166,9 +167,12 @@ def _write(
     return request
 
 
-def _six() -> str:
-    """Draw six digits from the source of public names, so that a demo of one seed is the same each time."""
-    return f"{codes.decode(new_public_id()) % 1_000_000:06}"
+def _six(but: str = "") -> str:
+    """Draw six digits, others than `but`, from the source of public names: a demo of one seed is the same each time."""
+    while True:
+        six = f"{codes.decode(new_public_id()) % 1_000_000:06}"
+        if six != but:
+            return six
 
 
 def verify(session: Session, actor: Actor, public_id: str, *, now: datetime, risk_note: str | None = None) -> None:

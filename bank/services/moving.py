@@ -21,7 +21,7 @@ from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
-from bank.services import rules
+from bank.services import doubling, rules
 from bank.services.models import HelpRequest, HelpStep
 from bank.services.refusals import Moved, NotEnoughTime, PoolIsEmpty
 from ledger import Ledger, Transfer, Txn
@@ -325,6 +325,7 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
     """Propose what the volunteer gave, on the road of every hour; who confirmed for the resident had a hand in it."""
     community = session.get_one(Community, request.community_id)
     called_back = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
+    late = [{"code": "late_upload", "facts": {}}] if request.is_late_upload else []
     credit = credits.propose(
         session,
         community_id=request.community_id,
@@ -337,7 +338,7 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
         amount=minutes,
         evidence_class="A",
         evidence=_evidence(request, place, minutes),
-        flags=[{"code": "late_upload", "facts": {}}] if request.is_late_upload else [],
+        flags=[*late, *doubling.flags(session, request, _person(place), place.arrived_at, place.left_at)],
         rules_number=communities.rules_at(session, community, now).number,
         leader_id=request.person_id,
         began_at=request.created_at,

@@ -54,6 +54,13 @@ class OwnHome(Conflict):
     sentence = say("自己家的忙不用时长来帮，请让另一户的邻居来。")
 
 
+class OwnAsking(Conflict):
+    """Who asked for a resident may have the slip with the digits on it."""
+
+    code = "conflict_of_interest"
+    sentence = say("这件是您替邻居提的，小条上的数字您看得到，请别的邻居去帮。")
+
+
 class Busy(Conflict):
     """The volunteer has promised that time to somebody else."""
 

@@ -91,6 +91,9 @@ SPEECHES: Mapping[str, str] = {
     "sign": say("手语"),
 }
 
+FLAG_SENTENCES: Mapping[str, str] = {"elsewhere": say("来和走的时间与“%(title)s”重叠，请核对")}
+"""What a flag of a visit says at the desk."""
+
 OPEN = ("requested", "verified", "offered")
 """Nothing is held yet."""
 HELD = ("accepted", "in_service", "to_confirm", "disputed")
@@ -279,6 +282,12 @@ def differs(rules: Rules, agreed: int, scanned: int) -> bool:
 def is_free_to_cancel(rules: Rules, starts_at: datetime, now: datetime) -> bool:
     """Tell whether a cancellation comes early enough to cost nothing."""
     return starts_at - now >= timedelta(hours=rules.help_cancel_hours)
+
+
+def cost_of_cancelling(rules: Rules, state: str, starts_at: datetime, agreed: int, helpers: int, now: datetime) -> int:
+    """Give the minutes that cancelling now takes from who pays."""
+    is_free = state in OPEN or is_free_to_cancel(rules, starts_at, now)
+    return 0 if is_free else missed(rules, agreed) * helpers
 
 
 def missed(rules: Rules, agreed: int) -> int:

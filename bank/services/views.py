@@ -15,7 +15,7 @@ from marshmallow import Schema
 from bank import clock, db
 from bank.checkin import bearers
 from bank.communities import operations as communities
-from bank.errors import BankError, Conflict, Invalid, NotFound
+from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -277,7 +277,13 @@ def decline(public_id: str) -> ResponseReturnValue:
 
 @pages.post("/help/<public_id>/withdraw")
 def withdraw(public_id: str) -> ResponseReturnValue:
-    help_.withdraw(db.session(), login.actor(), public_id, now=clock.utc_now())
+    """A helper cannot come after all; the desk says so for who called (`helper`)."""
+    who = login.actor()
+    named = request.form.get("helper")
+    helper = members.in_community(db.session(), who.community_id, named) if named else None
+    help_.withdraw(db.session(), who, public_id, helper=helper, now=clock.utc_now())
+    if helper is not None:
+        return _back(public_id, gettext("记下了，请再找人。"))
     flash(gettext("知道了，社区会再找人。"), "ok")
     return redirect(url_for(".open_list"), code=303)
 
@@ -322,7 +328,9 @@ def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> 
         limits.spend({f"help-digits-at:{public_id}": WRONG_PER_VISIT}, period_s=AN_HOUR_S, now=now)
         six = "".join(unicodedata.normalize("NFKC", given["six"]).split())
         return Proof("digits", six=six, happened_at=given["happened_at"], way=given["way"])
-    owner = bearers.whose_card(db.session(), who, given["card"] or "")
+    if not given["card"]:
+        raise Invalid({"six": [say("请输入居民报的六位数字，或刷居民卡。")]})
+    owner = bearers.whose_card(db.session(), who, given["card"])
     owner_id = owner.id if owner else None
     db.drop()
     if owner_id is None:
@@ -455,5 +463,7 @@ def thank(public_id: str) -> ResponseReturnValue:
 
 
 def _back(public_id: str, said: str) -> ResponseReturnValue:
+    """Go back to the page the form stood on: the desk's, or the sides'."""
     flash(said, "ok")
-    return redirect(url_for("services.show", public_id=public_id), code=303)
+    page = "services.desk_show" if request.form.get("at") == "desk" else "services.show"
+    return redirect(url_for(page, public_id=public_id), code=303)

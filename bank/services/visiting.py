@@ -41,11 +41,12 @@ class Proof:
 def scan(session: Session, actor: Actor, public_id: str, proof: Proof, *, now: datetime) -> str:
     """Record that the volunteer came, or went; give `arrived`, `left` or `again` for the same scan twice.
 
-    The volunteer scans the resident's card or types the digits; a coordinator may scan the card as well; the resident
-    presses their own phone. Raises NotFound, NotAllowed, NotTheirCard, WrongCode, WrongMoment, NotYet, TooLate, Moved.
+    The volunteer scans the resident's card or types the digits; a coordinator who lives with no helper may scan the
+    card as well; the resident presses their own phone. Raises NotFound, NotAllowed, Involved, NotTheirCard, WrongCode,
+    WrongMoment, NotYet, TooLate, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    mine = _check_hand(actor, request, proof)
+    mine = _check_hand(session, actor, request, proof)
     wanted = _check_proof(request, proof) or proof.way
     at = _moment(session, request, proof, now)
     if request.state == "accepted":
@@ -71,7 +72,7 @@ def _is_known(mine: Sequence[Place], wanted: str | None) -> bool:
     return wanted == "out" and all(place.left_at is not None for place in mine)
 
 
-def _check_hand(actor: Actor, request: HelpRequest, proof: Proof) -> list[Place]:
+def _check_hand(session: Session, actor: Actor, request: HelpRequest, proof: Proof) -> list[Place]:
     """Give whose coming or going this hand tells: a helper their own, the resident and the desk everybody's."""
     everybody = list(moving.places(request))
     if proof.via == "phone":
@@ -82,6 +83,8 @@ def _check_hand(actor: Actor, request: HelpRequest, proof: Proof) -> list[Place]
     if mine:
         return mine
     if proof.via == "card" and actor.may("coordinator"):
+        if moving.is_home_of(session, actor, moving.volunteers(request)):
+            raise Involved
         return everybody
     raise NotFound
 

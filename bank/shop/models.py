@@ -305,7 +305,7 @@ class Strike(Base):
     """A hand-over found wrong after the minutes of undoing: one side proposes it with a reason, the other agrees.
 
     Where it stood on a statement, `line_id` says which line, and `settlement_id` the statement it is taken from:
-    the same one before it was settled, the next one after.
+    the same one before it was settled, the next one after; a shop that has no next pays it back.
     """
 
     __tablename__ = "strike"
@@ -317,6 +317,11 @@ class Strike(Base):
         CheckConstraint("(state = 'struck') = (reversal_txn_id IS NOT NULL)", name="struck"),
         CheckConstraint("state <> 'struck' OR decided_by <> proposed_by AND decided_by IS NOT NULL", name="two_people"),
         CheckConstraint("settlement_id IS NULL OR line_id IS NOT NULL AND state = 'struck'", name="statement"),
+        CheckConstraint(
+            "(repaid_by IS NULL) = (repaid_at IS NULL) AND (repaid_at IS NULL OR "
+            "settlement_id IS NULL AND line_id IS NOT NULL AND state = 'struck' AND repaid_by <> proposed_by)",
+            name="repaid",
+        ),
         Index("ix_strike_shop", "shop_id", "state", "id"),
         Index("ix_strike_due", "state", "due_at"),
         Index(
@@ -350,6 +355,9 @@ class Strike(Base):
     line_id: Mapped[int | None] = mapped_column(ForeignKey("settlement_line.id", ondelete="RESTRICT"), unique=True)
     settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlement.id", ondelete="RESTRICT"), index=True)
     reversal_txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    repaid_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who noted for the community that the shop paid it back outside the bank, so that no statement waits for it."""
+    repaid_at: Mapped[datetime | None]
 
 
 class Stocktake(Base):

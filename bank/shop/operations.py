@@ -242,6 +242,24 @@ def unfill(session: Session, actor: Actor, item_id: int, *, now: datetime) -> bo
     return True
 
 
+def end_for_shop(session: Session, actor: Actor, order_id: str, why: str, *, now: datetime) -> bool:
+    """Give back one open order of a shop that cannot do it any more, and tell its owner; False where it is over."""
+    statement = (
+        update(Order)
+        .where(Order.public_id == order_id, Order.community_id == actor.community_id, Order.state == OPEN)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=why)
+        .returning(Order)
+    )
+    ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+    if ended is None:
+        return False
+    _give_back(session, ended, actor.public_id, now)
+    sentence = say("%(name)s 取消了您的「%(title)s」，时长或积分已经退回。原因：%(reason)s")
+    facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": why}
+    members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/v/{ended.voucher_code}", now=now)
+    return True
+
+
 def shops_of(actor: Actor) -> Select[int]:
     """Give the shops whose keeper the actor is, as a query of their row ids."""
     return select(Shopkeeper.shop_id).where(Shopkeeper.person_id == actor.person_id)

@@ -44,6 +44,7 @@ _CALLED_BY_CARD = say("「%(title)s」的 %(ticket)s 号轮到了，是凭卡排
 _JOINED_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您排上了「%(title)s」，%(ticket)s 号。不是您本人，请马上告诉社区。")
 _LEFT_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您退出了「%(title)s」的排队。不是您本人，请马上告诉社区。")
 _TAKEN_BY_CARD = say("%(name)s 凭您的卡和 PIN 替您换了排到的「%(title)s」。不是您本人，请马上告诉社区。")
+_NO_MORE = say("「%(title)s」这家店不做了，这次排队结束了。什么也没有扣，可以换别的。")
 _NEVER = say("「%(title)s」现在超过了社区一个月换用品的预算，这次排队结束了。什么也没有扣，可以换别的。")
 
 
@@ -192,6 +193,23 @@ def leave(session: Session, actor: Actor, public_id: str, *, now: datetime, owne
     if left.person_id != actor.person_id:
         _tell(session, left, _LEFT_BY_CARD, now, name=actor.name)
     return left
+
+
+def end_of_shop(session: Session, shop_id: int, *, now: datetime) -> None:
+    """End the places of everybody who queues for what a shop had; `shop_id` is a row id."""
+    theirs = select(QueuePlace.id).join(Item, Item.id == QueuePlace.item_id).where(Item.shop_id == shop_id)
+    for place_id in session.scalars(theirs.where(QueuePlace.state.in_(LIVING)).order_by(QueuePlace.id)).all():
+        left = _move(session, (QueuePlace.id == place_id, QueuePlace.state.in_(LIVING)), state=LEFT, ended_at=now)
+        if left is not None:
+            budget.give_back(session, left)
+            _tell(session, left, _NO_MORE, now)
+
+
+def leave_all(session: Session, person_id: int, *, now: datetime) -> None:
+    """End the place of a person whose account is being closed or frozen; their turn goes to the next."""
+    left = _move(session, (QueuePlace.person_id == person_id, QueuePlace.state.in_(LIVING)), state=LEFT, ended_at=now)
+    if left is not None:
+        budget.give_back(session, left)
 
 
 def take(session: Session, actor: Actor, public_id: str, *, now: datetime, owner: Person | None = None) -> Order:

@@ -102,6 +102,18 @@ class DonationForm(StrictSchema):
     is_named = YesNo(load_default=False)
 
 
+class OfferForm(StrictSchema):
+    """Whether an item is offered from now on."""
+
+    is_offered = YesNo(load_default=False)
+
+
+class DonorLookForm(StrictSchema):
+    """Whether a donor's name may be public."""
+
+    is_shown = YesNo(load_default=False)
+
+
 class CountDecisionForm(StrictSchema):
     """What becomes of a count; a reason where it is sent back."""
 
@@ -148,7 +160,7 @@ class StrikeForm(StrictSchema):
 class StrikeDecisionForm(StrictSchema):
     """What becomes of a hand-over that the other side says was wrong."""
 
-    do = Choice(("agree", "refuse", "withdraw"), required=True)
+    do = Choice(("agree", "refuse", "withdraw", "repaid"), required=True)
 
 
 class PaidForm(StrictSchema):

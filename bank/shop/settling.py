@@ -198,7 +198,7 @@ def _carry_over(session: Session, built: Settlement) -> None:
     pending = (Strike.shop_id == built.shop_id, Strike.state == "struck", Strike.line_id.is_not(None))
     session.execute(
         update(Strike)
-        .where(*pending, Strike.settlement_id.is_(None))
+        .where(*pending, Strike.settlement_id.is_(None), Strike.repaid_at.is_(None))
         .values(settlement_id=built.id)
         .execution_options(synchronize_session=False)
     )

@@ -10,12 +10,21 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.errors import Invalid
 from bank.members import login
-from bank.shop import donors, listing, stock, stocktaking
+from bank.shop import closing, donors, listing, stock, stocktaking
 from bank.shop.operations import keeps
 from bank.shop.refusals import WrongShop
-from bank.shop.schemas import DamageForm, DonationForm, ItemForm, KeeperForm, ShopForm, StockForm
+from bank.shop.schemas import (
+    DamageForm,
+    DonationForm,
+    DonorLookForm,
+    ItemForm,
+    KeeperForm,
+    OfferForm,
+    ShopForm,
+    StockForm,
+)
 from bank.shop.views import pages
-from bank.web.fields import YesNo, read_form
+from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 
 
@@ -98,7 +107,7 @@ def _kinds() -> dict[str, str]:
 
 @pages.post("/counter/items/<item_id>/offer")
 def change_offer(item_id: str) -> ResponseReturnValue:
-    is_offered = bool(YesNo().deserialize(request.form.get("is_offered", "0")))
+    is_offered = read_form(OfferForm, request.form)["is_offered"]
     stock.offer(db.session(), login.actor(), item_id, is_offered=is_offered)
     flash(gettext("已恢复供应。") if is_offered else gettext("已暂停供应，发出去的券照常能用。"), "ok")
     return redirect(url_for(".shelves", _anchor=item_id), code=303)
@@ -116,7 +125,7 @@ def shops() -> ResponseReturnValue:
 
 @pages.post("/shops/donors/<donation_id>")
 def look_at_donor(donation_id: str) -> ResponseReturnValue:
-    is_shown = bool(YesNo().deserialize(request.form.get("is_shown", "0")))
+    is_shown = read_form(DonorLookForm, request.form)["is_shown"]
     donors.look(db.session(), login.actor(), donation_id, is_shown=is_shown, now=clock.utc_now())
     flash(gettext("名字可以公开了。") if is_shown else gettext("名字不公开，捐的东西照样在架上。"), "ok")
     return redirect(url_for(".shops"), code=303)
@@ -134,7 +143,8 @@ def shop(shop_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
     found = stock.shop_in(db.session(), who.community_id, shop_id)
-    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found))
+    items = listing.items_of(db.session(), [found.id], only_offered=True)
+    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found), items=items)
 
 
 @pages.post("/shops/<shop_id>/keepers")
@@ -146,6 +156,13 @@ def change_keeper(shop_id: str) -> ResponseReturnValue:
     else:
         stock.dismiss(db.session(), who, shop_id, given["person_id"].upper())
     flash(gettext("已更改。"), "ok")
+    return redirect(url_for(".shop", shop_id=shop_id), code=303)
+
+
+@pages.post("/shops/<shop_id>/closing")
+def close_shop(shop_id: str) -> ResponseReturnValue:
+    number = closing.close(db.session(), login.actor(), shop_id, now=clock.utc_now())
+    flash(gettext("全部下架了，退回了 %(n)s 张没领的券。", n=number), "ok")
     return redirect(url_for(".shop", shop_id=shop_id), code=303)
 
 

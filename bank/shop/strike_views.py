@@ -57,6 +57,9 @@ def decide_strike(strike_id: str) -> ResponseReturnValue:
     elif given["do"] == "refuse":
         striking.refuse(db.session(), who, strike_id, now=now)
         flash(gettext("没有改，以账本为准。"), "ok")
+    elif given["do"] == "repaid":
+        striking.repay(db.session(), who, strike_id, now=now)
+        flash(gettext("记下了：店家已经退回。"), "ok")
     else:
         striking.withdraw(db.session(), who, strike_id, now=now)
         flash(gettext("已经收回，什么也没有改。"), "ok")
@@ -66,12 +69,18 @@ def decide_strike(strike_id: str) -> ResponseReturnValue:
 def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] | None = None) -> str:
     session, now = db.session(), clock.utc_now()
     found = striking.listed(session, who)
-    waiting = {one.shop.id for one in found if one.strike.state == striking.PROPOSED}
+    waiting = {
+        one.shop.id
+        for one in found
+        if one.strike.state == striking.PROPOSED or striking.waits_for_statement(one.strike)
+    }
     sides = {shop_id: _side(who, shop_id) for shop_id in waiting}
     return render_template(
         "shop/strikes.html",
         found=found,
         may_decide=lambda one: striking.may_decide(who, one.strike, sides.get(one.shop.id)) and one.strike.due_at > now,
+        waits=lambda one: striking.waits_for_statement(one.strike),
+        may_repay=lambda one: sides.get(one.shop.id) == settling.COMMUNITY and one.strike.proposed_by != who.person_id,
         is_own=lambda one: one.strike.proposed_by == who.person_id,
         given=request.form,
         typed=request.args.get("code", ""),

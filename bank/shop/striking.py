@@ -37,6 +37,7 @@ LONGEST_REASON = 200
 _ASKED = say("「%(shop)s」的一张券 %(code)s 可能交错了，请核对：%(reason)s")
 _REFUSED = say("「%(shop)s」的券 %(code)s，对方核对后不同意退回。")
 _LAPSED = say("「%(shop)s」的券 %(code)s 没有人答复，到期作罢，以账本为准。")
+_REPAID = say("「%(shop)s」的券 %(code)s 更正后多结的，社区记下店家已经退回，不再从对账单里扣。")
 _STRUCK = say("「%(title)s」交付记错了，店家和社区两边核对过，时长或积分已经退给您。原因：%(reason)s")
 
 
@@ -169,6 +170,47 @@ def refuse(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
     done = _end(session, found, REFUSED, now, decided_by=actor.person_id)
     _tell_proposer(session, done, _REFUSED, now)
     return done
+
+
+def repay(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Strike:
+    """Note that a shop paid back outside the bank what was struck after it was settled; no statement waits for it.
+
+    For the community's side, and who did not propose it. Raises NotFound, SameSide, OwnVoucher, OwnStatement,
+    StrikeOver.
+    """
+    found = find(session, actor, public_id)
+    _check_owner(session, actor, session.get_one(Order, found.order_id))
+    if settling.side_at(session, actor, found.shop_id) != settling.COMMUNITY:
+        raise NotFound
+    if found.proposed_by == actor.person_id:
+        raise SameSide
+    statement = (
+        update(Strike)
+        .where(Strike.id == found.id, *_waits())
+        .values(repaid_by=actor.person_id, repaid_at=now)
+        .returning(Strike)
+    )
+    done = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+    if done is None:
+        raise StrikeOver
+    _tell_side(session, done, session.get_one(Order, done.order_id), settling.PROVIDER, _REPAID, now)
+    return done
+
+
+def _waits() -> tuple[Any, ...]:
+    """Choose what was struck from a settled statement and stands on none yet."""
+    return (
+        Strike.state == STRUCK,
+        Strike.line_id.is_not(None),
+        Strike.settlement_id.is_(None),
+        Strike.repaid_at.is_(None),
+    )
+
+
+def waits_for_statement(strike: Strike) -> bool:
+    """Tell whether a strike came after its statement was settled and no later statement has it."""
+    one = strike
+    return one.state == STRUCK and one.line_id is not None and one.settlement_id is None and one.repaid_at is None
 
 
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Strike:

@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from bank import db
 from bank.errors import BankError
@@ -18,6 +19,7 @@ from ledger.errors import LedgerError, Retryable
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_TRIES = 5
+MOST_ROWS = 2**31 - 1
 RETRYABLE_STATES = frozenset({"40001", "40P01", "55P03", "23505"})
 """A lost race: serialization, deadlock, a lock not had, a unique row that somebody else put in first.
 
@@ -55,8 +57,19 @@ def begin_write() -> None:
         raise AlreadyAnswered(earlier)
 
 
+class RowId(IntegerConverter):
+    """The number of a row in an address; a larger one than the database has is no address of ours."""
+
+    def __init__(self, addresses: Map, **more: Any) -> None:
+        super().__init__(addresses, **{"max": MOST_ROWS, **more})
+
+
 class BankApp(Flask):
     """Commits an answer below 400, rolls back anything else, and tries again after a lost race."""
+
+    def __init__(self, name: str, **more: Any) -> None:
+        super().__init__(name, **more)
+        self.url_map.converters["int"] = RowId
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.method in SAFE_METHODS:

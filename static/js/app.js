@@ -61,6 +61,17 @@ function send(form, button) {
   return form.submit();
 }
 
+/* What outbox.js keeps for this person is sent only while they are signed in. */
+function keptQuestion(form) {
+  if (!form.dataset.keptBy) return '';
+  try {
+    const kept = JSON.parse(localStorage.getItem('outbox') || '[]');
+    return kept.some((item) => item.who === form.dataset.keptBy && !item.refused) ? form.dataset.keptQuestion : '';
+  } catch (refused) {
+    return '';
+  }
+}
+
 function rest(form) {
   delete form.dataset.sent;
   form.querySelectorAll('[aria-busy]').forEach((button) => button.removeAttribute('aria-busy'));
@@ -70,7 +81,7 @@ document.addEventListener('submit', (event) => {
   if (event.defaultPrevented) return;
   const form = event.target;
   const button = event.submitter || (pressed && pressed.form === form ? pressed : null);
-  const question = (button && button.dataset.confirm) || form.dataset.confirm;
+  const question = (button && button.dataset.confirm) || form.dataset.confirm || keptQuestion(form);
   if (form.dataset.sent) {
     event.preventDefault();
     return;

@@ -182,7 +182,7 @@ ROWS = (
     ),
     Row("POST", "/help/<public_id>/wrong", ("volunteer", "resident"), answer=303, refuse=404, prepare=_left),
     Row("POST", "/help/<public_id>/words", ("volunteer", "resident"), answer=303, refuse=404, prepare=_disputed),
-    Row("POST", "/help/<public_id>/report", ("volunteer", "resident"), answer=303, refuse=404, prepare=_done),
+    Row("POST", "/help/<public_id>/report", ("volunteer", "resident", *STAFF), answer=303, refuse=404, prepare=_done),
     Row("POST", "/help/<public_id>/closed-door", ("volunteer",), answer=303, refuse=404, prepare=_started),
     Row(
         "POST",

@@ -296,6 +296,7 @@ ROWS = (
     Row("POST", "/shops", ("coordinator",), answer=303, prepare=lambda world, who: Call({}, {"name": "社区食堂"})),
     Row("GET", "/shops/<shop_id>", ("coordinator",), prepare=_open),
     Row("POST", "/shops/<shop_id>/keepers", ("coordinator",), answer=303, prepare=_keeper),
+    Row("POST", "/shops/<shop_id>/closing", ("coordinator",), answer=303, prepare=_open),
     Row("GET", "/api/v1/items", MEMBERS, prepare=_get),
     Row("GET", "/api/v1/orders", MEMBERS),
     Row("POST", "/api/v1/orders", ("volunteer", "resident"), answer=201, also=_broke(answer=409), prepare=_an_order),

@@ -90,6 +90,7 @@ BORDERS = {
     "help_verify_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
     "help_answer_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
     "help_invite_hours": "services/test_requests.py::test_an_unanswered_invitation_ends_after_its_hours",
+    "help_promised_most": "services/test_kept.py::test_the_rules_say_how_many_visits_one_person_promises",
     "help_cancel_hours": "services/test_requests.py::test_a_late_cancellation_is_half_an_hour_to_the_volunteer",
     "help_missed_minutes": "services/test_requests.py::test_a_visit_in_vain_is_never_worth_more_than_was_agreed",
     "help_wait_minutes": "services/test_requests.py::test_when_nobody_comes_all_goes_back_and_the_next_day_goes_first",

@@ -118,6 +118,21 @@ def test_one_person_promises_an_hour_once_however_many_windows_are_open(homes: H
     assert homes.has().held == 60
 
 
+@pytest.mark.parametrize(("most", "fits"), [(2, 2), (0, 9)])
+def test_the_rules_say_how_many_visits_one_person_promises(homes: Homes, most: int, fits: int) -> None:
+    homes.adopt(help_promised_most=most)
+    credit(homes.world, "resident", chart.MINUTES, HOURS)
+    for day in range(fits):
+        request = homes.verified(minutes=30, starts_at=homes.now + timedelta(days=3 + day))
+        homes.do("volunteer", help_.accept, request.public_id)
+    more = homes.verified(minutes=30, starts_at=homes.now + timedelta(days=20))
+    if most:
+        with pytest.raises(TooManyPromised):
+            homes.do("volunteer", help_.accept, more.public_id)
+    else:
+        homes.do("volunteer", help_.accept, more.public_id)
+
+
 def test_nobody_hoards_promises(homes: Homes) -> None:
     credit(homes.world, "resident", chart.MINUTES, HOURS)
     made = []

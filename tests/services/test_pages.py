@@ -274,3 +274,96 @@ def test_the_desk_marks_what_has_to_be_answered_within_a_day(homes: Homes) -> No
     homes.world.clock.now += timedelta(days=1)
     page = _text(homes, "coordinator", "/desk/help")
     assert ("快到时间" in page, "已超时" in page) == (False, True)
+
+
+def test_a_number_no_row_has_is_not_found(homes: Homes) -> None:
+    page = homes.world.page("coordinator")
+    for number in (2**31, 10**20):
+        for path in (f"/desk/help/reports/{number}", f"/desk/help/trained/{number}/end"):
+            assert page.post(path, data={"words": "问过了"}).status_code == 404
+
+
+def _press(homes: Homes, who: str, path: str, **form: str) -> str:
+    answer = homes.world.page(who).post(path, data={"at": "desk", **form}, follow_redirects=True)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def test_the_desk_says_for_who_has_no_phone_that_nobody_came_and_asks_again(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request, minutes=45)
+    assert "居民说人没有来" in _text(homes, "coordinator", f"/desk/help/{request.public_id}")
+    again = _press(homes, "coordinator", f"/help/{request.public_id}/nobody-came")
+    assert "请谁去" in again
+    assert homes.get(request).state == "no_show"
+    assert homes.has().held == 0
+
+
+def test_the_desk_repeats_and_notes_a_problem_for_who_has_no_phone(homes: Homes) -> None:
+    request = homes.done()
+    path = f"/desk/help/{request.public_id}"
+    assert "替居民再约下星期" in _text(homes, "coordinator", path)
+    assert "记下问题" in _text(homes, "coordinator", path)
+    told = _press(homes, "coordinator", f"/help/{request.public_id}/report", words="李奶奶打电话说水没关")
+    assert "李奶奶打电话说水没关" in told
+    assert "记下问题" not in told
+    stranger = homes.world.page("panel").post(f"/help/{request.public_id}/report", data={"words": "看看"})
+    assert stranger.status_code == 404
+    _press(homes, "coordinator", f"/help/{request.public_id}/repeat")
+    assert "替居民再约下星期" not in _text(homes, "coordinator", path)
+
+
+def test_who_notes_a_problem_at_the_desk_does_not_answer_it(homes: Homes) -> None:
+    request = homes.done()
+    told = homes.do("coordinator2", help_.report, request.public_id, "说话难听")
+    page = homes.world.page("coordinator2").post(f"/desk/help/reports/{told.id}", data={"words": "已经办了"})
+    assert page.status_code == 409
+    assert (
+        homes.world.page("coordinator").post(f"/desk/help/reports/{told.id}", data={"words": "道过歉了"}).status_code
+        == 303
+    )
+
+
+def test_a_volunteer_who_calls_in_ill_is_let_go_by_the_desk_and_costs_the_resident_nothing(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request, minutes=-30)
+    path, volunteer = f"/desk/help/{request.public_id}", homes.world.people["volunteer"]
+    page = _text(homes, "coordinator", path)
+    assert "王小明 来不了" in page
+    assert "取消要给志愿者记" in page
+    for who in ("resident", "panel", "second"):
+        form = {"helper": volunteer.public_id}
+        assert homes.world.page(who).post(f"/help/{request.public_id}/withdraw", data=form).status_code in (403, 404)
+    assert "请谁去" in _press(homes, "coordinator", f"/help/{request.public_id}/withdraw", helper=volunteer.public_id)
+    left = homes.get(request)
+    assert (left.state, left.volunteer_id, left.is_first) == ("verified", None, True)
+    assert (homes.has().available, homes.has().held) == (HOURS, 0)
+    assert any("您去不了" in sentence for sentence in homes.told("volunteer"))
+
+
+def test_who_asked_for_a_neighbour_does_not_go_with_the_digits_of_the_slip(homes: Homes) -> None:
+    homes.likes("coordinator", ["company"])
+    person = homes.world.people["resident"]
+    request = homes.do("coordinator", help_.ask_for, person, homes.wish(), via="phone")
+    homes.do("coordinator", help_.verify, request.public_id)
+    assert request.code_in in _text(homes, "coordinator", f"/help/{request.public_id}/slip")
+    answer = homes.world.page("coordinator").post(f"/help/{request.public_id}/accept")
+    assert answer.status_code == 409
+    assert homes.get(request).state == "verified"
+    assert "陈芳" not in _text(homes, "second", f"/desk/help/{request.public_id}").split("请谁去")[1].split("去请")[0]
+
+
+def test_a_second_yes_of_the_same_neighbour_is_the_same_yes(homes: Homes) -> None:
+    request = homes.accepted()
+    answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/accept")
+    assert answer.status_code == 303
+    assert homes.world.page("panel").post(f"/help/{request.public_id}/accept").status_code == 409
+    assert homes.get(request).holds == 1
+
+
+def test_a_scan_of_nothing_says_what_to_type(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request)
+    answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/scan", data={"way": "in"})
+    assert answer.status_code == 422
+    assert "请输入居民报的六位数字" in answer.get_data(as_text=True)

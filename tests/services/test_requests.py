@@ -14,8 +14,8 @@ from bank.credits.models import Credit
 from bank.errors import Invalid, NotAllowed, NotFound
 from bank.members import neighbours
 from bank.members.models import Person
+from bank.services import intake, rules
 from bank.services import operations as help_
-from bank.services import rules
 from bank.services.models import HelpStep
 from bank.services.refusals import (
     AlreadyRepeated,
@@ -340,6 +340,23 @@ def test_only_the_residents_own_card_counts(homes: Homes) -> None:
         homes.scan(request, proof=Proof("card", owner_id=homes.world.people["panel"].id))
     with pytest.raises(NotFound):
         homes.scan(request, "panel")
+
+
+def test_a_coordinator_does_not_scan_for_a_helper_of_their_own_home(homes: Homes) -> None:
+    homes.likes("relative", ["company"])
+    request = homes.verified()
+    homes.do("relative", help_.accept, request.public_id)
+    homes.at_start(request)
+    with pytest.raises(Involved):
+        homes.scan(request, who="coordinator")
+    assert homes.scan(request, who="coordinator2") == "arrived"
+
+
+def test_coming_and_going_never_have_the_same_digits(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["0000000A", "00000001", "00000001", "00000002"])
+    monkeypatch.setattr(intake, "new_public_id", lambda: next(drawn))
+    request = homes.ask()
+    assert (request.code_in, request.code_out) == ("000001", "000002")
 
 
 def test_digits_are_said_when_coming_and_others_when_going(homes: Homes) -> None:

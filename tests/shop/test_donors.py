@@ -78,3 +78,16 @@ def test_the_first_look_counts(market: Market) -> None:
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 3}
     with market.world.write() as session:
         assert len(session.scalars(select(DonorLook)).all()) == 1
+
+
+def test_an_odd_answer_about_a_name_is_refused_in_words(market: Market) -> None:
+    gift = receive(market)
+    page = market.world.page("coordinator")
+    for path, name in (
+        (f"/shops/donors/{gift.public_id}", "is_shown"),
+        (f"/counter/items/{market.soap}/offer", "is_offered"),
+    ):
+        answer = page.post(path, data={name: "😀"})
+        assert answer.status_code == 422
+        assert "需要改一改" in answer.get_data(as_text=True)
+    assert shown(market) == []

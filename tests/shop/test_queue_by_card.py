@@ -14,6 +14,7 @@ from bank.members.models import Message
 from bank.shop import queueing
 from bank.shop.models import Order, PointBudget, QueuePlace
 from tests.counting import counted
+from tests.giving.test_farewells import confirmed
 from tests.shop.market import PIN, Market, credit
 from tests.shop.test_races import _at_once
 
@@ -252,3 +253,15 @@ def test_the_job_calls_and_the_card_page_says_so(spent: Market) -> None:
         jobs.run_due(spent.now)
     assert "轮到了：「肥皂」" in keeper.get(f"/counter/cards/{card}").text
     assert "马上交给他" in keeper.get(f"/queue/cards/{card}").text
+
+
+def test_who_died_is_called_no_more_and_their_turn_goes_to_the_next(spent: Market) -> None:
+    for who in ("resident", "panel"):
+        credit(spent.world, who, chart.POINTS, 100)
+        spent.queue(who)
+    call(spent)
+    confirmed(spent.world, "resident", "died")
+    with spent.world.write() as session:
+        assert queueing.call_due(session, now=spent.now) == 1
+        states = session.scalars(select(QueuePlace.state).order_by(QueuePlace.id)).all()
+    assert states == ["left", "called"]

@@ -362,3 +362,27 @@ def test_a_month_being_frozen_lets_a_strike_wait_and_see_the_line(market: Market
     now = statement(market)
     assert (now.settlement.minutes, now.due[0]) == (60, 30)
     assert now.is_as_the_book_says
+
+
+def test_a_shop_without_another_statement_pays_back_what_was_settled(market: Market, cut: Order) -> None:
+    to(market, "2026-12-01")
+    run_jobs(market)
+    for who in ("barber", "coordinator"):
+        on_statement(market, settling.confirm, who)
+    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    made = propose(market, cut)
+    path = f"/strikes/{made.public_id}/decision"
+    assert market.world.page("coordinator").post(path, data={"do": "repaid"}).status_code == 409
+    decide(market, made)
+    assert "店家已在系统外退回" in market.world.page("coordinator").get("/strikes").text
+    assert "店家已在系统外退回" not in market.world.page("barber").get("/strikes").text
+    assert market.world.page("barber").post(path, data={"do": "repaid"}).status_code == 404
+    assert market.world.page("coordinator").post(path, data={"do": "repaid"}).status_code == 303
+    assert market.world.page("second").post(path, data={"do": "repaid"}).status_code == 409
+    assert "已在系统外退回。" in market.world.page("barber").get("/strikes").text
+    market.hand_over(market.order(item=market.haircut), "barber")
+    to(market, "2027-01-01")
+    run_jobs(market)
+    next_ = statement(market, DECEMBER)
+    assert (next_.due[0], next_.struck, next_.is_as_the_book_says) == (30, [], True)
+    verify(market)

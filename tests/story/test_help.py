@@ -136,6 +136,33 @@ def test_a_visit_without_a_network_is_kept_on_the_phone_and_sent_by_itself(
     assert volunteer.page.evaluate("localStorage.getItem('outbox')") == "[]"
 
 
+def test_signing_out_asks_first_while_something_is_kept(
+    town: World, phone: Callable[..., Phone], time_of_day: Any
+) -> None:
+    homes = Homes(town)
+    request = homes.accepted(starts_at=TWO_ON_TUESDAY)
+    volunteer = phone("volunteer")
+    volunteer.sign_in()
+    time_of_day.move_to(TWO_ON_TUESDAY)
+    volunteer.open(f"/help/{request.public_id}")
+    volunteer.page.route("**/scan", lambda sent: sent.abort())
+    _say(volunteer, request.code_in)
+    volunteer.sees("没网，已记在手机里，有网自动送出")
+    for path in (f"/help/{request.public_id}", "/me"):
+        volunteer.open(path)
+        if path != "/me":
+            volunteer.page.locator(".bar summary").click()
+        volunteer.page.locator("form[data-kept-by] button").last.click()
+        volunteer.sees("手机里还有没送出的")
+        keep_picture(volunteer.page, "sign-out-kept")
+        volunteer.press("先不")
+        assert volunteer.page.url.endswith(path)
+    volunteer.page.evaluate("localStorage.setItem('outbox', '[]')")
+    volunteer.page.locator("main form[data-kept-by] button").click()
+    volunteer.page.wait_for_url(lambda url: not url.endswith("/me"))
+    volunteer.complaints.clear()
+
+
 def test_what_was_kept_and_is_refused_stays_in_sight(
     town: World, phone: Callable[..., Phone], time_of_day: Any
 ) -> None:

@@ -1,0 +1,54 @@
+"""A shop that is no more leaves nobody with hours held for it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from bank import chart
+from bank.shop import queueing
+from bank.shop.models import PointBudget, QueuePlace
+from bank.shop.refusals import NotOffered
+from tests.shop.market import Market, credit
+from tests.shop.test_queue_by_card import messages
+
+
+def close(market: Market, shop_id: str, who: str = "coordinator") -> int:
+    return market.world.page(who).post(f"/shops/{shop_id}/closing").status_code
+
+
+def test_vouchers_of_a_closed_provider_go_back_and_nothing_more_is_sold(market: Market) -> None:
+    before = market.has(unit=chart.MINUTES).available
+    placed = market.order(item=market.haircut)
+    done = market.hand_over(market.order(item=market.haircut), "barber")
+    assert "全部下架" in market.world.page("coordinator").get(f"/shops/{market.barber_shop}").text
+    for who in ("barber", "volunteer"):
+        assert close(market, market.barber_shop, who) == 403
+    assert close(market, market.barber_shop) == 303
+    assert (market.state(placed), market.state(done)) == ("cancelled", "handed_over")
+    assert market.has(unit=chart.MINUTES).available == before - 30
+    assert "这家店不做了" in market.world.page("volunteer").get(f"/v/{placed.voucher_code}").text
+    with pytest.raises(NotOffered):
+        market.order(item=market.haircut)
+    assert market.order().state == "held"
+    assert close(market, market.barber_shop) == 303
+
+
+def test_who_queues_for_a_closed_shop_is_told_and_the_budget_goes_back(market: Market) -> None:
+    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+    placed = market.order()
+    for who in ("resident", "panel"):
+        credit(market.world, who, chart.POINTS, 100)
+        market.queue(who)
+    market.cancel(placed)
+    with market.world.write() as session:
+        assert queueing.call_due(session, now=market.now) == 1
+    assert close(market, market.goods_shop) == 303
+    with market.world.write() as session:
+        assert session.scalars(select(QueuePlace.state)).all() == ["left", "left"]
+        assert session.scalars(select(PointBudget.points)).all() == [0]
+    assert any("这家店不做了" in sentence for sentence in messages(market, "panel"))
+
+
+def test_another_communitys_shop_is_not_there(market: Market) -> None:
+    assert close(market, market.goods_shop, "stranger_coordinator") == 404
