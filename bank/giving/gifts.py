@@ -17,7 +17,16 @@ from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.giving import bonds, near, rules
 from bank.giving.models import Farewell, Gift
-from bank.giving.refusals import GroupGives, MonthIsGiven, NoRoom, NotBound, NotSoMuch, ReceiverStopped, TooLate
+from bank.giving.refusals import (
+    GroupGives,
+    MonthIsGiven,
+    NoRoom,
+    NotBound,
+    NotSoMuch,
+    OwnStopped,
+    ReceiverStopped,
+    TooLate,
+)
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
@@ -43,8 +52,8 @@ def give(
 ) -> Gift:
     """Give minutes to a bound relative: they are held until the time to take them back is over.
 
-    `agent` saw the giver's card and PIN. Raises NotBound, ReceiverStopped, MonthIsGiven, GrantFirst, NotSoMuch, NoRoom,
-    GroupGives, TooNear for an agent.
+    `agent` saw the giver's card and PIN. Raises NotBound, ReceiverStopped, MonthIsGiven, GrantFirst, NotSoMuch,
+    OwnStopped, NoRoom, GroupGives, TooNear for an agent.
     """
     near.check_agent(session, agent, (giver.id, receiver.id))
     if giver.is_group or receiver.is_group:
@@ -114,6 +123,8 @@ def _hold(session: Session, gift: Gift, giver: Person, agent: Actor | None, now:
         )
     except InsufficientFunds as lacking:
         raise NotSoMuch from lacking
+    except AccountFrozen as frozen:
+        raise OwnStopped from frozen
     gift.hold_txn_id = held.txn_id
 
 

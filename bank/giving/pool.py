@@ -16,13 +16,13 @@ from bank.credits import cases
 from bank.errors import Invalid, NotFound, say
 from bank.giving import near, rules
 from bank.giving.models import Donation, GrantPayment
-from bank.giving.refusals import NotSoMuch, Settled
+from bank.giving.refusals import NotSoMuch, OwnStopped, Settled
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.qr import new_public_id
 from ledger import Transfer, Txn
-from ledger.errors import InsufficientFunds
+from ledger.errors import AccountFrozen, InsufficientFunds
 
 DESK = "/desk/giving"
 MEMO = say("捐给公益池")
@@ -56,7 +56,7 @@ def donate(
 
     `thanks` is the form in which to thank in public, None for none; a group may give `words` of its own, which are
     shown once a coordinator has looked at them. `agent` saw the donor's card and PIN.
-    Raises NotSoMuch, GrantFirst, Invalid, TooNear for an agent.
+    Raises NotSoMuch, OwnStopped, GrantFirst, Invalid, TooNear for an agent.
     """
     near.check_agent(session, agent, [person.id])
     thanked_as = _thanked_as(person, thanks, words)
@@ -72,6 +72,8 @@ def donate(
         receipt = book.post(txn, key=f"donation:{name}", session=session)
     except InsufficientFunds as lacking:
         raise NotSoMuch from lacking
+    except AccountFrozen as frozen:
+        raise OwnStopped from frozen
     donation = Donation(
         public_id=name,
         community_id=person.community_id,

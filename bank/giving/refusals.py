@@ -33,6 +33,13 @@ class NoRoom(Conflict):
     sentence = say("对方的可用时长快到社区规定的上限了，收不下这么多。")
 
 
+class OwnStopped(Conflict):
+    """The giver's own account is frozen."""
+
+    code = "account_frozen"
+    sentence = say("这个账户现在停用，转赠和捐赠都办不了，什么也没有扣。请看社区发来的消息，或到服务台问一问。")
+
+
 class ReceiverStopped(Conflict):
     """The receiver died, moves away, or was disabled."""
 

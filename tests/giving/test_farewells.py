@@ -149,6 +149,19 @@ def test_confirming_freezes_and_ends_what_is_open(market: Market) -> None:
     verify(world)
 
 
+def test_who_moves_is_told_that_nothing_goes_and_keeps_what_was_typed(kin: World) -> None:
+    confirmed(kin, kind="moved")
+    page, to = kin.page("volunteer"), kin.people["resident"].public_id
+    for path, form in (
+        ("/gifts", {"to": to, "amount": "77"}),
+        ("/donate", {"unit": "MIN", "amount": "77", "thanks": "none"}),
+    ):
+        answer = page.post(path, data=form)
+        assert answer.status_code == 422
+        assert "这个账户现在停用" in answer.text
+        assert 'value="77"' in answer.text
+
+
 def test_the_family_is_told_what_it_may_choose_and_that_it_was_a_mistake(kin: World) -> None:
     """Who is bound hears of it, and nobody else; a false word of a death comes to light."""
     bind(kin, "panel", "volunteer", kind="grandparent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -116,6 +116,21 @@ def test_ten_hours_a_month_can_be_given_and_no_minute_more(kin: World) -> None:
     give(kin, 1)
     with pytest.raises(MonthIsGiven):
         give(kin, 1)
+
+
+@pytest.mark.parametrize("first", ["2026-12-01", "2027-03-01", "2028-03-01"])
+def test_the_month_of_gifts_ends_at_midnight_in_china(kin: World, first: str) -> None:
+    """The last second counts for the old month, the next for the new one, where UTC still has the old."""
+    midnight = datetime.fromisoformat(f"{first}T00:00:00+08:00")
+    kin.clock.now = midnight - timedelta(seconds=1)
+    give(kin, 600)
+    with pytest.raises(MonthIsGiven):
+        give(kin, 1)
+    kin.clock.now = midnight
+    give(kin, 600)
+    with pytest.raises(MonthIsGiven) as refused:
+        give(kin, 1)
+    assert refused.value.facts == {"left_minutes": 0}
 
 
 def test_only_bound_relatives_are_given_to(kin: World) -> None:

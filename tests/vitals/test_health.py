@@ -136,6 +136,14 @@ def test_the_page_says_how_many_of_who_saved_have_used(market: Market, saved: in
 
 
 @SQLITE_ONLY
+def test_a_night_before_it_was_looked_at_does_not_say_that_people_are_few(market: Market) -> None:
+    _tell(market, savers=9, spenders=9, savers_spent=None)
+    text = _text(market)
+    assert "多少人用过 每天夜里算一次，明天再来看" in text
+    assert "9 人用过" not in text
+
+
+@SQLITE_ONLY
 def test_a_young_bank_is_measured_by_the_days_it_has(market: Market) -> None:
     """Thirty days old: sixty hours left in a pool that gave twenty last three months at that pace, not nine."""
     of_old = {"pool": 3_600, "pool_out": 1_200, "active": 5, "elders": 6, "supply": {"elder_care": [6_000, 5]}}
