@@ -71,6 +71,10 @@ class Helping:
                 self._take_in(session, day, afternoon + timedelta(hours=2, seconds=11 + number))
         run_out(lambda at: help_.move_due(session, now=at), afternoon + timedelta(hours=8, minutes=5))
 
+    def away(self, day: date) -> set[int]:
+        """Give who visits or is visited on a day, and comes to nothing else."""
+        return {who.person_id for on, _, *both in self.coming if on == day for who in both}
+
     def _take_in(self, session: Session, day: date, now: datetime) -> None:
         resident, helper = self.draw.choice(self.residents), self.draw.choice(self.helpers)
         request = self.ask(session, resident, now, ahead=self.draw.randint(1, 3))

@@ -127,7 +127,8 @@ class Life:
         """Plan, publish, fill, run and close one activity."""
         starts_at = clock.start_of_day(day, TIME_ZONE) + timedelta(hours=kind.starts_at_hour)
         activity = self.announce(session, kind, starts_at, starts_at - timedelta(days=3))
-        guests = self.invite(kind)
+        away = self.helping.away(day)
+        guests = [guest for guest in self.invite(kind) if guest.who.person_id not in away]
         self.sign_up(session, activity, guests, starts_at - timedelta(days=2))
         self.run(session, activity, guests, until=activity.ends_at + timedelta(hours=2))
         closing.close(session, activity.id, now=activity.ends_at + timedelta(hours=2))

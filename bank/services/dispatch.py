@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from bank.activities.models import Activity, SignUp
 from bank.communities import operations as communities
 from bank.credits import cases
 from bank.errors import Invalid, NotFound, say
@@ -32,7 +33,7 @@ from bank.services.refusals import (
 LATELY = timedelta(days=30)
 MOST_SHOWN = 10
 A_DAY = timedelta(days=1)
-"""No visit lasts longer, so that nothing older overlaps."""
+"""No visit and no activity lasts longer, so that nothing older overlaps."""
 PAID = ("done", "resolved")
 VISITED = ("accepted", "in_service", "to_confirm", "disputed", "done", "resolved")
 
@@ -89,6 +90,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             Person.id.not_in((request.person_id, request.asked_by)),
             Person.id.not_in(invited),
             Person.id.not_in(_busy(session, request)),
+            Person.id.not_in(_engaged(request)),
             or_(Person.household_id.is_(None), home.is_(None), Person.household_id != home),
             *_trained(request),
         )
@@ -191,6 +193,20 @@ def _busy(session: Session, request: HelpRequest) -> set[int]:
         for id_ in ids
         if id_ is not None
     }
+
+
+def _engaged(request: HelpRequest) -> Select[tuple[int]]:
+    """Choose who has signed up for an activity that would overlap."""
+    ends_at = request.starts_at + timedelta(minutes=request.minutes)
+    signed_up = select(SignUp.person_id).join(Activity, Activity.id == SignUp.activity_id)
+    return signed_up.where(
+        SignUp.state == "signed_up",
+        Activity.community_id == request.community_id,
+        Activity.state == "published",
+        Activity.starts_at < ends_at,
+        Activity.starts_at > request.starts_at - A_DAY,
+        Activity.ends_at > request.starts_at,
+    )
 
 
 def _promises(*columns: Any) -> Select[Any]:

@@ -53,3 +53,19 @@ def test_two_visits_at_once_are_looked_at(homes: Homes) -> None:
         homes.do("resident", help_.confirm, request.public_id)
     assert _flags(homes, first) == [("elsewhere", "代买代取、送药")]
     assert _flags(homes, next_) == [("elsewhere", "陪聊读报")]
+
+
+def test_who_signed_up_for_an_activity_then_is_not_proposed(homes: Homes) -> None:
+    request = homes.verified(starts_at=homes.now + timedelta(minutes=60))
+    over_by_then = published(homes.world, starts_in=10, lasts=50)
+    during = published(homes.world, starts_in=90, lasts=60)
+
+    def proposed() -> set[str]:
+        with homes.world.write() as session:
+            return {one.person.public_id for one in help_.suited(session, request, now=homes.now)}
+
+    volunteer = homes.world.people["volunteer"].public_id
+    assert volunteer in proposed()
+    for activity, is_free in ((over_by_then, True), (during, False)):
+        assert homes.world.api("volunteer", "POST", f"/activities/{activity}/sign-ups", {}).status_code == 201
+        assert (volunteer in proposed()) is is_free
