@@ -23,7 +23,6 @@ from bank.services.refusals import ConditionsOpen
 from bank.services.schemas import (
     LONGEST_WORDS,
     CallBackSchema,
-    CardSchema,
     DecisionSchema,
     KindSchema,
     TrainingSchema,
@@ -31,8 +30,8 @@ from bank.services.schemas import (
     WishSchema,
     WordsSchema,
 )
-from bank.services.views import card_and_pin, in_words, pages, read_wish, wish_page
-from bank.web.app import begin_write, reads_first
+from bank.services.views import in_words, pages, read_wish, take_word_by_card, wish_page
+from bank.web.app import reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
 
@@ -294,10 +293,7 @@ def confirm_at_desk(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require(*STAFF)
     try:
-        owner_id = card_and_pin(who, read_form(CardSchema, request.form))
-        begin_write()
-        owner = db.session().get_one(Person, owner_id)
-        help_.confirm_by_card(db.session(), who, public_id, owner, now=clock.utc_now())
+        take_word_by_card(who, public_id)
     except Invalid as refusal:
         db.drop()
         return _desk_page(who, public_id, errors=in_words(refusal)), 422

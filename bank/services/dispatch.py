@@ -195,7 +195,7 @@ def _busy(session: Session, request: HelpRequest) -> set[int]:
     }
 
 
-def _engaged(request: HelpRequest) -> Select[tuple[int]]:
+def _engaged(request: HelpRequest) -> Select[int]:
     """Choose who has signed up for an activity that would overlap."""
     ends_at = request.starts_at + timedelta(minutes=request.minutes)
     signed_up = select(SignUp.person_id).join(Activity, Activity.id == SignUp.activity_id)

@@ -71,10 +71,11 @@ class TrainingSchema(StrictSchema):
 
 
 class CardSchema(StrictSchema):
-    """The resident's card and PIN."""
+    """The resident's card and PIN, and whether they send a thank-you card with their word."""
 
     card = Words(most=300, required=True)
     pin = Words(most=4, required=True)
+    is_thanked = YesNo(load_default=False)
 
 
 class WordsSchema(StrictSchema):

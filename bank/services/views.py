@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -375,17 +376,27 @@ def confirm_by_card(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     listing.one(db.session(), who, public_id)
     try:
-        owner_id = card_and_pin(who, read_form(CardSchema, request.form))
-        begin_write()
-        owner = db.session().get_one(Person, owner_id)
-        help_.confirm_by_card(db.session(), who, public_id, owner, now=clock.utc_now())
+        take_word_by_card(who, public_id)
     except (Invalid, Conflict) as refusal:
         db.drop()
         return _visit_again(who, public_id, refusal)
     return _back(public_id, gettext("居民确认好了，谢谢。"))
 
 
-def card_and_pin(who: Actor, given: dict[str, Any]) -> int:
+def take_word_by_card(who: Actor, public_id: str) -> None:
+    """Take the resident's word, and their thanks, by card and PIN. Raises as `_card_and_pin` and `confirm_by_card`."""
+    given = read_form(CardSchema, request.form)
+    owner_id = _card_and_pin(who, given)
+    begin_write()
+    session = db.session()
+    owner = session.get_one(Person, owner_id)
+    visit = help_.confirm_by_card(session, who, public_id, owner, now=clock.utc_now())
+    if given["is_thanked"]:
+        with suppress(thanks.AlreadyThanked, thanks.EnoughForToday), session.begin_nested():
+            _thank_helpers(members.actor_of(session, owner), visit)
+
+
+def _card_and_pin(who: Actor, given: dict[str, Any]) -> int:
     """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
     owner = bearers.whose_card(db.session(), who, given["card"])
     if owner is None:
@@ -455,11 +466,16 @@ def thank(public_id: str) -> ResponseReturnValue:
     one = row.request
     if who.person_id != one.person_id or one.volunteer_id is None or one.state not in DONE:
         raise NotFound
-    for helper in moving.volunteers(one):
+    _thank_helpers(who, one)
+    return _back(public_id, gettext("感谢卡送到了。"))
+
+
+def _thank_helpers(who: Actor, visit: HelpRequest) -> None:
+    session = db.session()
+    for helper in moving.volunteers(visit):
         if helper is not None:
             receiver = session.get_one(Person, helper)
             thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
-    return _back(public_id, gettext("感谢卡送到了。"))
 
 
 def _back(public_id: str, said: str) -> ResponseReturnValue:

@@ -123,6 +123,18 @@ def test_a_card_and_its_pin_confirm_on_the_volunteers_phone(homes: Homes) -> Non
     assert homes.get(request).resident_agreed_via == "pin"
 
 
+def test_a_second_card_of_thanks_on_one_day_stops_no_word(homes: Homes) -> None:
+    with homes.world.write() as session:
+        session.get_one(Person, homes.world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+    first, request = homes.done(), homes.visit()
+    assert homes.world.page("resident").post(f"/help/{first.public_id}/thanks").status_code == 303
+    thanking = {"card": homes.world.people["resident"].public_id, "pin": PIN, "is_thanked": "1"}
+    answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/confirm-card", data=thanking)
+    assert answer.status_code == 303
+    assert homes.get(request).resident_agreed_via == "pin"
+    assert len([one for one in homes.told("volunteer") if "感谢卡" in one]) == 1
+
+
 def test_thanks_and_the_next_week_are_one_tap_each(homes: Homes) -> None:
     request = homes.done()
     page = homes.world.page("resident")
@@ -259,7 +271,10 @@ def test_the_desk_takes_card_and_pin_for_a_visit(homes: Homes) -> None:
         refusal = desk.post(f"{path}/confirm-card", data=given)
         assert (refusal.status_code, said in refusal.text) == (status, True)
         assert homes.get(request).state == "to_confirm"
-    assert desk.post(f"{path}/confirm-card", data={"card": card, "pin": PIN}).location.endswith(path)
+    assert "感谢卡" not in "".join(homes.told("volunteer"))
+    thanking = {"card": card, "pin": PIN, "is_thanked": "1"}
+    assert desk.post(f"{path}/confirm-card", data=thanking).location.endswith(path)
+    assert "送给您一张感谢卡" in homes.told("volunteer")[-1]
     assert homes.get(request).state == "done"
     assert homes.has().posted == HOURS - request.minutes
 
