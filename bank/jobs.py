@@ -22,8 +22,8 @@ from bank.log import operations as log
 from bank.members import operations as members
 from bank.services import operations as help_
 from bank.sheets import operations as sheets
+from bank.shop import freezing, queueing, settling, stocktaking, striking
 from bank.shop import operations as shop
-from bank.shop import queueing, settling, stocktaking, striking
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
 from bank.vitals import measuring, nudging
@@ -130,7 +130,7 @@ def ask_owners(session: Session, now: datetime) -> int:
 
 def build_statements(session: Session, now: datetime) -> int:
     """Freeze a shop's month that is over into its statement, once."""
-    return settling.build_due(session, now=now)
+    return freezing.build_due(session, now=now)
 
 
 def move_statements(session: Session, now: datetime) -> int:

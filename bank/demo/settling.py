@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from bank import clock
 from bank.demo.founding import Town
-from bank.shop import rules, settling
+from bank.shop import freezing, rules, settling
 from bank.shop.models import Settlement, Shop
 
 SETTLED_ON = 6
@@ -28,7 +28,7 @@ def settle_month(session: Session, town: Town, day: date, *, today: date) -> Non
 
 def build(session: Session, now: datetime) -> None:
     """Freeze what is over."""
-    while settling.build_due(session, now=now):
+    while freezing.build_due(session, now=now):
         pass
 
 

@@ -16,7 +16,7 @@ from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.members.people import home_of
-from bank.services import catalogue, dispatch, listing, moving, reporting, rules, training, visiting
+from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
 from bank.services.refusals import ConditionsOpen
@@ -215,7 +215,7 @@ def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | Non
         row=row,
         one=one,
         kind=rules.CATALOGUE[one.kind],
-        suited=dispatch.suited(session, one, now=now) if is_open and one.starts_at > now else [],
+        suited=choosing.suited(session, one, now=now) if is_open and one.starts_at > now else [],
         invited=invited,
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),

@@ -46,7 +46,7 @@ def leave_all(
     `requests` are those of `underway`. A visit that somebody came to goes its own way.
     """
     for request in requests:
-        if dispatch.has_come(request):
+        if moving.has_come(request):
             continue
         if request.person_id == person_id:
             _call_off(session, actor, request, now)

@@ -83,6 +83,11 @@ def places(request: HelpRequest) -> tuple[Place, ...]:
     return (first,) if request.helpers == 1 else (first, Place(request, "second_", ":second"))
 
 
+def has_come(request: HelpRequest) -> bool:
+    """Tell whether somebody has come to a visit."""
+    return any(place.arrived_at is not None for place in places(request))
+
+
 def agreed_by_all(request: HelpRequest) -> bool:
     """Tell whether everybody who helped said that the time is right."""
     return all(getattr(request, place.agreed) is not None for place in places(request))

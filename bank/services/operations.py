@@ -1,7 +1,8 @@
 """The verbs on help at home, in the order of a request's life."""
 
 from bank.services.catalogue import kinds, rule
-from bank.services.dispatch import accept, decline, invite, set_skills, suited, withdraw
+from bank.services.choosing import set_skills, suited
+from bank.services.dispatch import accept, decline, invite, withdraw
 from bank.services.ending import cancel, decide, move_due, warn_late
 from bank.services.intake import Wish, ask, ask_for, repeat, room, verify
 from bank.services.leaving import leave_all, underway

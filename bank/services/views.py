@@ -21,7 +21,7 @@ from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import catalogue, dispatch, listing, moving, reporting, rules, visiting
+from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, visiting
 from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
@@ -164,7 +164,7 @@ def open_list() -> ResponseReturnValue:
         invited=listing.invited(session, who),
         rows=listing.open_to_all(session, who, now),
         helped=listing.helped(session, who, limit=10),
-        skills=dispatch.skills_of(session, who.person_id)[0],
+        skills=choosing.skills_of(session, who.person_id)[0],
         now_ms=_ms(now),
         words=rules,
     )
@@ -173,7 +173,7 @@ def open_list() -> ResponseReturnValue:
 @pages.get("/help/skills")
 def skills() -> ResponseReturnValue:
     who = login.actor()
-    kinds, speeches = dispatch.skills_of(db.session(), who.person_id)
+    kinds, speeches = choosing.skills_of(db.session(), who.person_id)
     offered = [kind for kind in catalogue.kinds(db.session(), who.community_id).values() if kind.is_on]
     return render_template(
         "services/skills.html", kinds=offered, chosen=kinds, spoken=speeches, speeches=rules.SPEECHES

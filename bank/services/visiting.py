@@ -346,7 +346,7 @@ def closed_door(session: Session, actor: Actor, public_id: str, words: str, *, n
 
 def has_one_come(request: HelpRequest) -> bool:
     """Tell whether somebody has come to a visit that has not begun, because it takes two."""
-    return request.state == "accepted" and any(place.arrived_at is not None for place in moving.places(request))
+    return request.state == "accepted" and moving.has_come(request)
 
 
 def only_one(session: Session, actor: Actor, public_id: str, words: str, *, now: datetime) -> None:

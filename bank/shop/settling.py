@@ -1,12 +1,12 @@
-"""Verbs on a shop's month: build its statement, confirm, dispute, answer, let the rule decide, mark it settled."""
+"""Verbs on a shop's statement: confirm, dispute, answer, let the rule decide, mark it settled."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
@@ -17,16 +17,12 @@ from bank.credits import cases
 from bank.errors import Conflict, Invalid, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
-from bank.members.models import Person
-from bank.qr import new_public_id
 from bank.shop import rules
-from bank.shop.models import Order, Settlement, SettlementLine, SettlementStep, Shop, Shopkeeper, Strike
-from bank.shop.operations import DONE
+from bank.shop.models import Settlement, SettlementLine, SettlementStep, Shop, Shopkeeper, Strike
+from bank.shop.sides import COMMUNITY, OTHER, PROVIDER, keeps, kin_of, side_of
 from ledger import Transfer, Txn
 from ledger.base import Moment
 
-PROVIDER, COMMUNITY = "provider", "community"
-OTHER = {PROVIDER: COMMUNITY, COMMUNITY: PROVIDER}
 MOVES: Mapping[str, tuple[str, ...]] = {
     "open": ("disputed", "confirmed"),
     "disputed": ("open", "confirmed"),
@@ -34,11 +30,6 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 }
 """How a statement moves. Time alone leads from `open` and `disputed` to `confirmed`, and reminds in `confirmed`. A
 hand-over that both sides strike leads from `confirmed` back to `open`."""
-GRACE = timedelta(hours=1)
-"""How long after its end a month is let alone: whatever was handed over in its last minute is in the book by then."""
-MOST_MONTHS = 12
-"""How far back a month without a statement is made up for."""
-BUILT = say("「%(shop)s」%(month)s的对账单好了：%(vouchers)s 张券。请核对，对就确认，不对就提出来。")
 DISPUTED = say("「%(shop)s」%(month)s的对账单有疑问，请答复：%(reason)s")
 ANSWERED = say("「%(shop)s」%(month)s的对账单，对方答复了：%(reason)s 请再看一遍，对就确认。")
 BY_RULE = say("「%(shop)s」%(month)s的对账单到期了，按规则以账本为准，算双方确认。")
@@ -46,27 +37,6 @@ CONFIRMED = say("「%(shop)s」%(month)s的对账单双方都确认了，可以�
 UNPAID = say("「%(shop)s」%(month)s的对账单确认了还没有结清。请和店家结清后记上。")
 STRUCK = say("「%(shop)s」%(month)s的对账单退回了一张券：%(reason)s。请按更正后的数再核对一遍。")
 SETTLED = say("「%(shop)s」%(month)s的对账单已经结清。%(reason)s")
-
-
-class MonthNotOver(Conflict):
-    """Only a month that is over has a statement."""
-
-    code = "too_early"
-    sentence = say("这个月还没有过完，下个月 1 日起才能出对账单。")
-
-
-class NothingToSettle(Conflict):
-    """Nothing was handed over in that month."""
-
-    code = "conflict"
-    sentence = say("这家店那个月没有交出去的券，不用对账。")
-
-
-class OwnStatement(Conflict):
-    """A keeper, or whoever lives with one, is the community's voice on no statement of that shop."""
-
-    code = "own_item"
-    sentence = say("您或您的家人是这家店的店员，不能代表社区确认。请换一位工作人员。")
 
 
 class SameHousehold(Conflict):
@@ -90,176 +60,8 @@ class AlreadyDisputed(Conflict):
     sentence = say("您这一方已经提出过一次疑问。请确认，或在结清的备注里写明。")
 
 
-def build_due(session: Session, *, now: datetime) -> int:
-    """Build one statement of a month that is over and has none; 0 where none is due. Safe to run at once."""
-    for place in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)).all():
-        months = rules.months_over(clock.local_day(now - GRACE, place.time_zone), MOST_MONTHS)
-        missing = {month: _is_missing(place, month) for month in months}
-        if session.scalar(_shop_where(place, or_(*missing.values()))) is None:
-            continue
-        for month, condition in missing.items():
-            shop = session.scalar(_shop_where(place, condition))
-            if shop is not None:
-                return int(_build(session, place, shop, month, now) is not None)
-    return 0
-
-
-def _shop_where(place: Community, condition: ColumnElement[bool]) -> Select[Shop]:
-    return select(Shop).where(Shop.community_id == place.id, condition).order_by(Shop.id).limit(1)
-
-
-def _is_missing(place: Community, month: date) -> ColumnElement[bool]:
-    """Say of a shop that it handed something over in a month and has no statement of it."""
-    since, until = rules.month_bounds(month, place.time_zone)
-    done = exists().where(
-        Order.shop_id == Shop.id, Order.state == DONE, Order.handed_over_at >= since, Order.handed_over_at < until
-    )
-    return and_(done, ~exists().where(Settlement.shop_id == Shop.id, Settlement.month == month))
-
-
-def build(session: Session, actor: Actor, shop_id: str, month: date, *, now: datetime) -> Settlement:
-    """Build the statement of a shop's month on demand, or give the one that is there; `month` is its first day.
-
-    For the shop's keepers and the community's staff. Raises NotFound, MonthNotOver, NothingToSettle.
-    """
-    place = session.get_one(Community, actor.community_id)
-    shop = session.scalar(select(Shop).where(Shop.public_id == shop_id, Shop.community_id == place.id))
-    if shop is None or not (actor.may(*STAFF) or _keeps(session, actor, shop.id)):
-        raise NotFound
-    if month >= clock.local_day(now - GRACE, place.time_zone).replace(day=1):
-        raise MonthNotOver
-    built = _build(session, place, shop, month, now)
-    if built is None:
-        known = select(Settlement).where(Settlement.shop_id == shop.id, Settlement.month == month)
-        built = session.scalar(known)
-    if built is None:
-        raise NothingToSettle
-    return built
-
-
-def _build(session: Session, place: Community, shop: Shop, month: date, now: datetime) -> Settlement | None:
-    """Freeze a month; None where it is frozen already or empty."""
-    since, until = rules.month_bounds(month, place.time_zone)
-    orders = session.scalars(
-        select(Order)
-        .where(
-            Order.shop_id == shop.id,
-            Order.state == DONE,
-            Order.handed_over_at >= since,
-            Order.handed_over_at < until,
-            ~exists().where(SettlementLine.order_id == Order.id),
-        )
-        .order_by(Order.handed_over_at, Order.id)
-        .with_for_update(read=True)
-    ).all()
-    if not orders:
-        return None
-    following = clock.month_after(month)
-    in_force = communities.rules_on(session, place.id, following - timedelta(days=1))
-    prices = {chart.MINUTES: in_force.hour_reference_fen, chart.POINTS: in_force.point_reference_fen}
-    lines = [_line(number, order, prices) for number, order in enumerate(orders, 1)]
-    took_in = movement(session, place, shop, month, now)
-    due = communities.rules_at(session, place, now).statement_days
-    settlement_id = session.scalar(
-        db.insert(session, Settlement)
-        .values(
-            public_id=new_public_id(),
-            community_id=place.id,
-            shop_id=shop.id,
-            month=month,
-            state="open",
-            built_at=now,
-            due_at=calendar_of(session, place, now).end_after(due),
-            vouchers=len(lines),
-            minutes=sum(order.total for order in orders if order.unit == chart.MINUTES),
-            points=sum(order.total for order in orders if order.unit == chart.POINTS),
-            value_fen=sum(line["value_fen"] for line in lines),
-            hour_fen=prices[chart.MINUTES],
-            point_fen=prices[chart.POINTS],
-            book_minutes=took_in[chart.MINUTES],
-            book_points=took_in[chart.POINTS],
-            note="",
-        )
-        .on_conflict_do_nothing(index_elements=["shop_id", "month"])
-        .returning(Settlement.id)
-    )
-    if settlement_id is None:
-        return None
-    session.add_all(SettlementLine(settlement_id=settlement_id, **line) for line in lines)
-    built = session.get_one(Settlement, settlement_id)
-    _carry_over(session, built)
-    _step(session, built, "built", now)
-    _tell(session, built, (PROVIDER,), BUILT, now, vouchers=len(lines))
-    return built
-
-
-def _carry_over(session: Session, built: Settlement) -> None:
-    """Let what was struck from settled statements come off this one."""
-    pending = (Strike.shop_id == built.shop_id, Strike.state == "struck", Strike.line_id.is_not(None))
-    session.execute(
-        update(Strike)
-        .where(*pending, Strike.settlement_id.is_(None), Strike.repaid_at.is_(None))
-        .values(settlement_id=built.id)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _line(number: int, order: Order, prices: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "number": number,
-        "order_id": order.id,
-        "code": order.voucher_code,
-        "title": order.title,
-        "quantity": order.quantity,
-        "unit": order.unit,
-        "total": order.total,
-        "handed_over_at": order.handed_over_at,
-        "value_fen": rules.reference_fen(order.unit, order.total, prices[order.unit]),
-    }
-
-
-def movement(session: Session, place: Community, shop: Shop, month: date, now: datetime) -> dict[str, int]:
-    """Give what a shop's account took in by the book for what it handed over within a month, by unit.
-
-    Settlements do not count, and what was struck counts for the month it stood in: on its line, or nowhere.
-    """
-    account, following = chart.shop(shop.public_id), clock.month_after(month)
-    book = db.book(session, place.id, now)
-    since, later = (book.turnovers([account], day, session=session) for day in (month, following))
-    bounds = rules.month_bounds(month, place.time_zone)
-    found = dict.fromkeys(chart.UNITS, 0)
-    for unit in chart.UNITS:
-        for turnover, sign in ((since, 1), (later, -1)):
-            debits, credits_ = turnover.get((account, unit), (0, 0))
-            found[unit] += sign * (credits_ - debits)
-        found[unit] += _emptied(session, shop, unit, bounds) + _struck(session, shop, unit, bounds)
-    return found
-
-
-def _emptied(session: Session, shop: Shop, unit: str, bounds: tuple[datetime, datetime]) -> int:
-    """Sum what settlements took from a shop's account in a span of time."""
-    sums = Settlement.minutes if unit == chart.MINUTES else Settlement.points
-    then = (Settlement.shop_id == shop.id, Settlement.settled_at >= bounds[0], Settlement.settled_at < bounds[1])
-    all_ = session.scalar(select(func.coalesce(func.sum(sums), 0)).where(*then)) or 0
-    off = _total(Strike.settlement_id == SettlementLine.settlement_id, Strike.unit == unit, *then)
-    off = off.join(SettlementLine, SettlementLine.id == Strike.line_id).join(
-        Settlement, Settlement.id == Strike.settlement_id
-    )
-    return int(all_) - int(session.scalar(off) or 0)
-
-
-def _struck(session: Session, shop: Shop, unit: str, bounds: tuple[datetime, datetime]) -> int:
-    """Sum what reversals of a span of time took from the account for other months, less what stands on no line."""
-    mine = (Strike.shop_id == shop.id, Strike.unit == unit, Strike.state == "struck")
-    then = (Strike.ended_at >= bounds[0], Strike.ended_at < bounds[1])
-    is_paid_back = or_(Strike.line_id.is_(None), Strike.settlement_id == SettlementLine.settlement_id)
-    reversed_ = _total(*mine, *then, is_paid_back).outerjoin(SettlementLine, SettlementLine.id == Strike.line_id)
-    handed = (Strike.handed_over_at >= bounds[0], Strike.handed_over_at < bounds[1])
-    unlisted = _total(*mine, *handed, Strike.line_id.is_(None))
-    return int(session.scalar(reversed_) or 0) - int(session.scalar(unlisted) or 0)
-
-
-def _total(*conditions: ColumnElement[bool]) -> Select[int]:
+def struck_total(*conditions: ColumnElement[bool]) -> Select[int]:
+    """Sum what was struck, as a query that may be joined to what the conditions speak of."""
     return select(func.coalesce(func.sum(Strike.total), 0)).select_from(Strike).where(*conditions)
 
 
@@ -268,7 +70,7 @@ def own_strikes(session: Session, settlement: Settlement) -> dict[str, int]:
     own = (Strike.settlement_id == settlement.id, SettlementLine.settlement_id == settlement.id)
     found = dict.fromkeys(chart.UNITS, 0)
     for unit in chart.UNITS:
-        sums = _total(*own, Strike.unit == unit).join(SettlementLine, SettlementLine.id == Strike.line_id)
+        sums = struck_total(*own, Strike.unit == unit).join(SettlementLine, SettlementLine.id == Strike.line_id)
         found[unit] = int(session.scalar(sums) or 0)
     return found
 
@@ -291,35 +93,16 @@ def reopen(
     }
     moved = _move(session, found, (Settlement.state != "settled",), values)
     if moved is not None:
-        _step(session, moved, "struck", now, actor, side, words)
-        _tell(session, moved, (PROVIDER, COMMUNITY), STRUCK, now, reason=words)
+        note_step(session, moved, "struck", now, actor, side, words)
+        tell(session, moved, (PROVIDER, COMMUNITY), STRUCK, now, reason=words)
     return moved
-
-
-def side_of(session: Session, actor: Actor, settlement: Settlement) -> str:
-    """Tell for which side somebody speaks on a statement. Raises NotFound, and OwnStatement for a keeper's family."""
-    if settlement.community_id != actor.community_id:
-        raise NotFound
-    return side_at(session, actor, settlement.shop_id)
-
-
-def side_at(session: Session, actor: Actor, shop_id: int) -> str:
-    """Tell for which side somebody speaks of a shop of their community. Raises NotFound, and OwnStatement."""
-    if _keeps(session, actor, shop_id):
-        return PROVIDER
-    if not actor.may(*STAFF):
-        raise NotFound
-    keepers = select(Shopkeeper.person_id).where(Shopkeeper.shop_id == shop_id)
-    if session.scalar(kin_of(actor).where(Person.id.in_(keepers)).limit(1)) is not None:
-        raise OwnStatement
-    return COMMUNITY
 
 
 def find(session: Session, actor: Actor, public_id: str) -> Settlement:
     """Find a statement for a keeper of its shop or the community's staff. Raises NotFound for everybody else."""
     chosen = select(Settlement).where(Settlement.public_id == public_id, Settlement.community_id == actor.community_id)
     found = session.scalar(chosen.execution_options(populate_existing=True))
-    if found is None or not (actor.may(*STAFF) or _keeps(session, actor, found.shop_id)):
+    if found is None or not (actor.may(*STAFF) or keeps(session, actor, found.shop_id)):
         raise NotFound
     return found
 
@@ -345,9 +128,9 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     moved = _move(session, found, free, values)
     if moved is None:
         raise _why_not_confirmed(session, actor, found, side)
-    _step(session, moved, "confirmed", now, actor, side)
+    note_step(session, moved, "confirmed", now, actor, side)
     if moved.state == "confirmed":
-        _tell(session, moved, (PROVIDER, COMMUNITY), CONFIRMED, now)
+        tell(session, moved, (PROVIDER, COMMUNITY), CONFIRMED, now)
     return moved
 
 
@@ -370,8 +153,8 @@ def dispute(session: Session, actor: Actor, public_id: str, *, reason: str, now:
     moved = _move(session, found, (Settlement.state == "open", ~before), values)
     if moved is None:
         raise AlreadyMoved if _now_in(session, found) != "open" else AlreadyDisputed
-    _step(session, moved, "disputed", now, actor, side, reason.strip())
-    _tell(session, moved, (OTHER[side],), DISPUTED, now, reason=reason.strip())
+    note_step(session, moved, "disputed", now, actor, side, reason.strip())
+    tell(session, moved, (OTHER[side],), DISPUTED, now, reason=reason.strip())
     return moved
 
 
@@ -388,8 +171,8 @@ def answer(session: Session, actor: Actor, public_id: str, *, words: str, now: d
     if moved is None:
         raise AlreadyMoved
     step = "withdrawn" if raised_by == side else "answered"
-    _step(session, moved, step, now, actor, side, words.strip())
-    _tell(session, moved, (OTHER[side],), ANSWERED, now, reason=words.strip())
+    note_step(session, moved, step, now, actor, side, words.strip())
+    tell(session, moved, (OTHER[side],), ANSWERED, now, reason=words.strip())
     return moved
 
 
@@ -413,8 +196,8 @@ def settle(session: Session, actor: Actor, public_id: str, *, paid_on: date, not
     if moved is None:
         raise AlreadyMoved if _now_in(session, found) != "confirmed" else SameHousehold
     moved.settled_txn_id = _empty_account(session, moved, actor, now)
-    _step(session, moved, "settled", now, actor, side, note)
-    _tell(session, moved, (PROVIDER,), SETTLED, now, reason=note)
+    note_step(session, moved, "settled", now, actor, side, note)
+    tell(session, moved, (PROVIDER,), SETTLED, now, reason=note)
     return moved
 
 
@@ -466,13 +249,13 @@ def move_due(session: Session, *, now: datetime) -> int:
     if found.state == "confirmed":
         moved = _move(session, found, same, {"due_at": paid})
         if moved is not None:
-            _tell(session, moved, (COMMUNITY,), UNPAID, now)
+            tell(session, moved, (COMMUNITY,), UNPAID, now)
         return int(moved is not None)
     values = {"state": "confirmed", "disputed_side": None, "confirmed_at": now, "due_at": paid}
     moved = _move(session, found, same, values)
     if moved is not None:
-        _step(session, moved, "by_rule", now)
-        _tell(session, moved, (PROVIDER, COMMUNITY), BY_RULE, now)
+        note_step(session, moved, "by_rule", now)
+        tell(session, moved, (PROVIDER, COMMUNITY), BY_RULE, now)
     return int(moved is not None)
 
 
@@ -510,21 +293,12 @@ def _due(session: Session, found: Settlement, now: datetime, setting: str) -> da
     return calendar_of(session, place, now).end_after(days)
 
 
-def kin_of(actor: Actor) -> Any:
-    """Give the person and whoever lives with them, as a query of their row ids."""
-    return select(Person.id).where(or_(Person.id == actor.person_id, Person.household_id == (actor.household_id or 0)))
-
-
-def _keeps(session: Session, actor: Actor, shop_id: int) -> bool:
-    return actor.may("shopkeeper") and session.get(Shopkeeper, (shop_id, actor.person_id)) is not None
-
-
 def _check_words(name: str, words: str) -> None:
     if not words.strip():
         raise Invalid({name: [say("请写一句，对方会看到。")]})
 
 
-def _step(
+def note_step(
     session: Session,
     settlement: Settlement,
     step: str,
@@ -538,7 +312,7 @@ def _step(
     session.flush()
 
 
-def _tell(
+def tell(
     session: Session, settlement: Settlement, sides: Sequence[str], sentence: str, now: datetime, **facts: Any
 ) -> None:
     shop = session.get_one(Shop, settlement.shop_id)

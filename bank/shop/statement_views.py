@@ -12,7 +12,7 @@ from bank.communities.models import Community
 from bank.errors import Invalid, NotAllowed
 from bank.members import login
 from bank.members.actor import STAFF, Actor
-from bank.shop import listing, paper, settling, statements
+from bank.shop import freezing, listing, paper, settling, sides, statements
 from bank.shop.models import Settlement, Shop
 from bank.shop.schemas import PaidForm, ReasonForm, StatementForm
 from bank.shop.views import pages
@@ -44,7 +44,7 @@ def statement_list() -> ResponseReturnValue:
 def build_statement() -> ResponseReturnValue:
     who = login.actor()
     given = read_form(StatementForm, request.form)
-    built = settling.build(db.session(), who, now=clock.utc_now(), **given)
+    built = freezing.build(db.session(), who, now=clock.utc_now(), **given)
     return _shown(built)
 
 
@@ -144,8 +144,8 @@ def _page(who: Actor, statement_id: str, *, errors: dict[str, list[str]] | None 
 
 def _side(who: Actor, found: Settlement) -> tuple[str | None, str]:
     try:
-        return settling.side_of(db.session(), who, found), ""
-    except settling.OwnStatement as refusal:
+        return sides.side_of(db.session(), who, found), ""
+    except sides.OwnStatement as refusal:
         return None, translate(refusal.sentence, refusal.facts)
 
 
@@ -174,7 +174,7 @@ def _today(who: Actor) -> date:
 
 def side_word(side: str) -> str:
     """Name a side."""
-    return gettext("店家") if side == settling.PROVIDER else gettext("社区")
+    return gettext("店家") if side == sides.PROVIDER else gettext("社区")
 
 
 pages.add_app_template_filter(side_word)

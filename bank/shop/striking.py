@@ -24,7 +24,7 @@ from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.qr import new_public_id
-from bank.shop import budget, movements, rules, settling
+from bank.shop import budget, movements, rules, settling, sides
 from bank.shop.models import Item, Order, Settlement, SettlementLine, Shop, Shopkeeper, Strike
 from bank.shop.operations import CANCELLED, DONE, shops_of
 from bank.shop.refusals import VoucherNotFound
@@ -101,7 +101,7 @@ def propose(session: Session, actor: Actor, code: str, *, reason: str, now: date
     `code` is the voucher's. Raises VoucherNotFound, NotHandedOver, OwnVoucher, OwnStatement, Invalid, AsksAlready.
     """
     order = find_order(session, actor, code)
-    side = settling.side_at(session, actor, order.shop_id)
+    side = sides.side_at(session, actor, order.shop_id)
     _check_owner(session, actor, order)
     if not reason.strip():
         raise Invalid({"reason": [say("请写一句，对方会看到。")]})
@@ -130,7 +130,7 @@ def propose(session: Session, actor: Actor, code: str, *, reason: str, now: date
             session.flush()
     except IntegrityError as taken:
         raise AsksAlready from taken
-    _tell_side(session, made, order, settling.OTHER[side], _ASKED, now)
+    _tell_side(session, made, order, sides.OTHER[side], _ASKED, now)
     return made
 
 
@@ -180,7 +180,7 @@ def repay(session: Session, actor: Actor, public_id: str, *, now: datetime) -> S
     """
     found = find(session, actor, public_id)
     _check_owner(session, actor, session.get_one(Order, found.order_id))
-    if settling.side_at(session, actor, found.shop_id) != settling.COMMUNITY:
+    if sides.side_at(session, actor, found.shop_id) != sides.COMMUNITY:
         raise NotFound
     if found.proposed_by == actor.person_id:
         raise SameSide
@@ -193,7 +193,7 @@ def repay(session: Session, actor: Actor, public_id: str, *, now: datetime) -> S
     done = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if done is None:
         raise StrikeOver
-    _tell_side(session, done, session.get_one(Order, done.order_id), settling.PROVIDER, _REPAID, now)
+    _tell_side(session, done, session.get_one(Order, done.order_id), sides.PROVIDER, _REPAID, now)
     return done
 
 
@@ -258,7 +258,7 @@ def on_statement(session: Session, settlement: Settlement) -> list[Struck]:
 
 def may_decide(actor: Actor, strike: Strike, side: str | None) -> bool:
     """Tell whether the buttons are shown; the database and `agree` compare people and households again."""
-    return strike.state == PROPOSED and strike.proposed_by != actor.person_id and settling.OTHER[strike.side] == side
+    return strike.state == PROPOSED and strike.proposed_by != actor.person_id and sides.OTHER[strike.side] == side
 
 
 def _joined() -> Select[Strike, Order, Shop, str, SettlementLine]:
@@ -277,7 +277,7 @@ def _seen(actor: Actor, shop_id: Any) -> Any:
 
 
 def _check_owner(session: Session, actor: Actor, order: Order) -> None:
-    if session.scalar(settling.kin_of(actor).where(Person.id == order.person_id)) is not None:
+    if session.scalar(sides.kin_of(actor).where(Person.id == order.person_id)) is not None:
         raise OwnVoucher
 
 
@@ -285,8 +285,8 @@ def _to_decide(session: Session, actor: Actor, public_id: str, now: datetime) ->
     found = find(session, actor, public_id)
     order = session.get_one(Order, found.order_id)
     _check_owner(session, actor, order)
-    side = settling.side_at(session, actor, found.shop_id)
-    if side == found.side or session.scalar(settling.kin_of(actor).where(Person.id == found.proposed_by)) is not None:
+    side = sides.side_at(session, actor, found.shop_id)
+    if side == found.side or session.scalar(sides.kin_of(actor).where(Person.id == found.proposed_by)) is not None:
         raise SameSide
     if found.state != PROPOSED or found.due_at <= now:
         raise StrikeOver
@@ -366,7 +366,7 @@ def _tell_proposer(session: Session, strike: Strike, sentence: str, now: datetim
 
 
 def _tell_side(session: Session, strike: Strike, order: Order, side: str, sentence: str, now: datetime) -> None:
-    if side == settling.PROVIDER:
+    if side == sides.PROVIDER:
         told = set(session.scalars(select(Shopkeeper.person_id).where(Shopkeeper.shop_id == strike.shop_id)))
     else:
         told = cases.holders(session, strike.community_id, "coordinator")

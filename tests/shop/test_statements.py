@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bank import chart, db, jobs
 from bank.errors import Invalid, NotFound
 from bank.members.models import Message, Person
-from bank.shop import rules, settling
+from bank.shop import freezing, rules, settling, sides
 from bank.shop.models import Settlement, SettlementLine, SettlementStep, Shopkeeper
 from tests.counting import counted
 from tests.shop.market import Market, credit
@@ -79,7 +79,7 @@ def test_the_job_freezes_a_month_once_with_each_voucher_of_it(built: Market) -> 
         told = session.scalars(
             select(Message.sentence).where(Message.person_id == built.world.people["barber"].id)
         ).all()
-        assert settling.BUILT in told
+        assert freezing.BUILT in told
 
 
 def test_no_month_is_frozen_before_it_is_over_for_an_hour(market: Market) -> None:
@@ -89,22 +89,22 @@ def test_no_month_is_frozen_before_it_is_over_for_an_hour(market: Market) -> Non
     actor = market.world.actor("barber")
     with market.world.write() as session:
         assert session.scalars(select(Settlement)).all() == []
-        with pytest.raises(settling.MonthNotOver):
-            settling.build(session, actor, market.barber_shop, NOVEMBER, now=market.now)
-        with pytest.raises(settling.MonthNotOver):
-            settling.build(session, actor, market.barber_shop, date(2026, 12, 1), now=market.now)
+        with pytest.raises(freezing.MonthNotOver):
+            freezing.build(session, actor, market.barber_shop, NOVEMBER, now=market.now)
+        with pytest.raises(freezing.MonthNotOver):
+            freezing.build(session, actor, market.barber_shop, date(2026, 12, 1), now=market.now)
 
 
 def test_on_demand_gives_the_same_statement_and_nothing_for_an_empty_month(market: Market) -> None:
     fill(market)
     actor = market.world.actor("barber")
     with market.world.write() as session:
-        first = settling.build(session, actor, market.barber_shop, NOVEMBER, now=market.now)
-        assert settling.build(session, actor, market.barber_shop, NOVEMBER, now=market.now).id == first.id
-        with pytest.raises(settling.NothingToSettle):
-            settling.build(session, actor, market.barber_shop, date(2026, 10, 1), now=market.now)
+        first = freezing.build(session, actor, market.barber_shop, NOVEMBER, now=market.now)
+        assert freezing.build(session, actor, market.barber_shop, NOVEMBER, now=market.now).id == first.id
+        with pytest.raises(freezing.NothingToSettle):
+            freezing.build(session, actor, market.barber_shop, date(2026, 10, 1), now=market.now)
         with pytest.raises(NotFound):
-            settling.build(session, actor, market.goods_shop, NOVEMBER, now=market.now)
+            freezing.build(session, actor, market.goods_shop, NOVEMBER, now=market.now)
 
 
 def test_the_totals_are_the_movements_of_the_shops_account_in_the_book(built: Market) -> None:
@@ -180,11 +180,11 @@ def make_kin(market: Market, who: str, other: str) -> None:
 
 def test_a_keepers_family_speaks_for_nobody(built: Market) -> None:
     make_kin(built, "barber", "coordinator")
-    with pytest.raises(settling.OwnStatement):
+    with pytest.raises(sides.OwnStatement):
         act(built, settling.confirm, "coordinator")
     act(built, settling.confirm, "barber")
     assert act(built, settling.confirm, "second").state == "confirmed"
-    with pytest.raises(settling.OwnStatement):
+    with pytest.raises(sides.OwnStatement):
         act(built, settling.settle, "coordinator", paid_on=date(2026, 12, 1), note="")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from bank import chart, db, jobs
 from bank.errors import Invalid, NotFound
 from bank.members.models import Person
-from bank.shop import settling, statements, striking
+from bank.shop import freezing, settling, sides, statements, striking
 from bank.shop.models import Order, Settlement, SettlementStep, Strike
 from bank.shop.refusals import VoucherNotFound
 from tests.counting import counted
@@ -117,7 +117,7 @@ def test_the_community_may_propose_and_the_keeper_agrees(market: Market, cut: Or
 def test_no_household_strikes_alone_nor_its_own_voucher(market: Market, cut: Order) -> None:
     share_a_door(market, "barber", "coordinator")
     asked = propose(market, cut)
-    with pytest.raises(settling.OwnStatement):
+    with pytest.raises(sides.OwnStatement):
         decide(market, asked)
     share_a_door(market, "volunteer", "second")
     with pytest.raises(striking.OwnVoucher):
@@ -355,7 +355,7 @@ def test_a_month_being_frozen_lets_a_strike_wait_and_see_the_line(market: Market
     barber = market.world.actor("barber")
     strike = threading.Thread(target=decide, args=(market, asked))
     with market.world.write() as session:
-        settling.build(session, barber, market.barber_shop, NOVEMBER, now=market.now)
+        freezing.build(session, barber, market.barber_shop, NOVEMBER, now=market.now)
         strike.start()
         strike.join(1)
     strike.join()
