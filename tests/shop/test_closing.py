@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import select
 
 from bank import chart
+from bank.shop import operations as shop
 from bank.shop import queueing
 from bank.shop.models import PointBudget, QueuePlace
 from bank.shop.refusals import NotOffered
@@ -52,3 +55,17 @@ def test_who_queues_for_a_closed_shop_is_told_and_the_budget_goes_back(market: M
 
 def test_another_communitys_shop_is_not_there(market: Market) -> None:
     assert close(market, market.goods_shop, "stranger_coordinator") == 404
+
+
+def test_an_order_that_is_being_placed_while_the_shop_closes_goes_back(market: Market) -> None:
+    before = market.has(unit=chart.MINUTES).available
+    buyer = market.world.actor("volunteer")
+    closing = threading.Thread(target=close, args=(market, market.barber_shop))
+    with market.world.write() as session:
+        placed = shop.order(session, buyer, item_id=market.haircut, quantity=1, now=market.now)
+        closing.start()
+        closing.join(1)
+        assert closing.is_alive()
+    closing.join()
+    assert market.state(placed) == "cancelled"
+    assert market.has(unit=chart.MINUTES).available == before
