@@ -26,7 +26,7 @@ from bank.shop import freezing, queueing, settling, stocktaking, striking
 from bank.shop import operations as shop
 from bank.spotchecks import operations as spotchecks
 from bank.thanks import operations as thanks
-from bank.vitals import measuring, nudging
+from bank.vitals import measuring, nudging, warning
 from bank.web import limits, replay
 
 Job = Callable[[Session, datetime], int]
@@ -175,10 +175,11 @@ def project(session: Session, now: datetime) -> int:
 
 
 def take_vitals(session: Session, now: datetime) -> int:
-    """Take the day's figures of one community, and offer its savers something to do with their hours."""
+    """Take the day's figures of one community, warn of what is new in them, and offer savers something to do."""
     place = measuring.take_due(session, now=now)
     if place is None:
         return 0
+    warning.warn(session, place, now=now)
     nudging.nudge_place(session, place, now=now)
     return 1
 

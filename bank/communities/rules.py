@@ -120,6 +120,12 @@ class Rules:
     """Working days after which an unpaid statement is called to mind, again and again."""
     nudge_after_minutes: int = 0
     """Who has saved so much and never spent any is offered three things to do with it, once; 0 means nobody."""
+    warn_pool_months: int = 3
+    """The coordinators are warned when the pool lasts for fewer months than this; 0 means never."""
+    warn_met_percent: int = 70
+    """They are warned when fewer requests than this are met within 48 hours; 0 means never."""
+    warn_used_percent: int = 20
+    """They are warned when of what was saved in twelve weeks less than this was used; 0 means never."""
     home_service_minutes: int = 4 * 60
     """The longest one-to-one service at somebody's home."""
     help_verify_days: int = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from bank import chart, clock, db
 from bank.activities.models import Activity
 from bank.board import figures as board
+from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.credits.models import Credit, ServiceTotal
 from bank.giving.models import Donation, Gift
@@ -47,6 +49,10 @@ def take(session: Session, place: Community, *, now: datetime) -> bool:
     day = clock.local_day(now, place.time_zone)
     flow = board.figures(session, place, now).ever[chart.MINUTES]
     balances = _balances(session, place, now)
+    found = _measure(session, place, balances, day, now)
+    before = on(session, place.id, day - timedelta(weeks=rules.WEEKS))
+    saved, used = (flow.credited - before.credited, flow.spent - before.spent) if before else (0, 0)
+    in_force = communities.rules_at(session, place, now)
     row = {
         "community_id": place.id,
         "day": day,
@@ -54,7 +60,7 @@ def take(session: Session, place: Community, *, now: datetime) -> bool:
         "promised": sum(balances.values()),
         "credited": flow.credited,
         "spent": flow.spent,
-        "figures": _measure(session, place, balances, day, now).as_json(),
+        "figures": replace(found, concerns=rules.concerns(found, saved, used, in_force)).as_json(),
     }
     kept = db.insert(session, Vital).values(row).on_conflict_do_nothing().returning(Vital.community_id)
     return session.scalar(kept) is not None

@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bank.communities.rules import Rules
+
 SMALL_GROUP = 5
 """Figures of fewer people than this are not shown: neighbours would know whose they are."""
 TOP_PERCENT = 20
@@ -63,6 +65,8 @@ class Figures:
     """Who both saved and used: who was only given hours may use them without ever having saved."""
     days: int = POOL_DAYS
     """How long there was something to look at, at most ninety days; nights before this was looked at say ninety."""
+    concerns: Sequence[tuple[str, int | float]] = ()
+    """What the community should mind: `pool` and its months, `met` and `used` and their percentages."""
 
     def as_json(self) -> dict[str, Any]:
         """Give the figures as the table keeps them."""
@@ -110,6 +114,19 @@ def days_of(first: datetime | None, now: datetime) -> int:
 def weeks_of(days: int) -> float:
     """Give over how many of the last twelve weeks a bank has been saving, at least one."""
     return min(float(WEEKS), max(1.0, days / 7))
+
+
+def concerns(found: Figures, saved: int, used: int, in_force: Rules) -> list[tuple[str, int | float]]:
+    """Give what is below its threshold; `saved` and `used` are the minutes of the last weeks, `saved` 0 if unknown."""
+    cover = cover_months(max(0, found.pool), found.pool_out, found.days)
+    met = 100 * found.met[1] // found.met[0] if found.met and found.met[0] >= SMALL_GROUP else None
+    out = 100 * max(0, used) // saved if saved > 0 else None
+    told = (
+        ("pool", cover, in_force.warn_pool_months),
+        ("met", met, in_force.warn_met_percent),
+        ("used", out, in_force.warn_used_percent),
+    )
+    return [(code, value) for code, value, least in told if value is not None and value < least]
 
 
 def slot(moment: datetime, time_zone: str) -> str:

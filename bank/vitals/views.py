@@ -16,7 +16,7 @@ from bank.credits import notices
 from bank.errors import say
 from bank.members import login
 from bank.vitals import forecast as ahead
-from bank.vitals import measuring, nudging, rules
+from bank.vitals import measuring, nudging, rules, warning
 from bank.vitals.models import Vital
 from bank.vitals.rules import Figures
 from bank.web.i18n import gettext, hours, translate
@@ -33,6 +33,20 @@ BOUNDS = {"people": (0, 100_000), "hours": (0, 40), "supply": (10, 300), "patien
 USUAL = {"hours": 2, "supply": 100, "patience": 4}
 
 
+@pages.app_template_global()
+def bank_concerns() -> list[str]:
+    """Give what the newest figures warn a coordinator of, in their language."""
+    who = login.actor_or_none()
+    if who is None or not who.may("coordinator"):
+        return []
+    vital = measuring.newest(db.session(), who.community_id)
+    return _concerns(measuring.read(vital)) if vital else []
+
+
+def _concerns(found: Figures) -> list[str]:
+    return [translate(warning.SENTENCES[code], {"n": value}) for code, value in found.concerns]
+
+
 @pages.get("/health")
 def show() -> ResponseReturnValue:
     place, vital = _place_and_vital()
@@ -44,6 +58,7 @@ def show() -> ResponseReturnValue:
         place=place,
         vital=vital,
         found=found,
+        concerns=_concerns(found),
         course=_course(measuring.course(db.session(), place.id, vital.day, weeks=COURSE_WEEKS)),
         supply=_bars(rules.shown(found.supply), CATEGORIES),
         demand=_bars(rules.shown(found.demand), {}),
