@@ -38,7 +38,7 @@ class Spending:
     looked_on: date | None = None
 
     def live(self, session: Session, day: date, kind_ones: Sequence[Actor], now: datetime) -> None:
-        """Refill the shelves on Mondays, hand over what waits, and let some people order."""
+        """Refill the shelves on Mondays, hand over what waits, let some order, and on Tuesdays have hair cut."""
         if day.weekday() == 0:
             self._refill(session, now - timedelta(hours=4))
         self._hand_over(session, day, now - timedelta(hours=2))
@@ -49,7 +49,10 @@ class Spending:
             self._order(session, self.draw.choice(kind_ones), self.draw.choice(self._shelf), 1, day, now)
         for _ in range(min(MOST, FEWEST + sum(self.saved.values()) // MORE_FOR)):
             now += timedelta(minutes=2)
-            self._spend(session, day, now)
+            self._spend(session, day, now, list(self.town.items.values()))
+        if day.weekday() == 1 and self.town.barber is not None:
+            cuts = [item for item in self.town.items.values() if item.shop_id == self.town.barber.id]
+            self._spend(session, day, now + timedelta(minutes=2), cuts)
 
     def _refill(self, session: Session, now: datetime) -> None:
         for title, item in self.town.items.items():
@@ -61,14 +64,14 @@ class Spending:
         own = {actor.person_id for actor in self.town.cast.values()}
         return {who: has for who, has in self.town.saved(session, now).items() if has > 0 and who not in own}
 
-    def _spend(self, session: Session, day: date, now: datetime) -> None:
-        """Let somebody have something they can pay for; who has saved most comes most."""
+    def _spend(self, session: Session, day: date, now: datetime, shelf: Sequence[Item]) -> None:
+        """Let somebody have something of a shelf that they can pay for; who has saved most comes most."""
         able = [who for who in self.town.people if self.saved.get(who.person_id, 0) > 0]
         if not able:
             return
         who = self.draw.choices(able, [self.saved[one.person_id] for one in able])[0]
         has = self.saved[who.person_id]
-        can = [item for item in self.town.items.values() if item.unit == chart.MINUTES and item.price <= has]
+        can = [item for item in shelf if item.unit == chart.MINUTES and item.price <= has]
         if not can:
             return
         # Who has much thinks of the larger things.

@@ -19,7 +19,13 @@ ANSWERS = (200, 303, 404, 409)
 """Never a form that was not understood: what is refused is refused for whose it is."""
 TYPED_ANEW = {"/queue", "/queue/cards/<public_id>", "/strikes"}
 """Pages that show a refusal beside what was typed, whatever it was for."""
-NEVER = {"/shops", "/shops/<shop_id>", "/shops/<shop_id>/keepers", "/shops/donors/<donation_id>"}
+NEVER = {
+    "/shops",
+    "/shops/<shop_id>",
+    "/shops/<shop_id>/keepers",
+    "/shops/<shop_id>/closing",
+    "/shops/donors/<donation_id>",
+}
 """A coordinator's."""
 
 
