@@ -18,7 +18,7 @@ from tests.counting import counted
 from tests.giving.conftest import bind
 from tests.giving.test_farewells import confirmed
 from tests.giving.test_giving import adopt, donate, give, grant, has, run_jobs, verify
-from tests.giving.test_races import at_once
+from tests.racing import at_once
 from tests.shop.market import credit
 from tests.world import World
 

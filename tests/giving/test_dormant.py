@@ -13,7 +13,7 @@ from bank.giving.models import Dormancy
 from bank.giving.refusals import NotAsked
 from bank.members.models import Message
 from tests.giving.test_giving import give, has, run_jobs
-from tests.giving.test_races import at_once
+from tests.racing import at_once
 from tests.world import World
 
 

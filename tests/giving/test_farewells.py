@@ -20,7 +20,7 @@ from bank.shop.models import Order
 from ledger.errors import AccountFrozen
 from tests.giving.conftest import bind
 from tests.giving.test_giving import donate, give, grant, has, run_jobs, verify
-from tests.giving.test_races import at_once
+from tests.racing import at_once
 from tests.shop.market import Market, credit
 from tests.world import World
 

@@ -14,7 +14,7 @@ from bank.services import operations as help_
 from bank.services.models import HelpInvitation
 from tests.giving.test_farewells import confirmed, open_case
 from tests.giving.test_giving import run_jobs
-from tests.giving.test_races import at_once
+from tests.racing import at_once
 from tests.services.homes import HOURS, Homes, build_homes
 from tests.world import World
 

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from bank import chart, db
-from bank.errors import BankError
 from bank.giving import gifts, grants
 from bank.giving.models import Donation, Gift, GrantPayment
 from tests.giving.conftest import bind
 from tests.giving.test_giving import adopt, donate, give, grant, has, verify
+from tests.racing import at_once
 from tests.shop.market import credit
 from tests.world import World
-
-
-def at_once(*calls: Callable[[], object]) -> list[object]:
-    """Run every call in a thread of its own, released together; refusals are answers, other failures fail."""
-    gate, answers, failures = threading.Barrier(len(calls)), [], []
-
-    def run(call: Callable[[], object]) -> None:
-        gate.wait()
-        try:
-            answers.append(call())
-        except BankError as refusal:
-            answers.append(type(refusal).__name__)
-        except Exception as failure:  # noqa: BLE001 -- told to the test below
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    return answers
 
 
 def test_a_gift_ends_one_way(kin: World) -> None:

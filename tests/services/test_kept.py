@@ -13,8 +13,9 @@ from bank.services import operations as help_
 from bank.services.models import HelpRequest
 from bank.services.refusals import Busy, TooManyPromised, WrongMoment
 from bank.services.visiting import Proof
+from tests.racing import at_once
 from tests.services.homes import HOURS, Homes
-from tests.services.test_races import _at_once, _codes
+from tests.services.test_races import _codes
 from tests.shop.market import credit
 
 
@@ -44,11 +45,11 @@ def test_twins_in_flight_are_one_scan(homes: Homes) -> None:
     homes.at_start(request)
     calls = [partial(_send, homes, request, "in", request.starts_at, "twin") for _ in range(3)]
     calls += [partial(_send, homes, request, "in", request.starts_at, f"other-{n}") for n in range(2)]
-    assert set(_codes(_at_once(calls))) == {200}
+    assert set(_codes(at_once(*calls))) == {200}
     assert homes.get(request).state == "in_service"
     homes.world.clock.advance(minutes=60)
     calls = [partial(_send, homes, request, "out", homes.now, f"out-{n}") for n in range(4)]
-    assert set(_codes(_at_once(calls))) == {200}
+    assert set(_codes(at_once(*calls))) == {200}
     assert homes.get(request).state == "to_confirm"
 
 
@@ -114,7 +115,7 @@ def test_one_person_promises_an_hour_once_however_many_windows_are_open(homes: H
         partial(client.post, f"/help/{one.public_id}/accept", data={})
         for client, one in zip(clients, requests, strict=True)
     ]
-    assert _codes(_at_once(calls)) == {303: 1, 409: 3}
+    assert _codes(at_once(*calls)) == {303: 1, 409: 3}
     assert homes.has().held == 60
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,28 +10,10 @@ from werkzeug.test import TestResponse
 
 from bank import chart, jobs
 from bank.services import operations as help_
+from tests.racing import at_once
 from tests.services.homes import HOURS, Homes
 
 Call = Callable[[], TestResponse]
-
-
-def _at_once(calls: Sequence[Call]) -> list[TestResponse]:
-    gate, answers, failures = threading.Barrier(len(calls)), [], []
-
-    def run(call: Call) -> None:
-        gate.wait()
-        try:
-            answers.append(call())
-        except Exception as failure:  # noqa: BLE001 -- told to the test below
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    return answers
 
 
 def _codes(answers: Sequence[TestResponse]) -> Counter[int]:
@@ -46,7 +27,7 @@ def test_fifty_say_yes_and_one_comes(homes: Homes) -> None:
     request = homes.verified()
     clients = [homes.world.page(who) for who in helpers]
     path = f"/help/{request.public_id}/accept"
-    answers = _at_once([partial(client.post, path, data={}) for client in clients])
+    answers = at_once(*[partial(client.post, path, data={}) for client in clients])
     assert _codes(answers) == {303: 1, 409: 49}
     assert homes.get(request).state == "accepted"
     assert homes.has().held == 60
@@ -57,7 +38,7 @@ def test_both_confirm_again_and_again_at_once_and_it_is_paid_once(homes: Homes) 
     request = homes.visit()
     path = f"/help/{request.public_id}/confirm"
     clients = [homes.world.page(who) for who in ("resident", "volunteer") for _ in range(6)]
-    answers = _at_once([partial(client.post, path, data={}) for client in clients])
+    answers = at_once(*[partial(client.post, path, data={}) for client in clients])
     assert set(_codes(answers)) <= {303, 409}
     assert homes.get(request).state == "done"
     assert homes.balance(chart.help_given()).posted == 60
@@ -69,8 +50,8 @@ def test_a_yes_and_a_cancellation_leave_nothing_held(homes: Homes) -> None:
         request = homes.verified()
         calls = {"volunteer": "accept", "resident": "cancel", "panel": "accept"}
         clients = {who: homes.world.page(who) for who in calls}
-        answers = _at_once(
-            [partial(clients[who].post, f"/help/{request.public_id}/{verb}", data={}) for who, verb in calls.items()]
+        answers = at_once(
+            *[partial(clients[who].post, f"/help/{request.public_id}/{verb}", data={}) for who, verb in calls.items()]
         )
         assert set(_codes(answers)) <= {303, 409}
         state = homes.get(request).state
@@ -92,7 +73,7 @@ def test_the_job_and_a_decision_end_a_dispute_once(homes: Homes) -> None:
         return homes.world.page("resident").get("/help")
 
     form = {"minutes": "30", "reason": "说好了"}
-    answers = _at_once([job, job, *(partial(desk.post, path, data=form) for desk in desks)])
+    answers = at_once(*[job, job, *(partial(desk.post, path, data=form) for desk in desks)])
     assert set(_codes(answers)) <= {200, 303, 409}
     paid = homes.get(request).paid_minutes
     assert paid in (30, 40)
@@ -113,6 +94,6 @@ def test_hours_are_promised_once_by_two_requests(homes: Homes) -> None:
         partial(client.post, f"/help/{request.public_id}/accept", data={})
         for client, request in zip(clients, requests, strict=True)
     ]
-    assert _codes(_at_once(calls)) == {303: 1, 409: 3}
+    assert _codes(at_once(*calls)) == {303: 1, 409: 3}
     assert homes.has().held == 120
     homes.verify()

@@ -27,9 +27,10 @@ from bank.services.refusals import (
 from bank.services.visiting import Proof
 from bank.vitals import measuring
 from tests.credits.builders import approve
+from tests.racing import at_once
 from tests.services.baths import HELPERS, begun, end_all, invite, likes, offer_baths, promised
 from tests.services.homes import HOURS, Homes
-from tests.services.test_races import _at_once, _codes
+from tests.services.test_races import _codes
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def test_three_say_yes_at_once_and_two_go(baths: Homes) -> None:
     invite(baths, request, *three)
     clients = [baths.world.page(who) for who in three]
     path = f"/help/{request.public_id}/accept"
-    answers = _at_once([partial(client.post, path, data={}) for client in clients])
+    answers = at_once(*[partial(client.post, path, data={}) for client in clients])
     assert _codes(answers) == {303: 2, 409: 1}
     again = baths.get(request)
     assert (again.state, baths.has().held) == ("accepted", 120)

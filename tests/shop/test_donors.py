@@ -13,8 +13,8 @@ from bank.members import operations as members
 from bank.members.models import Person
 from bank.shop import donors, listing, stock
 from bank.shop.models import Donation, DonorLook
+from tests.racing import at_once
 from tests.shop.market import Market
-from tests.shop.test_races import _at_once
 from tests.shop.test_stock import share_a_door
 
 RUDE = "某某某的欠债人老李"
@@ -74,7 +74,7 @@ def test_what_is_to_stay_unnamed_is_not_there_to_look_at(market: Market) -> None
 def test_the_first_look_counts(market: Market) -> None:
     path = f"/shops/donors/{receive(market).public_id}"
     page = market.world.page("coordinator")
-    answers = _at_once([lambda shown=shown: page.post(path, data={"is_shown": shown}) for shown in "0101"])
+    answers = at_once(*[lambda shown=shown: page.post(path, data={"is_shown": shown}) for shown in "0101"])
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 3}
     with market.world.write() as session:
         assert len(session.scalars(select(DonorLook)).all()) == 1

@@ -15,8 +15,8 @@ from bank.shop import queueing
 from bank.shop.models import Order, PointBudget, QueuePlace
 from tests.counting import counted
 from tests.giving.test_farewells import confirmed
+from tests.racing import at_once
 from tests.shop.market import PIN, Market, credit
-from tests.shop.test_races import _at_once
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -206,7 +206,7 @@ def test_numbers_are_given_out_once_to_many_at_once(spent: Market) -> None:
         with spent.world.app.app_context(), spent.world.write() as session:
             return queueing.join(session, actors[who], item_id=spent.soap, quantity=1, now=spent.now)
 
-    places = _at_once([lambda who=who: join(who) for who in owners])  # type: ignore[misc,list-item]
+    places = at_once(*[lambda who=who: join(who) for who in owners])  # type: ignore[misc,list-item]
     assert sorted(one.ticket for one in places) == [1, 2, 3, 4, 5, 6]  # type: ignore[attr-defined]
 
 
@@ -218,7 +218,7 @@ def test_two_tablets_serve_one_turn_once(spent: Market) -> None:
     path = f"/queue/cards/{spent.world.people['resident'].public_id}"
     form = {"do": "take", "pin": PIN, "place_id": place.public_id}
     pages = [spent.world.page(who) for who in ("shop", "coordinator") * 2]
-    answers = _at_once([lambda page=page: page.post(path, data=form) for page in pages])
+    answers = at_once(*[lambda page=page: page.post(path, data=form) for page in pages])
     assert Counter(one.status_code for one in answers) == {303: 1, 422: 3}
     has = spent.has("resident")
     assert has.posted == 100 - spent.takings(spent.goods_shop, chart.POINTS)

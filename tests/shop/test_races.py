@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,30 +12,11 @@ from werkzeug.test import TestResponse
 
 from bank import chart, db, jobs
 from bank.shop.models import PointBudget, QueuePlace, Settlement, SettlementLine
+from tests.racing import at_once
 from tests.shop.market import Market, credit
 from tests.shop.test_stock import share_a_door
 
 Call = Callable[[], TestResponse]
-
-
-def _at_once(calls: Sequence[Call]) -> list[TestResponse]:
-    """Make every call in a thread of its own, all released together."""
-    gate, answers, failures = threading.Barrier(len(calls)), [], []
-
-    def run(call: Call) -> None:
-        gate.wait()
-        try:
-            answers.append(call())
-        except Exception as failure:  # noqa: BLE001 -- told to the test below
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    return answers
 
 
 def _codes(answers: Sequence[TestResponse]) -> Counter[str]:
@@ -57,7 +37,7 @@ def test_the_last_one_goes_to_one_of_many_buyers(market: Market) -> None:
         market.world.api(who, "GET", "/items")
     market.count(1)
     body = {"item_id": market.soap, "quantity": 1}
-    answers = _at_once([lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
+    answers = at_once(*[lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
     assert _codes(answers) == {"ok": 1, "out_of_stock": 7}
     assert market.stock() == 0
     assert sorted(market.has(who).held for who in buyers) == [0] * 7 + [15]
@@ -68,7 +48,7 @@ def test_a_voucher_handed_over_by_sixteen_is_told_yes_once(market: Market) -> No
     placed = market.order()
     market.world.api("shop", "GET", "/items")
     path = f"/vouchers/{placed.voucher_code}/redemptions"
-    answers = _at_once([lambda: market.world.api("shop", "POST", path, {})] * 16)
+    answers = at_once(*[lambda: market.world.api("shop", "POST", path, {})] * 16)
     assert _codes(answers) == {"ok": 1, "voucher_spent": 15}
     assert market.takings(market.goods_shop, "PTS") == 15
     assert market.handed_over() == 1
@@ -85,7 +65,7 @@ def test_cancelling_and_handing_over_end_one_way(market: Market) -> None:
             "shop": f"/vouchers/{placed.voucher_code}/redemptions",
             "volunteer": f"/orders/{placed.public_id}/cancellation",
         }
-        answers = _at_once([partial(market.world.api, who, "POST", path, {}) for who, path in paths.items()])
+        answers = at_once(*[partial(market.world.api, who, "POST", path, {}) for who, path in paths.items()])
         assert _codes(answers) == {"ok": 1, "voucher_spent": 1}
         after = market.takings(market.goods_shop, "PTS"), market.stock()
         moved = (after[0] - before[0], after[1] - before[1])
@@ -97,7 +77,7 @@ def test_two_orders_of_one_balance_hold_it_once(market: Market) -> None:
     credit(market.world, "relative", chart.POINTS, 20)
     market.world.api("relative", "GET", "/items")
     body = {"item_id": market.soap, "quantity": 1}
-    answers = _at_once([lambda: market.world.api("relative", "POST", "/orders", body)] * 4)
+    answers = at_once(*[lambda: market.world.api("relative", "POST", "/orders", body)] * 4)
     assert _codes(answers) == {"ok": 1, "insufficient_funds": 3}
     assert market.stock() == 4
     _verify(market)
@@ -108,7 +88,7 @@ def test_the_last_order_of_a_quota_is_placed_once(market: Market) -> None:
     market.world.api("volunteer", "GET", "/items")
     towel = market.add_item("毛巾", unit="MIN", price=10)
     bodies = [{"item_id": item, "quantity": 1} for item in (market.soap, towel) * 3]
-    answers = _at_once([lambda body=body: market.world.api("volunteer", "POST", "/orders", body) for body in bodies])
+    answers = at_once(*[lambda body=body: market.world.api("volunteer", "POST", "/orders", body) for body in bodies])
     assert _codes(answers) == {"ok": 1, "cap_exceeded": 5}
 
 
@@ -123,8 +103,8 @@ def test_the_job_and_a_cancellation_give_back_once(market: Market) -> None:
         return market.world.api("volunteer", "GET", "/items")
 
     paths = [f"/orders/{one.public_id}/cancellation" for one in placed]
-    answers = _at_once(
-        [job, job, *(lambda path=path: market.world.api("volunteer", "POST", path, {}) for path in paths)]
+    answers = at_once(
+        *[job, job, *(lambda path=path: market.world.api("volunteer", "POST", path, {}) for path in paths)]
     )
     assert {one.status_code for one in answers} <= {200, 201, 409}
     assert market.has().available == 100
@@ -148,7 +128,7 @@ def _pages(market: Market, calls: Sequence[tuple[str, str, dict[str, str]]]) -> 
     for client in clients:
         client.get("/shop")
     made = [partial(client.post, path, data=form) for client, (_, path, form) in zip(clients, calls, strict=True)]
-    return Counter(answer.status_code for answer in _at_once(made))
+    return Counter(answer.status_code for answer in at_once(*made))
 
 
 def test_both_sides_at_once_end_confirmed(market: Market) -> None:
@@ -197,7 +177,7 @@ def test_two_jobs_freeze_a_month_once(market: Market) -> None:
             jobs.run_due(market.now)
         return market.world.api("barber", "GET", "/items")
 
-    _at_once([job] * 4)
+    at_once(*[job] * 4)
     with market.world.write() as session:
         assert [one.vouchers for one in session.scalars(select(Settlement))] == [1, 1]
         assert len(session.scalars(select(SettlementLine)).all()) == 2
@@ -211,7 +191,7 @@ def test_fifty_orders_of_the_last_piece_move_stock_and_points_together(market: M
         market.world.api(who, "GET", "/items")
     market.count(1)
     body = {"item_id": market.soap, "quantity": 1}
-    answers = _at_once([lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
+    answers = at_once(*[lambda who=who: market.world.api(who, "POST", "/orders", body) for who in buyers])
     assert _codes(answers) == {"ok": 1, "out_of_stock": 49}
     assert sorted(market.has(who).held for who in buyers) == [0] * 49 + [15]
     assert market.movements() == [("in", 5, 5), ("damage", -4, 1), ("out", -1, 0)]
@@ -227,14 +207,14 @@ def test_a_household_places_the_last_order_of_its_quota_once(market: Market) -> 
     body = {"item_id": market.soap, "quantity": 1}
     towel = {"item_id": market.add_item("毛巾", unit="PTS", price=10), "quantity": 1}
     calls = [("volunteer", body), ("resident", towel)] * 3
-    answers = _at_once([partial(market.world.api, who, "POST", "/orders", what) for who, what in calls])
+    answers = at_once(*[partial(market.world.api, who, "POST", "/orders", what) for who, what in calls])
     assert _codes(answers) == {"ok": 1, "cap_exceeded": 5}
 
 
 def test_a_count_confirmed_by_many_changes_the_stock_once(market: Market) -> None:
     path = f"/stocktakes/{market.count_shelf(3).public_id}/decision"
     pages = [market.world.page(who) for who in ("coordinator", "second") * 4]
-    answers = _at_once([lambda page=page: page.post(path, data={"do": "confirm"}) for page in pages])
+    answers = at_once(*[lambda page=page: page.post(path, data={"do": "confirm"}) for page in pages])
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 7}
     assert market.movements() == [("in", 5, 5), ("count", -2, 3)]
     assert market.stock() == 3
@@ -250,7 +230,7 @@ def test_a_months_budget_is_never_overspent_by_many_at_once(market: Market) -> N
         market.world.api(who, "GET", "/items")
     bodies = [{"item_id": market.add_item(f"毛巾{who}", unit="PTS", price=15), "quantity": 1} for who in buyers]
     calls = [partial(market.world.api, who, "POST", "/orders", body) for who, body in zip(buyers, bodies, strict=True)]
-    answers = _at_once(calls)
+    answers = at_once(*calls)
     assert _codes(answers) == {"ok": 4, "budget_spent": 8}
     with market.world.write() as session:
         assert session.scalars(select(PointBudget.points)).all() == [60]
@@ -269,11 +249,11 @@ def test_one_turn_is_called_and_taken_once(market: Market) -> None:
         with market.world.app.app_context():
             jobs.run_due(market.now)
 
-    _at_once([job] * 4)  # type: ignore[list-item]
+    at_once(*[job] * 4)  # type: ignore[list-item]
     with market.world.write() as session:
         assert session.scalars(select(QueuePlace.state)).all() == ["called"]
         assert sorted(session.scalars(select(PointBudget.points))) == [0, 15]
-    answers = _at_once([lambda: page.post(f"/shop/queue/{place.public_id}/order")] * 4)
+    answers = at_once(*[lambda: page.post(f"/shop/queue/{place.public_id}/order")] * 4)
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 3}
     assert market.has().held == 15
     _verify(market)

@@ -20,8 +20,8 @@ from bank.shop import freezing, settling, sides, statements, striking
 from bank.shop.models import Order, Settlement, SettlementStep, Strike
 from bank.shop.refusals import VoucherNotFound
 from tests.counting import counted
+from tests.racing import at_once
 from tests.shop.market import Market, credit
-from tests.shop.test_races import _at_once
 from tests.shop.test_stock import share_a_door
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -243,7 +243,7 @@ def test_many_who_agree_at_once_pay_back_once(market: Market, cut: Order) -> Non
     asked = propose(market, cut)
     path = f"/strikes/{asked.public_id}/decision"
     pages = [market.world.page(who) for who in ("coordinator", "second") * 3]
-    answers = _at_once([lambda page=page: page.post(path, data={"do": "agree"}) for page in pages])
+    answers = at_once(*[lambda page=page: page.post(path, data={"do": "agree"}) for page in pages])
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 5}
     assert market.has(unit=chart.MINUTES).available == 150
     verify(market)
@@ -254,7 +254,7 @@ def test_agreeing_and_refusing_end_one_way(market: Market, cut: Order) -> None:
     path = f"/strikes/{asked.public_id}/decision"
     verdicts = {"coordinator": "agree", "second": "refuse"}
     pages = {who: market.world.page(who) for who in verdicts}
-    answers = _at_once([lambda who=who: pages[who].post(path, data={"do": verdicts[who]}) for who in verdicts])
+    answers = at_once(*[lambda who=who: pages[who].post(path, data={"do": verdicts[who]}) for who in verdicts])
     assert Counter(one.status_code for one in answers) == {303: 1, 409: 1}
     with market.world.write() as session:
         state = session.scalars(select(Strike.state)).one()
@@ -273,7 +273,7 @@ def test_striking_and_settling_at_once_leave_nothing_paid_twice(market: Market, 
         lambda: pages["coordinator"].post(f"/strikes/{asked.public_id}/decision", data={"do": "agree"}),
         lambda: pages["second"].post(f"/statements/{one.public_id}/settlement", data={"paid_on": "2026-12-01"}),
     ]
-    codes = Counter(answer.status_code for answer in _at_once(calls))
+    codes = Counter(answer.status_code for answer in at_once(*calls))
     now = statement(market)
     assert market.has(unit=chart.MINUTES).available == 150
     if now.settlement.state == "settled":
@@ -290,11 +290,9 @@ def test_freezing_and_striking_at_once_agree_about_the_voucher(market: Market, c
     asked = propose(market, cut)
     to(market, "2026-12-01")
     page = market.world.page("coordinator")
-    answers: list[Any] = _at_once(
-        [
-            lambda: page.post(f"/strikes/{asked.public_id}/decision", data={"do": "agree"}),
-            lambda: run_jobs(market),  # type: ignore[list-item,func-returns-value]
-        ]
+    answers = at_once(
+        lambda: page.post(f"/strikes/{asked.public_id}/decision", data={"do": "agree"}),
+        lambda: run_jobs(market),  # type: ignore[func-returns-value]
     )
     assert [one.status_code for one in answers if one is not None] == [303]
     now = statement(market)
