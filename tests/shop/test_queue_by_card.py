@@ -206,7 +206,7 @@ def test_numbers_are_given_out_once_to_many_at_once(spent: Market) -> None:
         with spent.world.app.app_context(), spent.world.write() as session:
             return queueing.join(session, actors[who], item_id=spent.soap, quantity=1, now=spent.now)
 
-    places = at_once(*[lambda who=who: join(who) for who in owners])  # type: ignore[misc,list-item]
+    places = at_once(*[lambda who=who: join(who) for who in owners])
     assert sorted(one.ticket for one in places) == [1, 2, 3, 4, 5, 6]  # type: ignore[attr-defined]
 
 

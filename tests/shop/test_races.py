@@ -249,7 +249,7 @@ def test_one_turn_is_called_and_taken_once(market: Market) -> None:
         with market.world.app.app_context():
             jobs.run_due(market.now)
 
-    at_once(*[job] * 4)  # type: ignore[list-item]
+    at_once(*[job] * 4)
     with market.world.write() as session:
         assert session.scalars(select(QueuePlace.state)).all() == ["called"]
         assert sorted(session.scalars(select(PointBudget.points))) == [0, 15]
