@@ -98,14 +98,19 @@ def confirm(session: Session, actor: Actor, public_id: str, *, now: datetime) ->
     done = _move(session, found, ("opened",), "confirmed", [Farewell.due_at > now], **values)
     person = session.get_one(Person, found.person_id)
     visits = help_.underway(session, person.id)
-    shop.cancel_all(session, actor, person.id, now=now)
     queueing.leave_all(session, person.id, now=now)
+    shop.cancel_all(session, actor, person.id, now=now)
     help_.leave_all(session, actor, visits, person.id, now=now)
+    # Whoever says yes at this moment holds the person's row, which is ours by now: a promise just made is seen here.
+    help_.leave_all(session, actor, help_.underway(session, person.id), person.id, now=now)
     _set_frozen(session, person, is_frozen=True, now=now)
     # Frozen before: what was given by then is in the book, and nothing can follow.
     gifts.return_all(session, person.id, now=now)
     if not is_death:
-        said = say("社区在为您办搬走的手续，账户先停用。请看对账单，告诉社区余下的时长怎么办。")
+        said = say(
+            "社区在为您办搬走的手续，账户先停用，没领的券、排队和约好的上门都取消了。"
+            "请看对账单，告诉社区余下的时长怎么办。"
+        )
         members.tell(session, [person.id], said, link=page_of(done), now=now)
         return done
     if person.disabled_at is None:

@@ -186,20 +186,20 @@ def take_back(session: Session, giver: Person, public_id: str, *, now: datetime,
 
 def arrive_due(session: Session, *, now: datetime) -> int:
     """Let one gift arrive whose time to take back is over; where the receiver cannot take it, it goes back."""
-    due = select(Gift.id).where(Gift.state == "held", Gift.due_at <= now).order_by(Gift.due_at).limit(1)
+    first = select(Gift.id, Gift.receiver_id).where(Gift.state == "held", Gift.due_at <= now)
+    due = session.execute(first.order_by(Gift.due_at, Gift.id).limit(1)).one_or_none()
+    if due is None:
+        return 0
+    # Whoever is credited waits, so that no account is filled twice; people are locked before gifts, as by a farewell.
+    cases.lock_people(session, [due.receiver_id])
     gift = session.execute(
-        update(Gift)
-        .where(Gift.id == due.with_for_update(skip_locked=True).scalar_subquery(), Gift.state == "held")
-        .values(_ended("given", now))
-        .returning(Gift),
+        update(Gift).where(Gift.id == due.id, Gift.state == "held").values(_ended("given", now)).returning(Gift),
         execution_options={"populate_existing": True},
     ).scalar_one_or_none()
     if gift is None:
         return 0
     receiver = session.get_one(Person, gift.receiver_id)
     giver = session.get_one(Person, gift.giver_id)
-    # Whoever is credited waits, so that no account is filled twice.
-    cases.lock_people(session, [receiver.id])
     if not _takes(session, receiver, gift, now):
         _return(session, gift, giver, receiver, now)
         return 1

@@ -303,6 +303,20 @@ def confirm_at_desk(public_id: str) -> ResponseReturnValue:
     return _back(public_id, gettext("居民确认好了，谢谢。"))
 
 
+@pages.post("/desk/help/<public_id>/report")
+def note_report(public_id: str) -> ResponseReturnValue:
+    """Write down a problem that somebody without a phone tells the desk."""
+    who = login.actor()
+    who.require(*STAFF)
+    try:
+        given = read_form(WordsSchema, request.form)
+        help_.report(db.session(), who, public_id, given["words"], now=clock.utc_now())
+    except Invalid as refusal:
+        db.drop()
+        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    return _back(public_id, gettext("记下了，另一位工作人员会答复。"))
+
+
 @pages.post("/desk/help/<public_id>/decide")
 def decide(public_id: str) -> ResponseReturnValue:
     who = login.actor()

@@ -17,6 +17,7 @@ from bank.services import choosing, moving, rules
 from bank.services.models import HelpInvitation, HelpRequest
 from bank.services.refusals import (
     Busy,
+    Involved,
     Moved,
     NotTrained,
     OnlyInvited,
@@ -155,7 +156,8 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
     Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
     """
     request = moving.locked(session, actor.community_id, public_id)
-    if request.state == "accepted" and actor.person_id in moving.volunteers(request):
+    promised = moving.volunteers(request) if request.state == "accepted" else who_waits(session, request)
+    if actor.person_id in promised:
         return request
     _check_welcome(session, actor, request, now)
     is_invited = _answer(session, request, actor.person_id, "accepted", now)
@@ -243,12 +245,14 @@ def who_waits(session: Session, request: HelpRequest) -> list[int]:
 def withdraw(session: Session, actor: Actor, public_id: str, *, now: datetime, helper: Person | None = None) -> None:
     """Say before the visit that one cannot come after all: hours go back, and it is answered first again.
 
-    A coordinator says so for the `helper` who called or came. Raises NotFound, NotAllowed, Moved, TooLate once it
-    should have begun.
+    A coordinator who does not live with the resident says so for the `helper` who called or came. Raises NotFound,
+    NotAllowed, Involved, Moved, TooLate once it should have begun.
     """
     if helper is not None:
         actor.require("coordinator")
     request = moving.locked(session, actor.community_id, public_id)
+    if helper is not None and moving.is_home_of(session, actor, [request.person_id]):
+        raise Involved
     who = helper.id if helper else actor.person_id
     is_alone = who in who_waits(session, request)
     if who not in moving.volunteers(request) and not is_alone:

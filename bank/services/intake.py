@@ -16,6 +16,7 @@ from bank.errors import Invalid, NotFound, say
 from bank.members import neighbours
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
+from bank.members.standing import check_open
 from bank.qr import new_public_id
 from bank.services import catalogue, moving, rules
 from bank.services.models import HelpRequest
@@ -114,6 +115,7 @@ def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str
 def _check_open(session: Session, person: Person) -> None:
     if person.is_group:
         raise GroupOnlyDonates
+    check_open(session, person)
     mine = select(func.count()).select_from(HelpRequest)
     waiting = session.scalar(mine.where(HelpRequest.person_id == person.id, HelpRequest.state.in_(rules.OPEN)))
     if (waiting or 0) >= MOST_OPEN:

@@ -40,7 +40,7 @@ def wanted(session: Session, community_id: int, since: datetime) -> Iterable[tup
     return [(CATALOGUE[kind].title, minutes, person_id, at) for kind, minutes, person_id, at in rows]
 
 
-def met(session: Session, community_id: int, since: datetime) -> tuple[int, int]:
+def met(session: Session, community_id: int, since: datetime, now: datetime) -> tuple[int, int]:
     """Give how many requests since a moment had 48 hours to find somebody or found them, and how many found in time."""
     rows = session.execute(
         select(HelpRequest.created_at, HelpRequest.accepted_at).where(
@@ -48,7 +48,8 @@ def met(session: Session, community_id: int, since: datetime) -> tuple[int, int]
         )
     ).all()
     in_time = sum(accepted is not None and accepted - asked <= IN_TIME for asked, accepted in rows)
-    return len(rows), in_time
+    running = sum(accepted is None and now - asked < IN_TIME for asked, accepted in rows)
+    return len(rows) - running, in_time
 
 
 def waits(session: Session, community_id: int, since: datetime) -> list[tuple[int, timedelta]]:

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
+from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.checkin import bearers
 from bank.communities import operations as communities
+from bank.credits import cases
 from bank.errors import BankError, Conflict, Invalid, NotFound, say
 from bank.members import login, neighbours
 from bank.members import operations as members
@@ -390,10 +392,23 @@ def take_word_by_card(who: Actor, public_id: str) -> None:
     begin_write()
     session = db.session()
     owner = session.get_one(Person, owner_id)
+    if given["is_thanked"]:
+        # The visit, the person, the balance: in the order of everybody who locks them.
+        moving.locked(session, who.community_id, public_id)
+        cases.lock_people(session, [owner_id])
     visit = help_.confirm_by_card(session, who, public_id, owner, now=clock.utc_now())
     if given["is_thanked"]:
+        _thank_by_card(session, owner, visit)
+
+
+def _thank_by_card(session: Session, owner: Person, visit: HelpRequest) -> None:
+    """Thank each helper whom the resident has not thanked today, and tell the resident that it was done."""
+    now, actor = clock.utc_now(), members.actor_of(session, owner)
+    for helper in [session.get_one(Person, one) for one in moving.volunteers(visit) if one is not None]:
         with suppress(thanks.AlreadyThanked, thanks.EnoughForToday), session.begin_nested():
-            _thank_helpers(members.actor_of(session, owner), visit)
+            thanks.send(session, actor, helper, card="thanks", words=None, now=now)
+            said = say("凭您的卡和 PIN 给 %(name)s 送了一张感谢卡。不是您的意思，请告诉社区。")
+            members.tell(session, [owner.id], said, facts={"name": helper.name}, link="/thanks", now=now)
 
 
 def _card_and_pin(who: Actor, given: dict[str, Any]) -> int:
@@ -448,7 +463,9 @@ def only_one(public_id: str) -> ResponseReturnValue:
 @pages.post("/help/<public_id>/nobody-came")
 def nobody_came(public_id: str) -> ResponseReturnValue:
     again = help_.nobody_came(db.session(), login.actor(), public_id, now=clock.utc_now())
-    return _back(again.public_id, gettext("时长全退给您了，我们优先再找人。"))
+    is_desk = request.form.get("at") == "desk"
+    said = gettext("时长全退给居民了，请优先再找人。") if is_desk else gettext("时长全退给您了，我们优先再找人。")
+    return _back(again.public_id, said)
 
 
 @pages.post("/help/<public_id>/repeat")
@@ -466,16 +483,11 @@ def thank(public_id: str) -> ResponseReturnValue:
     one = row.request
     if who.person_id != one.person_id or one.volunteer_id is None or one.state not in DONE:
         raise NotFound
-    _thank_helpers(who, one)
-    return _back(public_id, gettext("感谢卡送到了。"))
-
-
-def _thank_helpers(who: Actor, visit: HelpRequest) -> None:
-    session = db.session()
-    for helper in moving.volunteers(visit):
+    for helper in moving.volunteers(one):
         if helper is not None:
             receiver = session.get_one(Person, helper)
             thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
+    return _back(public_id, gettext("感谢卡送到了。"))
 
 
 def _back(public_id: str, said: str) -> ResponseReturnValue:

@@ -20,6 +20,7 @@ from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
+from bank.members.standing import check_open
 from bank.qr import new_public_id
 from bank.shop import budget, operations, rules
 from bank.shop.budget import CALLED, ENDED, LEFT, PASSED, TAKEN, WAITING
@@ -147,12 +148,16 @@ def join(
     """Queue for goods the month's budget is too small for; nothing is held, neither points nor stock.
 
     `item_id` is a public id; `owner` is a resident whose card and PIN the caller has checked, None for oneself.
-    Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready, and GroupOnlyDonates.
+    Raises NotFound, OutOfStock, NotEnough, NeverFits, NoNeedToQueue, QueuesAlready, Stopped, and GroupOnlyDonates.
     """
     waits = owner or session.get_one(Person, actor.person_id)
     if waits.is_group:
         raise GroupOnlyDonates
-    item = session.scalar(select(Item).where(Item.public_id == item_id, Item.community_id == actor.community_id))
+    check_open(session, waits)
+    chosen = select(Item).where(Item.public_id == item_id, Item.community_id == actor.community_id)
+    # A shop that closes at this moment waits, and sees the place.
+    held = chosen.with_for_update(read=True).execution_options(populate_existing=True)
+    item = session.scalar(held)
     if item is None or waits.community_id != actor.community_id:
         raise NotFound
     if not item.is_offered or (item.stock is not None and item.stock < quantity):

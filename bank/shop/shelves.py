@@ -143,8 +143,9 @@ def shop(shop_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require("coordinator")
     found = stock.shop_in(db.session(), who.community_id, shop_id)
-    items = listing.items_of(db.session(), [found.id], only_offered=True)
-    return render_template("shop/shop.html", shop=found, keepers=stock.keepers_of(db.session(), found), items=items)
+    is_over = closing.is_over(db.session(), found.id)
+    keepers = stock.keepers_of(db.session(), found)
+    return render_template("shop/shop.html", shop=found, keepers=keepers, is_over=is_over)
 
 
 @pages.post("/shops/<shop_id>/keepers")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -182,7 +182,7 @@ def repay(session: Session, actor: Actor, public_id: str, *, now: datetime) -> S
     _check_owner(session, actor, session.get_one(Order, found.order_id))
     if sides.side_at(session, actor, found.shop_id) != sides.COMMUNITY:
         raise NotFound
-    if found.proposed_by == actor.person_id:
+    if session.scalar(sides.kin_of(actor).where(Person.id == found.proposed_by)) is not None:
         raise SameSide
     statement = (
         update(Strike)
@@ -246,7 +246,7 @@ def find(session: Session, actor: Actor, public_id: str) -> Strike:
 def listed(session: Session, actor: Actor, *, limit: int = 50) -> list[Struck]:
     """Give the strikes one may see: those that wait first, then the newest."""
     found = _joined().where(Strike.community_id == actor.community_id, _seen(actor, Strike.shop_id))
-    order = (Strike.state != PROPOSED, Strike.id.desc())
+    order = (Strike.state != PROPOSED, ~and_(*_waits()), Strike.id.desc())
     return [Struck(*row) for row in session.execute(found.order_by(*order).limit(limit))]
 
 

@@ -126,7 +126,7 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
         spenders=len(first_spent),
         given=_given(session, place),
         median_days=rules.median_days(first_credit, first_spent),
-        met=_met(session, place, since),
+        met=_met(session, place, since, now),
         supply=rules.grouped((kind, minutes, person) for kind, minutes, person, _ in offered),
         demand=rules.grouped((kind, minutes, person) for kind, minutes, person, _ in wanted),
         supply_times=rules.grouped((rules.slot(at, place.time_zone), m, person) for _, m, person, at in offered),
@@ -230,10 +230,10 @@ def _wanted(session: Session, place: Community, since: datetime) -> list[Wanted]
     return found
 
 
-def _met(session: Session, place: Community, since: datetime) -> list[int] | None:
+def _met(session: Session, place: Community, since: datetime, now: datetime) -> list[int] | None:
     if not SOURCES.met:
         return None
-    found = [find(session, place.id, since) for find in SOURCES.met.values()]
+    found = [find(session, place.id, since, now) for find in SOURCES.met.values()]
     return [sum(asked for asked, _ in found), sum(met for _, met in found)]
 
 

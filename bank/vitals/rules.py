@@ -118,7 +118,8 @@ def weeks_of(days: int) -> float:
 
 def concerns(found: Figures, saved: int, used: int, in_force: Rules) -> list[tuple[str, int | float]]:
     """Give what is below its threshold; `saved` and `used` are the minutes of the last weeks, `saved` 0 if unknown."""
-    cover = cover_months(max(0, found.pool), found.pool_out, found.days)
+    is_young = found.days < MONTH_DAYS  # one grant in the first days would look like the pace of a month
+    cover = None if is_young else cover_months(max(0, found.pool), found.pool_out, found.days)
     met = 100 * found.met[1] // found.met[0] if found.met and found.met[0] >= SMALL_GROUP else None
     out = 100 * max(0, used) // saved if saved > 0 else None
     told = (

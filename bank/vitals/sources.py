@@ -15,11 +15,11 @@ Wanted = tuple[str, int, int, datetime]
 @dataclass
 class Sources:
     """`first_spent` gives (session, community id) -> {person: moment}; `wanted` (session, community id, since) -> rows;
-    `met` (session, community id, since) -> (asked, met within 48 hours)."""
+    `met` (session, community id, since, now) -> (asked, met within 48 hours)."""
 
     first_spent: dict[str, Callable[[Session, int], Mapping[int, datetime]]] = field(default_factory=dict)
     wanted: dict[str, Callable[[Session, int, datetime], Iterable[Wanted]]] = field(default_factory=dict)
-    met: dict[str, Callable[[Session, int, datetime], tuple[int, int]]] = field(default_factory=dict)
+    met: dict[str, Callable[[Session, int, datetime, datetime], tuple[int, int]]] = field(default_factory=dict)
 
 
 SOURCES = Sources()

@@ -209,5 +209,6 @@ ROWS = (
     Row("POST", "/desk/help/<public_id>/call-back", STAFF, answer=303, prepare=_left),
     Row("POST", "/desk/help/<public_id>/confirm-card", (), also=dict.fromkeys(STAFF, 409), prepare=_left),
     Row("POST", "/desk/help/<public_id>/decide", STAFF, answer=303, prepare=_disputed),
+    Row("POST", "/desk/help/<public_id>/report", STAFF, answer=303, prepare=_done),
     Row("POST", "/desk/help/reports/<int:report_id>", STAFF, answer=303, prepare=_reported),
 )

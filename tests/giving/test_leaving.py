@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from bank import db
 from bank.giving import farewells
 from bank.members.actor import Actor
+from bank.members.standing import Stopped
 from bank.services import operations as help_
 from bank.services.models import HelpInvitation
 from tests.giving.test_farewells import confirmed, open_case
@@ -91,3 +93,34 @@ def test_a_yes_and_a_death_at_once_leave_no_promised_visit(homes: Homes) -> None
     assert {homes.get(one).state for one in requests} == {"cancelled"}
     assert homes.has().held == 0
     homes.verify()
+
+
+def test_a_yes_just_given_by_who_moves_away_is_taken_back(homes: Homes) -> None:
+    """The farewell begins while the promise is being written, and cannot see it before it waits for the person."""
+    request = homes.verified(minutes=30)
+    helper, second = homes.world.actor("volunteer"), homes.world.actor("second")
+    name = open_case(homes.world, "volunteer", "moved")
+
+    def confirm() -> None:
+        with homes.world.app.app_context(), db.unit_of_work() as session:
+            farewells.confirm(session, second, name, now=homes.now)
+
+    confirming = threading.Thread(target=confirm)
+    with homes.world.write() as session:
+        help_.accept(session, helper, request.public_id, now=homes.now)
+        confirming.start()
+        confirming.join(1)
+    confirming.join()
+    left = homes.get(request)
+    assert (left.state, left.volunteer_id, homes.has().held) == ("verified", None, 0)
+
+
+def test_who_is_on_the_way_out_asks_for_nothing_new(homes: Homes) -> None:
+    before = homes.done()
+    confirmed(homes.world, "resident", "moved")
+    assert "约好的上门都取消了" in homes.told("resident")[-1]
+    for verb, what in ((help_.ask, homes.wish()), (help_.repeat, before.public_id)):
+        with pytest.raises(Stopped):
+            homes.do("resident", verb, what)
+    with pytest.raises(Stopped):
+        homes.do("coordinator", help_.ask_for, homes.world.people["resident"], homes.wish(), via="phone")

@@ -133,6 +133,7 @@ def test_a_second_card_of_thanks_on_one_day_stops_no_word(homes: Homes) -> None:
     assert answer.status_code == 303
     assert homes.get(request).resident_agreed_via == "pin"
     assert len([one for one in homes.told("volunteer") if "感谢卡" in one]) == 1
+    assert not [one for one in homes.told("resident") if "感谢卡" in one]
 
 
 def test_thanks_and_the_next_week_are_one_tap_each(homes: Homes) -> None:
@@ -275,6 +276,7 @@ def test_the_desk_takes_card_and_pin_for_a_visit(homes: Homes) -> None:
     thanking = {"card": card, "pin": PIN, "is_thanked": "1"}
     assert desk.post(f"{path}/confirm-card", data=thanking).location.endswith(path)
     assert "送给您一张感谢卡" in homes.told("volunteer")[-1]
+    assert "送了一张感谢卡" in homes.told("resident")[-1]
     assert homes.get(request).state == "done"
     assert homes.has().posted == HOURS - request.minutes
 
@@ -319,7 +321,9 @@ def test_the_desk_repeats_and_notes_a_problem_for_who_has_no_phone(homes: Homes)
     path = f"/desk/help/{request.public_id}"
     assert "替居民再约下星期" in _text(homes, "coordinator", path)
     assert "记下问题" in _text(homes, "coordinator", path)
-    told = _press(homes, "coordinator", f"/help/{request.public_id}/report", words="李奶奶打电话说水没关")
+    empty = homes.world.page("coordinator").post(f"{path}/report", data={"words": "水"})
+    assert (empty.status_code, "水</textarea>" in empty.text, "error" in empty.text) == (422, True, True)
+    told = _press(homes, "coordinator", f"{path}/report", words="李奶奶打电话说水没关")
     assert "李奶奶打电话说水没关" in told
     assert "记下问题" not in told
     stranger = homes.world.page("panel").post(f"/help/{request.public_id}/report", data={"words": "看看"})
@@ -354,6 +358,19 @@ def test_a_volunteer_who_calls_in_ill_is_let_go_by_the_desk_and_costs_the_reside
     assert (left.state, left.volunteer_id, left.is_first) == ("verified", None, True)
     assert (homes.has().available, homes.has().held) == (HOURS, 0)
     assert any("您去不了" in sentence for sentence in homes.told("volunteer"))
+
+
+def test_a_coordinator_lets_nobody_go_who_promised_their_own_home(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request, minutes=-30)
+    with homes.world.write() as session:
+        mine, theirs = (session.get_one(Person, homes.world.people[who].id) for who in ("coordinator", "resident"))
+        theirs.household_id = mine.household_id
+    path, volunteer = f"/desk/help/{request.public_id}", homes.world.people["volunteer"]
+    assert "王小明 来不了" not in _text(homes, "coordinator", path)
+    form = {"helper": volunteer.public_id}
+    answer = homes.world.page("coordinator").post(f"/help/{request.public_id}/withdraw", data=form)
+    assert (answer.status_code, homes.get(request).state) == (409, "accepted")
 
 
 def test_who_asked_for_a_neighbour_does_not_go_with_the_digits_of_the_slip(homes: Homes) -> None:

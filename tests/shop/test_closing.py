@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bank import chart
 from bank.shop import operations as shop
-from bank.shop import queueing
+from bank.shop import queueing, stock
 from bank.shop.models import PointBudget, QueuePlace
 from bank.shop.refusals import NotOffered
 from tests.shop.market import Market, credit
@@ -69,3 +69,30 @@ def test_an_order_that_is_being_placed_while_the_shop_closes_goes_back(market: M
     closing.join()
     assert market.state(placed) == "cancelled"
     assert market.has(unit=chart.MINUTES).available == before
+
+
+def test_a_shop_that_only_paused_still_closes_while_somebody_waits(market: Market) -> None:
+    placed, barber = market.order(item=market.haircut), market.world.actor("barber")
+    with market.world.write() as session:
+        stock.offer(session, barber, market.haircut, is_offered=False)
+    page = market.world.page("coordinator")
+    assert "全部下架" in page.get(f"/shops/{market.barber_shop}").text
+    assert close(market, market.barber_shop) == 303
+    assert market.state(placed) == "cancelled"
+    assert "全部下架，退回" not in page.get(f"/shops/{market.barber_shop}").text
+
+
+def test_a_place_that_is_being_taken_while_the_shop_closes_ends_with_it(market: Market) -> None:
+    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+    market.order()
+    credit(market.world, "resident", chart.POINTS, 100)
+    waiter = market.world.actor("resident")
+    closing = threading.Thread(target=close, args=(market, market.goods_shop))
+    with market.world.write() as session:
+        queueing.join(session, waiter, item_id=market.soap, quantity=1, now=market.now)
+        closing.start()
+        closing.join(1)
+        assert closing.is_alive()
+    closing.join()
+    with market.world.write() as session:
+        assert session.scalars(select(QueuePlace.state)).all() == ["left"]

@@ -78,7 +78,7 @@ def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pyte
     assert measuring.read(_take(market)).met is None
     assert "还没有登记" in _text(market)
     person, at = market.world.people["resident"].id, market.now
-    monkeypatch.setitem(sources.SOURCES.met, "t", lambda _s, _c, _since: (9, 7))
+    monkeypatch.setitem(sources.SOURCES.met, "t", lambda _s, _c, _since, _now: (9, 7))
     monkeypatch.setitem(sources.SOURCES.first_spent, "t", lambda _s, _c: {person: at})
     monkeypatch.setitem(sources.SOURCES.wanted, "t", lambda _s, _c, _since: [("陪诊", 90, person, at)])
     market.world.clock.advance(days=1)

@@ -54,6 +54,11 @@ def test_a_pool_for_three_months_is_enough(pool: int, out: int, told: list[Any])
     assert rules.concerns(replace(found, pool_out=0), 0, 0, RULES) == []
 
 
+@pytest.mark.parametrize(("days", "told"), [(29, []), (30, [("pool", 0.5)])])
+def test_a_pool_is_looked_at_from_its_first_month_on(days: int, told: list[Any]) -> None:
+    assert rules.concerns(replace(FOUND, pool=450, pool_out=900, days=days), 0, 0, RULES) == told
+
+
 @pytest.mark.parametrize(
     ("met", "told"), [((10, 7), []), ((100, 69), [("met", 69)]), ((5, 0), [("met", 0)]), ((4, 0), []), (None, [])]
 )
