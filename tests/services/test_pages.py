@@ -311,6 +311,7 @@ def test_the_desk_says_for_who_has_no_phone_that_nobody_came_and_asks_again(home
     homes.at_start(request, minutes=45)
     assert "居民说人没有来" in _text(homes, "coordinator", f"/desk/help/{request.public_id}")
     again = _press(homes, "coordinator", f"/help/{request.public_id}/nobody-came")
+    assert "时长全退给居民了" in again
     assert "请谁去" in again
     assert homes.get(request).state == "no_show"
     assert homes.has().held == 0

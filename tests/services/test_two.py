@@ -43,7 +43,8 @@ def baths(homes: Homes) -> Homes:
 def test_nothing_is_held_before_the_second_yes_and_then_the_minutes_of_both(baths: Homes) -> None:
     request = baths.verified(kind="bath")
     invite(baths, request, *HELPERS)
-    baths.do("volunteer", help_.accept, request.public_id)
+    for _ in range(2):  # who presses again has said so already
+        assert baths.do("volunteer", help_.accept, request.public_id).state in ("verified", "offered")
     assert (baths.get(request).state, baths.has().held) == ("offered", 0)
     with pytest.raises(Moved):
         baths.do("volunteer", help_.decline, request.public_id)

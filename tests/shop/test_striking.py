@@ -384,3 +384,37 @@ def test_a_shop_without_another_statement_pays_back_what_was_settled(market: Mar
     next_ = statement(market, DECEMBER)
     assert (next_.due[0], next_.struck, next_.is_as_the_book_says) == (30, [], True)
     verify(market)
+
+
+def test_nobody_of_the_proposers_home_notes_that_it_was_repaid(market: Market, cut: Order) -> None:
+    to(market, "2026-12-01")
+    run_jobs(market)
+    for who in ("barber", "coordinator"):
+        on_statement(market, settling.confirm, who)
+    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    made = propose(market, cut, "coordinator")
+    decide(market, made, who="barber")
+    path = f"/strikes/{made.public_id}/decision"
+    share_a_door(market, "coordinator", "second")
+    for who in ("coordinator", "second"):
+        assert market.world.page(who).post(path, data={"do": "repaid"}).status_code == 409
+    with market.world.write() as session:
+        session.get_one(Person, market.world.people["second"].id).household_id = None
+    assert market.world.page("second").post(path, data={"do": "repaid"}).status_code == 303
+
+
+def test_a_strike_that_waits_for_a_statement_is_listed_before_newer_ones_that_are_over(
+    market: Market, cut: Order
+) -> None:
+    to(market, "2026-12-01")
+    run_jobs(market)
+    for who in ("barber", "coordinator"):
+        on_statement(market, settling.confirm, who)
+    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    waiting = propose(market, cut)
+    decide(market, waiting)
+    other = propose(market, market.hand_over(market.order(item=market.haircut), "barber"))
+    coordinator = market.world.actor("coordinator")
+    with market.world.write() as session:
+        striking.refuse(session, coordinator, other.public_id, now=market.now)
+        assert [one.strike.id for one in striking.listed(session, coordinator)] == [waiting.id, other.id]
