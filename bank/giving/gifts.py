@@ -16,7 +16,7 @@ from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.errors import NotFound, say
 from bank.giving import bonds, near, rules
-from bank.giving.models import Farewell, Gift
+from bank.giving.models import Gift
 from bank.giving.refusals import (
     GroupGives,
     MonthIsGiven,
@@ -30,6 +30,7 @@ from bank.giving.refusals import (
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
+from bank.members.standing import is_stopped
 from bank.qr import new_public_id
 from ledger.errors import AccountFrozen, InsufficientFunds
 
@@ -62,7 +63,7 @@ def give(
     bond = bonds.between(session, giver.id, receiver.id)
     if bond is None:
         raise NotBound
-    if receiver.disabled_at is not None or _is_leaving(session, receiver):
+    if receiver.disabled_at is not None or is_stopped(session, receiver):
         raise ReceiverStopped
     home = session.get_one(Community, giver.community_id)
     in_force = communities.rules_at(session, home, now)
@@ -89,12 +90,6 @@ def give(
     session.flush()
     _tell_both(session, gift, giver, receiver, agent, in_force, now)
     return gift
-
-
-def _is_leaving(session: Session, person: Person) -> bool:
-    """Tell whether an account is stopped because its owner died or moves away."""
-    stopped = select(Farewell.id).where(Farewell.person_id == person.id, Farewell.state.in_(("confirmed", "chosen")))
-    return session.scalar(stopped) is not None
 
 
 def _room(session: Session, receiver: Person, in_force: Rules, now: datetime) -> int:

@@ -20,6 +20,12 @@ class Stopped(Conflict):
 
 def check_open(session: Session, person: Person) -> None:
     """Go on where the book has not frozen a person's account. Raises Stopped."""
+    if is_stopped(session, person):
+        raise Stopped
+
+
+def is_stopped(session: Session, person: Person) -> bool:
+    """Tell whether the book has frozen a person's account."""
     of_them = (
         AccountRow.ledger_id == person.community_id,
         AccountRow.path == chart.member(person.public_id),
@@ -27,5 +33,4 @@ def check_open(session: Session, person: Person) -> None:
     )
     same = (BalanceRow.ledger_id == AccountRow.ledger_id) & (BalanceRow.account_id == AccountRow.id)
     account = select(BalanceRow.frozen).join(AccountRow, same).where(*of_them)
-    if session.scalar(account):
-        raise Stopped
+    return bool(session.scalar(account))

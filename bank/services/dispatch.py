@@ -138,11 +138,12 @@ def _open_invitations(session: Session, request: HelpRequest) -> bool:
     return session.scalar(chosen.limit(1)) is not None
 
 
-def pass_invitations(session: Session, request: HelpRequest, now: datetime) -> None:
-    """Put away the invitations nobody answered."""
+def pass_invitations(session: Session, request: HelpRequest, now: datetime, *, of: int | None = None) -> None:
+    """Put away the invitations nobody answered, or only that `of` one person; the job then asks on in its time."""
+    whose = () if of is None else (HelpInvitation.person_id == of,)
     session.execute(
         update(HelpInvitation)
-        .where(HelpInvitation.request_id == request.id, HelpInvitation.state == "open")
+        .where(HelpInvitation.request_id == request.id, HelpInvitation.state == "open", *whose)
         .values(state="passed", answered_at=now)
         .execution_options(synchronize_session=False)
     )

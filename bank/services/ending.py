@@ -28,11 +28,11 @@ def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None
     if request.state not in (*rules.OPEN, "accepted") or visiting.has_one_come(request):
         raise Moved
     in_force = communities.rules_now(session, request.community_id, now)
-    is_free = request.state in rules.OPEN or rules.is_free_to_cancel(in_force, request.starts_at, now)
     worth = rules.missed(in_force, request.minutes)
+    cost = rules.cost_of_cancelling(in_force, request.state, request.starts_at, request.minutes, request.helpers, now)
     dispatch.pass_invitations(session, request, now)
     moving.note(session, request, "cancelled", now=now, by=actor.person_id, words=reason)
-    if is_free or worth == 0:
+    if cost == 0:
         before = (*rules.OPEN, "accepted")
         moving.end_unpaid(session, request, before, "cancelled", actor=actor, now=now, reason=reason)
         sentence = say("“%(kind)s”取消了，没有用掉时长。")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from bank.errors import say
@@ -54,7 +54,7 @@ def leave_all(
             if request.starts_at > now:
                 dispatch.free(session, request, person_id, actor=actor, now=now)
         else:
-            _pass_invitation(session, request, person_id, now)
+            dispatch.pass_invitations(session, request, now, of=person_id)
 
 
 def _call_off(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
@@ -63,11 +63,3 @@ def _call_off(session: Session, actor: Actor, request: HelpRequest, now: datetim
     moving.note(session, request, "cancelled", now=now, by=actor.person_id, words=_OFF)
     moving.end_unpaid(session, request, BEFORE, "cancelled", actor=actor, now=now, reason=_OFF)
     moving.tell(session, waiting, say("社区取消了“%(kind)s”，您不用去了，谢谢您。"), request, now)
-
-
-def _pass_invitation(session: Session, request: HelpRequest, person_id: int, now: datetime) -> None:
-    """Put away one invitation; where nobody else is asked, the job asks on when its hours are over."""
-    chosen = update(HelpInvitation).where(
-        HelpInvitation.request_id == request.id, HelpInvitation.person_id == person_id, HelpInvitation.state == "open"
-    )
-    session.execute(chosen.values(state="passed", answered_at=now).execution_options(synchronize_session=False))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from bank import chart, db
@@ -154,22 +155,36 @@ def cancel(
     """
     is_mine = Order.person_id == actor.person_id
     may = (is_mine | Order.shop_id.in_(shops_of(actor))) if actor.may("shopkeeper") else is_mine
+    this = (Order.public_id == order_id, Order.community_id == actor.community_id, may)
+    ended = _cancel(session, actor, this, now, end_reason=reason, end_code=code)
+    if ended is None:
+        raise _why_not_cancelled(session, actor, order_id)
+    if ended.person_id != actor.person_id:
+        _tell_cancelled(session, actor, ended, now)
+    return ended
+
+
+def _cancel(
+    session: Session, actor: Actor, which: Sequence[ColumnElement[bool]], now: datetime, **why: str | None
+) -> Order | None:
+    """Cancel one open order and give it back; None where it is not open, or not among `which`."""
     statement = (
         update(Order)
-        .where(Order.public_id == order_id, Order.community_id == actor.community_id, Order.state == OPEN, may)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=reason, end_code=code)
+        .where(Order.state == OPEN, *which)
+        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, **why)
         .returning(Order)
     )
     ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
-    if ended is None:
-        raise _why_not_cancelled(session, actor, order_id)
-    _give_back(session, ended, actor.public_id, now)
-    if ended.person_id != actor.person_id:
-        sentence = say("%(name)s 取消了您的「%(title)s」，时长或积分已经退回。原因：%(reason)s")
-        why = rules.why_ended(code, reason) or "—"
-        facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": why}
-        members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/v/{ended.voucher_code}", now=now)
+    if ended is not None:
+        _give_back(session, ended, actor.public_id, now)
     return ended
+
+
+def _tell_cancelled(session: Session, actor: Actor, ended: Order, now: datetime) -> None:
+    sentence = say("%(name)s 取消了您的「%(title)s」，时长或积分已经退回。原因：%(reason)s")
+    why = rules.why_ended(ended.end_code, ended.end_reason) or "—"
+    facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": why}
+    members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/v/{ended.voucher_code}", now=now)
 
 
 def cancel_all(session: Session, actor: Actor, person_id: int, *, now: datetime) -> int:
@@ -225,16 +240,9 @@ def unfill(session: Session, actor: Actor, item_id: int, *, now: datetime) -> bo
     `item_id` is a row id. The owner gets everything back, is told, and finds what else costs no more.
     """
     newest = select(Order.id).where(Order.item_id == item_id, Order.state == OPEN).order_by(Order.id.desc()).limit(1)
-    statement = (
-        update(Order)
-        .where(Order.id == newest.scalar_subquery(), Order.state == OPEN)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_code=rules.NOT_THERE)
-        .returning(Order)
-    )
-    ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+    ended = _cancel(session, actor, (Order.id == newest.scalar_subquery(),), now, end_code=rules.NOT_THERE)
     if ended is None:
         return False
-    _give_back(session, ended, actor.public_id, now)
     sentence = say("「%(title)s」清点后货不够了，您的券没法兑，时长或积分已经全部退回。可以另选一样。")
     facts = {"title": rules.bill_line(ended.title, ended.quantity)}
     item = session.scalars(select(Item.public_id).where(Item.id == item_id)).one()
@@ -244,19 +252,11 @@ def unfill(session: Session, actor: Actor, item_id: int, *, now: datetime) -> bo
 
 def end_for_shop(session: Session, actor: Actor, order_id: str, why: str, *, now: datetime) -> bool:
     """Give back one open order of a shop that cannot do it any more, and tell its owner; False where it is over."""
-    statement = (
-        update(Order)
-        .where(Order.public_id == order_id, Order.community_id == actor.community_id, Order.state == OPEN)
-        .values(state=CANCELLED, ended_at=now, ended_by=actor.person_id, end_reason=why)
-        .returning(Order)
-    )
-    ended = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
+    this = (Order.public_id == order_id, Order.community_id == actor.community_id)
+    ended = _cancel(session, actor, this, now, end_reason=why)
     if ended is None:
         return False
-    _give_back(session, ended, actor.public_id, now)
-    sentence = say("%(name)s 取消了您的「%(title)s」，时长或积分已经退回。原因：%(reason)s")
-    facts = {"name": actor.name, "title": rules.bill_line(ended.title, ended.quantity), "reason": why}
-    members.tell(session, [ended.person_id], sentence, facts=facts, link=f"/v/{ended.voucher_code}", now=now)
+    _tell_cancelled(session, actor, ended, now)
     return True
 
 

@@ -9,8 +9,7 @@ from bank import clock, db
 from bank.errors import BankError, Invalid
 from bank.members import login
 from bank.members.actor import STAFF, Actor
-from bank.shop import desk, rules, striking
-from bank.shop import sides as two_sides
+from bank.shop import desk, rules, sides, striking
 from bank.shop.refusals import VoucherNotFound
 from bank.shop.schemas import StrikeDecisionForm, StrikeForm
 from bank.shop.views import pages
@@ -75,13 +74,13 @@ def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] 
         for one in found
         if one.strike.state == striking.PROPOSED or striking.waits_for_statement(one.strike)
     }
-    sides = {shop_id: _side(who, shop_id) for shop_id in waiting}
+    mine = {shop_id: _side(who, shop_id) for shop_id in waiting}
     return render_template(
         "shop/strikes.html",
         found=found,
-        may_decide=lambda one: striking.may_decide(who, one.strike, sides.get(one.shop.id)) and one.strike.due_at > now,
+        may_decide=lambda one: striking.may_decide(who, one.strike, mine.get(one.shop.id)) and one.strike.due_at > now,
         waits=lambda one: striking.waits_for_statement(one.strike),
-        may_repay=lambda one: sides.get(one.shop.id) == two_sides.COMMUNITY and one.strike.proposed_by != who.person_id,
+        may_repay=lambda one: mine.get(one.shop.id) == sides.COMMUNITY and one.strike.proposed_by != who.person_id,
         is_own=lambda one: one.strike.proposed_by == who.person_id,
         given=request.form,
         typed=request.args.get("code", ""),
@@ -92,6 +91,6 @@ def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] 
 
 def _side(who: Actor, shop_id: int) -> str | None:
     try:
-        return two_sides.side_at(db.session(), who, shop_id)
-    except two_sides.OwnStatement:
+        return sides.side_at(db.session(), who, shop_id)
+    except sides.OwnStatement:
         return None

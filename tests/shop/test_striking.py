@@ -49,6 +49,15 @@ def decide(market: Market, strike: Strike, verb: Any = striking.agree, who: str 
         return verb(session, actor, strike.public_id, now=market.now)  # type: ignore[no-any-return]
 
 
+def settle_november(market: Market) -> None:
+    """Freeze the month, have both sides confirm it, and mark it settled."""
+    to(market, "2026-12-01")
+    run_jobs(market)
+    for who in ("barber", "coordinator"):
+        on_statement(market, settling.confirm, who)
+    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+
+
 def statement(market: Market, month: date = NOVEMBER) -> statements.Stated:
     with market.world.write() as session:
         found = select(Settlement).where(Settlement.month == month, Settlement.minutes > 0)
@@ -195,11 +204,7 @@ def test_a_statement_of_nothing_but_struck_hand_overs_is_settled_without_a_posti
 
 
 def test_what_was_settled_comes_off_the_next_statement(market: Market, cut: Order) -> None:
-    to(market, "2026-12-01")
-    run_jobs(market)
-    for who in ("barber", "coordinator"):
-        on_statement(market, settling.confirm, who)
-    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    settle_november(market)
     decide(market, propose(market, cut))
     assert market.has(unit=chart.MINUTES).available == 150
     assert statement(market).settlement.state == "settled"
@@ -363,11 +368,7 @@ def test_a_month_being_frozen_lets_a_strike_wait_and_see_the_line(market: Market
 
 
 def test_a_shop_without_another_statement_pays_back_what_was_settled(market: Market, cut: Order) -> None:
-    to(market, "2026-12-01")
-    run_jobs(market)
-    for who in ("barber", "coordinator"):
-        on_statement(market, settling.confirm, who)
-    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    settle_november(market)
     made = propose(market, cut)
     path = f"/strikes/{made.public_id}/decision"
     assert market.world.page("coordinator").post(path, data={"do": "repaid"}).status_code == 409
@@ -387,11 +388,7 @@ def test_a_shop_without_another_statement_pays_back_what_was_settled(market: Mar
 
 
 def test_nobody_of_the_proposers_home_notes_that_it_was_repaid(market: Market, cut: Order) -> None:
-    to(market, "2026-12-01")
-    run_jobs(market)
-    for who in ("barber", "coordinator"):
-        on_statement(market, settling.confirm, who)
-    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    settle_november(market)
     made = propose(market, cut, "coordinator")
     decide(market, made, who="barber")
     path = f"/strikes/{made.public_id}/decision"
@@ -406,11 +403,7 @@ def test_nobody_of_the_proposers_home_notes_that_it_was_repaid(market: Market, c
 def test_a_strike_that_waits_for_a_statement_is_listed_before_newer_ones_that_are_over(
     market: Market, cut: Order
 ) -> None:
-    to(market, "2026-12-01")
-    run_jobs(market)
-    for who in ("barber", "coordinator"):
-        on_statement(market, settling.confirm, who)
-    on_statement(market, settling.settle, "coordinator", paid_on=DECEMBER, note="")
+    settle_november(market)
     waiting = propose(market, cut)
     decide(market, waiting)
     other = propose(market, market.hand_over(market.order(item=market.haircut), "barber"))

@@ -12,6 +12,7 @@ from bank import chart
 from bank.members import passwords
 from bank.members.models import Person
 from bank.members.rules import card_number
+from bank.services.models import HelpRequest
 from tests.services.homes import Homes
 from tests.shop.market import credit
 from tests.story.phones import PASSWORD, Phone
@@ -136,15 +137,20 @@ def test_a_visit_without_a_network_is_kept_on_the_phone_and_sent_by_itself(
     assert volunteer.page.evaluate("localStorage.getItem('outbox')") == "[]"
 
 
-def test_signing_out_asks_first_while_something_is_kept(
-    town: World, phone: Callable[..., Phone], time_of_day: Any
-) -> None:
-    homes = Homes(town)
-    request = homes.accepted(starts_at=TWO_ON_TUESDAY)
+def at_the_door(town: World, phone: Callable[..., Phone], time_of_day: Any) -> tuple[HelpRequest, Phone]:
+    """Give a visit whose hour has come, and its helper's phone with its page open."""
+    request = Homes(town).accepted(starts_at=TWO_ON_TUESDAY)
     volunteer = phone("volunteer")
     volunteer.sign_in()
     time_of_day.move_to(TWO_ON_TUESDAY)
     volunteer.open(f"/help/{request.public_id}")
+    return request, volunteer
+
+
+def test_signing_out_asks_first_while_something_is_kept(
+    town: World, phone: Callable[..., Phone], time_of_day: Any
+) -> None:
+    request, volunteer = at_the_door(town, phone, time_of_day)
     volunteer.page.route("**/scan", lambda sent: sent.abort())
     _say(volunteer, request.code_in)
     volunteer.sees("没网，已记在手机里，有网自动送出")
@@ -166,12 +172,7 @@ def test_signing_out_asks_first_while_something_is_kept(
 def test_what_was_kept_and_is_refused_stays_in_sight(
     town: World, phone: Callable[..., Phone], time_of_day: Any
 ) -> None:
-    homes = Homes(town)
-    request = homes.accepted(starts_at=TWO_ON_TUESDAY)
-    volunteer = phone("volunteer")
-    volunteer.sign_in()
-    time_of_day.move_to(TWO_ON_TUESDAY)
-    volunteer.open(f"/help/{request.public_id}")
+    request, volunteer = at_the_door(town, phone, time_of_day)
     volunteer.page.context.set_offline(True)
     _say(volunteer, "000000" if request.code_in != "000000" else "000001")
     volunteer.sees("没网，已记在手机里")
