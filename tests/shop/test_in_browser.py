@@ -19,7 +19,7 @@ from bank.members.models import Person
 from bank.shop.models import Settlement
 from tests.front.conftest import CHROMIUM, FLAGS
 from tests.shop.market import PIN, Market, credit
-from tests.story.walking import FAULTS
+from tests.story.walking import faults_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -165,7 +165,7 @@ def test_a_statement_fits_a_phone_and_can_be_read_aloud(counter: Counter, who: s
         page = counter.page(who, width=width)
         for path in ("/statements", f"/statements/{public_id}"):
             page.goto(f"{counter.url}{path}")
-            assert page.evaluate(FAULTS) == []
+            assert faults_of(page) == []
             assert axe.run(page).response["violations"] == []
     page.get_by_role("button", name="核对过").click()
     page.get_by_text("等对方确认").first.wait_for()

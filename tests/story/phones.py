@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.story.walking import FAULTS, keep_picture
+from tests.story.walking import faults_of, keep_picture
 from tests.y4m import qr_video, to_y4m
 
 PASSWORD = "moral-bank-demo"
@@ -113,7 +113,7 @@ class Screen:
     def looks_right(self, name: str) -> None:
         """Photograph the page for whoever wants to look, and go on only if nothing is wrong with it."""
         keep_picture(self.page, f"{self.owner}-{name}")
-        assert self.page.evaluate(FAULTS) == [], name
+        assert faults_of(self.page) == [], name
 
     def close(self) -> None:
         """Put it away."""

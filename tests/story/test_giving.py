@@ -16,7 +16,7 @@ from bank.shop import stock
 from tests.giving.conftest import bind
 from tests.shop.market import credit
 from tests.story.phones import PASSWORD, Phone
-from tests.story.walking import FAULTS, keep_picture
+from tests.story.walking import faults_of, keep_picture
 from tests.world import World
 
 pytestmark = [
@@ -60,7 +60,7 @@ def card_of(world: World) -> str:
 def in_order(who: Phone, name: str) -> None:
     """Photograph the page for whoever wants to look, and go on only if nothing is wrong with it."""
     keep_picture(who.page, f"giving-{name}")
-    assert who.page.evaluate(FAULTS) == []
+    assert faults_of(who.page) == []
 
 
 def to_her_card(desk: Phone, world: World) -> None:

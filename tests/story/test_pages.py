@@ -24,7 +24,7 @@ from bank.shop.models import Item, Order, Shop
 from tests.conftest import Templates, settings
 from tests.story.conftest import Served, serve
 from tests.story.phones import PASSWORD, SIZE
-from tests.story.walking import FAULTS, ICONS, Walk, keep_picture
+from tests.story.walking import ICONS, Walk, faults_of, keep_picture
 
 pytestmark = [
     pytest.mark.browser,
@@ -94,7 +94,7 @@ class Visitor:
 
     def faults(self) -> list[str]:
         """Tell what is wrong with the page that is open."""
-        found = [*self.page.evaluate(FAULTS), *self.complaints]
+        found = [*faults_of(self.page), *self.complaints]
         found += [f"no icon {name}" for name in set(self.page.evaluate(ICONS)) - DRAWN]
         self.complaints.clear()
         return found

@@ -15,7 +15,7 @@ from bank.members.models import Person
 from tests.checkin.street import published
 from tests.sheets.test_evidence import drawing
 from tests.story.phones import PASSWORD, SIZE, Phone
-from tests.story.walking import FAULTS, keep_picture
+from tests.story.walking import faults_of, keep_picture
 from tests.world import World
 
 pytestmark = [
@@ -48,7 +48,7 @@ def activity(world: World, time_of_day: Any) -> str:
 def in_order(who: Phone, name: str) -> None:
     """Photograph the page for whoever wants to look, and go on only if nothing is wrong with it."""
     keep_picture(who.page, f"paper-{name}")
-    assert who.page.evaluate(FAULTS) == []
+    assert faults_of(who.page) == []
 
 
 def test_paper_becomes_hours(activity: str, world: World, phone: Callable[..., Phone], tmp_path: Path) -> None:

@@ -66,8 +66,16 @@ class Walk:
         return endpoint if is_page else None
 
 
+def faults_of(page: Any) -> list[str]:
+    """What is wrong with the page; after a tap the next one may have begun and not be there yet, so it is waited for."""
+    page.wait_for_function("document.readyState === 'complete'")
+    found: list[str] = page.evaluate(FAULTS)
+    return found
+
+
 def keep_picture(page: Any, name: str) -> None:
     """Photograph the whole page into SHOTS, where somebody wants to look."""
     if SHOTS:
+        page.wait_for_function("document.readyState === 'complete'")
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
