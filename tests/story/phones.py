@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.story.walking import faults_of, keep_picture
+from tests.story.walking import faults_of, keep_picture, wait_for_all_of
 from tests.y4m import qr_video, to_y4m
 
 PASSWORD = "moral-bank-demo"
@@ -69,9 +69,10 @@ class Screen:
         self.page.get_by_role("button", name=text, exact=True).click()
 
     def sees(self, *texts: str) -> None:
-        """Wait until the page says each of these."""
+        """Wait until the page says each of these, and is all there."""
         for text in texts:
             self.page.get_by_text(text).filter(visible=True).first.wait_for()
+        wait_for_all_of(self.page)
 
     def picture_of(self, selector: str) -> Path:
         """Photograph a part of this phone's screen."""
@@ -102,12 +103,13 @@ class Screen:
 
     def go_home(self) -> None:
         """Go back page by page, as the page offers it, to the first."""
+        wait_for_all_of(self.page)
         for _ in range(DEEPEST):
             if self.page.locator(".greeting").count():
                 return
             home = self.page.locator("nav.thumb a").first
             (home if home.count() else self.page.get_by_role("link", name="返回").first).click()
-            self.page.wait_for_load_state()
+            wait_for_all_of(self.page)
         raise AssertionError(f"no way home from {self.page.url}")
 
     def looks_right(self, name: str) -> None:

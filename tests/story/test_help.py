@@ -118,7 +118,7 @@ def test_a_visit_without_a_network_is_kept_on_the_phone_and_sent_by_itself(
     volunteer.sees("没网，已记在手机里，有网自动送出", "走时再刷一次")
     keep_picture(volunteer.page, "visit-kept")
     _say(volunteer, request.code_out, minutes=60)
-    assert volunteer.page.get_by_text("没网，已记在手机里").count() == 2
+    volunteer.page.get_by_text("没网，已记在手机里").nth(1).wait_for()
     assert volunteer.page.get_by_label("居民报的六位数字").is_hidden()
     keep_picture(volunteer.page, "visit-kept-both")
     assert homes.get(request).state == "accepted"

@@ -66,9 +66,14 @@ class Walk:
         return endpoint if is_page else None
 
 
+def wait_for_all_of(page: Any) -> None:
+    """Wait until the page is all there: after a tap the next one may have begun, and be half read."""
+    page.wait_for_load_state()
+
+
 def faults_of(page: Any) -> list[str]:
-    """What is wrong with the page; after a tap the next one may have begun and not be there yet, so it is waited for."""
-    page.wait_for_function("document.readyState === 'complete'")
+    """What is wrong with the page."""
+    wait_for_all_of(page)
     found: list[str] = page.evaluate(FAULTS)
     return found
 
@@ -76,6 +81,6 @@ def faults_of(page: Any) -> list[str]:
 def keep_picture(page: Any, name: str) -> None:
     """Photograph the whole page into SHOTS, where somebody wants to look."""
     if SHOTS:
-        page.wait_for_function("document.readyState === 'complete'")
+        wait_for_all_of(page)
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
