@@ -47,6 +47,11 @@ def kin_of(actor: Actor) -> Any:
     return select(Person.id).where(or_(Person.id == actor.person_id, Person.household_id == (actor.household_id or 0)))
 
 
+def is_home_of(actor: Actor, person: Person) -> bool:
+    """Tell of a loaded person whether somebody is them or lives with them, as `kin_of` does in a query."""
+    return person.id == actor.person_id or (actor.household_id or 0) == person.household_id
+
+
 def keeps(session: Session, actor: Actor, shop_id: int) -> bool:
     """Tell whether somebody keeps a shop."""
     return actor.may("shopkeeper") and session.get(Shopkeeper, (shop_id, actor.person_id)) is not None

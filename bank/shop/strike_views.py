@@ -78,9 +78,9 @@ def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] 
     return render_template(
         "shop/strikes.html",
         found=found,
-        may_decide=lambda one: striking.may_decide(who, one.strike, mine.get(one.shop.id)) and one.strike.due_at > now,
+        may_decide=lambda one: striking.may_decide(who, one, mine.get(one.shop.id)) and one.strike.due_at > now,
         waits=lambda one: striking.waits_for_statement(one.strike),
-        may_repay=lambda one: mine.get(one.shop.id) == sides.COMMUNITY and one.strike.proposed_by != who.person_id,
+        may_repay=lambda one: striking.may_repay(who, one, mine.get(one.shop.id)),
         is_own=lambda one: one.strike.proposed_by == who.person_id,
         given=request.form,
         typed=request.args.get("code", ""),

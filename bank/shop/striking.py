@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart, clock, db
 from bank.communities import operations as communities
@@ -82,7 +82,8 @@ class Struck:
     strike: Strike
     order: Order
     shop: Shop
-    proposer: str
+    proposer: Person
+    owner: Person
     line: SettlementLine | None
 
 
@@ -256,17 +257,28 @@ def on_statement(session: Session, settlement: Settlement) -> list[Struck]:
     return [Struck(*row) for row in session.execute(found.order_by(Strike.ended_at, Strike.id))]
 
 
-def may_decide(actor: Actor, strike: Strike, side: str | None) -> bool:
+def may_decide(actor: Actor, one: Struck, side: str | None) -> bool:
     """Tell whether the buttons are shown; the database and `agree` compare people and households again."""
-    return strike.state == PROPOSED and strike.proposed_by != actor.person_id and sides.OTHER[strike.side] == side
+    return one.strike.state == PROPOSED and sides.OTHER[one.strike.side] == side and not _is_near(actor, one)
 
 
-def _joined() -> Select[Strike, Order, Shop, str, SettlementLine]:
+def may_repay(actor: Actor, one: Struck, side: str | None) -> bool:
+    """Tell whether the button is shown; `repay` looks again."""
+    return waits_for_statement(one.strike) and side == sides.COMMUNITY and not _is_near(actor, one)
+
+
+def _is_near(actor: Actor, one: Struck) -> bool:
+    return any(sides.is_home_of(actor, person) for person in (one.proposer, one.owner))
+
+
+def _joined() -> Select[Strike, Order, Shop, Person, Person, SettlementLine]:
+    proposer, owner = aliased(Person), aliased(Person)
     return (
-        select(Strike, Order, Shop, Person.name, SettlementLine)
+        select(Strike, Order, Shop, proposer, owner, SettlementLine)
         .join(Order, Order.id == Strike.order_id)
         .join(Shop, Shop.id == Strike.shop_id)
-        .join(Person, Person.id == Strike.proposed_by)
+        .join(proposer, proposer.id == Strike.proposed_by)
+        .join(owner, owner.id == Order.person_id)
         .outerjoin(SettlementLine, SettlementLine.id == Strike.line_id)
     )
 

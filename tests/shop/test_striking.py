@@ -131,6 +131,8 @@ def test_no_household_strikes_alone_nor_its_own_voucher(market: Market, cut: Ord
     share_a_door(market, "volunteer", "second")
     with pytest.raises(striking.OwnVoucher):
         decide(market, asked, who="second")
+    for who in ("coordinator", "second"):
+        assert "核对过，同意退回" not in market.world.page(who).get("/strikes").text
     done = {"state": "struck", "decided_by": market.world.people["coordinator"].id, "ended_at": market.now}
     with pytest.raises(DBAPIError, match="two households"), market.world.write() as session:
         session.execute(update(Strike).values(**done, reversal_txn_id=cut.end_txn_id))
@@ -394,9 +396,11 @@ def test_nobody_of_the_proposers_home_notes_that_it_was_repaid(market: Market, c
     path = f"/strikes/{made.public_id}/decision"
     share_a_door(market, "coordinator", "second")
     for who in ("coordinator", "second"):
+        assert "店家已在系统外退回" not in market.world.page(who).get("/strikes").text
         assert market.world.page(who).post(path, data={"do": "repaid"}).status_code == 409
     with market.world.write() as session:
         session.get_one(Person, market.world.people["second"].id).household_id = None
+    assert "店家已在系统外退回" in market.world.page("second").get("/strikes").text
     assert market.world.page("second").post(path, data={"do": "repaid"}).status_code == 303
 
 
