@@ -16,7 +16,7 @@ from bank.credits import escalating, expiring
 from bank.credits import operations as credits_
 from bank.deeds import judging
 from bank.deeds import operations as deeds
-from bank.giving import bonds, dormant, farewells, gifts, grants
+from bank.giving import bonds, dormant, farewells, gifts, grants, reminding
 from bank.log import keys
 from bank.log import operations as log
 from bank.members import operations as members
@@ -123,6 +123,11 @@ def carry_out_farewells(session: Session, now: datetime) -> int:
     return farewells.move_due(session, now=now)
 
 
+def remind_families(session: Session, now: datetime) -> int:
+    """Tell families that their choice about the hours of who died has a month left."""
+    return reminding.remind_families(session, now=now)
+
+
 def ask_owners(session: Session, now: datetime) -> int:
     """Ask owners whose hours did not move for a year what they would like, once a year."""
     return dormant.ask_due(session, now=now)
@@ -209,6 +214,7 @@ JOBS: dict[str, Job] = {
     "lapse_bonds": lapse_bonds,
     "deliver_gifts": deliver_gifts,
     "carry_out_farewells": carry_out_farewells,
+    "remind_families": remind_families,
     "ask_owners": ask_owners,
     "build_statements": build_statements,
     "move_statements": move_statements,

@@ -339,8 +339,8 @@ def _ask_again(session: Session, one: Farewell, why: str, now: datetime) -> None
     until = rules.days_later(now, in_force.answer_days)
     if one.kind == "died" and one.confirmed_at is not None:
         until = max(until, rules.months_later(one.confirmed_at, in_force.inheritance_months))
-    values = {"choice": None, "heir_id": None, "chosen_by": None, "seconded_by": None, "due_at": until}
-    _move(session, one, ("chosen",), "confirmed", [], **values)
+    values = {"choice": None, "heir_id": None, "chosen_by": None, "seconded_by": None, "reminded_at": None}
+    _move(session, one, ("chosen",), "confirmed", [], due_at=until, **values)
     near.tell_staff(session, one.community_id, why, link=DESK, now=now)
 
 

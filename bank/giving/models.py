@@ -255,6 +255,8 @@ class Farewell(Base):
     """Until when somebody confirms or chooses; once chosen, when it is carried out."""
     waits_until: Mapped[datetime | None]
     """How long the end waits for what is on its way; set when it first waits."""
+    reminded_at: Mapped[datetime | None]
+    """When a family that has not chosen was reminded; none again where it must choose anew."""
     ended_at: Mapped[datetime | None]
     txn_id: Mapped[uuid.UUID | None] = mapped_column(unique=True)
     """What moved the hours; none where nothing was there or they stay."""

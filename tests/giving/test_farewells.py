@@ -19,7 +19,7 @@ from bank.qr import new_public_id
 from bank.shop.models import Order
 from ledger.errors import AccountFrozen
 from tests.giving.conftest import bind
-from tests.giving.test_giving import donate, give, grant, has, run_jobs, verify
+from tests.giving.test_giving import adopt, donate, give, grant, has, run_jobs, verify
 from tests.racing import at_once
 from tests.shop.market import Market, credit
 from tests.world import World
@@ -112,6 +112,46 @@ def test_nobody_chose_for_a_year_and_the_hours_are_the_pools(kin: World) -> None
     run_jobs(kin)
     assert (state(kin, name), has(kin, "volunteer").posted, has(kin, None).posted) == ("pooled", 0, 1_200)
     verify(kin)
+
+
+def test_a_family_that_said_nothing_is_reminded_once_a_month_before(kin: World) -> None:
+    name = confirmed(kin)
+    until = rules.months_later(kin.clock.now, 12)
+    kin.clock.now = until - timedelta(days=30, seconds=1)
+    assert run_jobs(kin)["remind_families"] == 0
+    kin.clock.now = until - timedelta(days=30)
+    assert [run_jobs(kin)["remind_families"] for _ in range(2)] == [1, 0]
+    for who, said in (("resident", "请家人在 2027-11-23 前到服务台"), ("coordinator", "请给家人打个电话")):
+        assert reminders(kin, who) == 1
+        assert said in kin.page(who).get("/me").text + kin.page(who).get("/").text
+    assert (reminders(kin, "panel"), state(kin, name)) == (0, "confirmed")
+
+
+def test_a_short_time_reminds_nobody_who_was_just_told_and_a_choice_needs_no_reminder(kin: World) -> None:
+    adopt(kin, inheritance_months=1)
+    name = confirmed(kin)
+    kin.clock.advance(days=13)  # type: ignore[attr-defined]
+    assert run_jobs(kin)["remind_families"] == 0
+    choose(kin, name, "pool")
+    kin.clock.advance(hours=23)  # type: ignore[attr-defined]
+    assert run_jobs(kin)["remind_families"] == 0
+
+
+def test_a_family_that_must_choose_anew_is_reminded_anew(kin: World) -> None:
+    name = confirmed(kin)
+    kin.clock.now = rules.months_later(kin.clock.now, 12) - timedelta(days=30)
+    run_jobs(kin)
+    write_choice(kin, name, "pool")
+    kin.clock.advance(days=30)  # type: ignore[attr-defined]
+    run_jobs(kin)
+    assert (state(kin, name), reminders(kin, "resident")) == ("confirmed", 2)
+
+
+def reminders(world: World, who: str) -> int:
+    """Count what reminds this person of a family's choice."""
+    with world.write() as session:
+        mine = select(Message.id).where(Message.person_id == world.people[who].id)
+        return len(session.scalars(mine.where(Message.sentence.contains("还没有说"))).all())
 
 
 def test_what_the_pool_granted_goes_back_to_it(kin: World) -> None:
