@@ -12,6 +12,7 @@ from tests.world import World
 
 STAFF = ("coordinator", "second")
 PIN = "2580"
+PIN_HASH = passwords.make_hash(PIN)
 
 
 def _bond(world: World, *, until: str) -> str:
@@ -84,7 +85,7 @@ def _grant(world: World, who: str) -> Call:
 
 def _with_pin(world: World) -> str:
     with world.write() as session:
-        session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+        session.get_one(Person, world.people["resident"].id).pin_hash = PIN_HASH
     return world.people["resident"].public_id
 
 

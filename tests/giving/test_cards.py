@@ -23,6 +23,7 @@ from tests.shop.market import credit
 from tests.world import World
 
 PIN, WRONG = "2580", "1357"
+PIN_HASH = passwords.make_hash(PIN)
 Page = object
 
 
@@ -32,7 +33,7 @@ def carded(kin: World) -> World:
     credit(kin, "resident", chart.MINUTES, 600)
     credit(kin, "resident", chart.POINTS, 40)
     with kin.write() as session:
-        session.get_one(Person, kin.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+        session.get_one(Person, kin.people["resident"].id).pin_hash = PIN_HASH
     return kin
 
 
@@ -86,7 +87,7 @@ def test_who_asked_at_the_desk_for_her_does_not_check_it_after_another_answered(
     act(carded, "ask", kind="child", card_number=carded.people["panel"].public_id)
     with carded.write() as session:
         bond = session.scalars(select(Bond.public_id).where(Bond.state == "asked")).one()
-        session.get_one(Person, carded.people["panel"].id).pin_hash = passwords.make_hash(PIN)
+        session.get_one(Person, carded.people["panel"].id).pin_hash = PIN_HASH
     assert act(carded, "answer", by="second", owner="panel", bond=bond, answer="agree") == 303
     for who in ("coordinator", "second"):
         actor = carded.actor(who)
@@ -237,7 +238,7 @@ def test_only_staff_of_the_community_serve_a_card(carded: World, who: str, statu
 def test_no_coordinator_serves_their_own_household_or_gives_to_it(carded: World) -> None:
     """`relative` lives with `coordinator`: not with their card, and not from another's card to them."""
     with carded.write() as session:
-        session.get_one(Person, carded.people["relative"].id).pin_hash = passwords.make_hash(PIN)
+        session.get_one(Person, carded.people["relative"].id).pin_hash = PIN_HASH
     credit(carded, "relative", chart.MINUTES, 60)
     assert act(carded, "donate", owner="relative", unit="MIN", amount="10") == 403
     assert act(carded, "donate", owner="coordinator", unit="MIN", amount="10") == 403

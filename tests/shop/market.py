@@ -21,6 +21,7 @@ from ledger import Balance, Transfer, Txn
 from tests.world import World
 
 PIN = "2580"
+PIN_HASH = passwords.make_hash(PIN)
 NO_QUOTAS = {
     "goods_orders_per_month": 0,
     "household_orders_per_month": 0,
@@ -193,7 +194,7 @@ def build_market(world: World) -> Market:
         cut = stock.put_on_shelf(
             session, hair, kind="service", title="理发", unit="MIN", price=30, picture="haircut", now=world.clock.now
         )
-        session.get_one(Person, world.people["resident"].id).pin_hash = passwords.make_hash(PIN)
+        session.get_one(Person, world.people["resident"].id).pin_hash = PIN_HASH
     market = Market(world, goods.public_id, hair.public_id, soap.public_id, cut.public_id)
     with world.write() as session:
         versions = select(RuleVersion.id).where(RuleVersion.community_id == world.community_id)
