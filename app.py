@@ -46,9 +46,11 @@ from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
 from bank.services import desk_views as services_desk
+from bank.services import door_views as services_doors
 from bank.services import rules as help_rules
 from bank.services import telling as help_telling
 from bank.services import views as services
+from bank.services import visit_views as services_visits
 from bank.sheets import rules as sheet_rules
 from bank.sheets import views as sheets
 from bank.shop import counter as shop_counter
@@ -97,6 +99,8 @@ PAGES = (
     witness,
     thanks,
     services,
+    services_visits,
+    services_doors,
     services_desk,
     giving,
     cards,

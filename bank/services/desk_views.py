@@ -18,6 +18,7 @@ from bank.members.models import Person
 from bank.members.people import home_of
 from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting
 from bank.services import operations as help_
+from bank.services.door_views import take_word_by_card
 from bank.services.models import HelpRequest
 from bank.services.refusals import ConditionsOpen
 from bank.services.schemas import (
@@ -30,7 +31,7 @@ from bank.services.schemas import (
     WishSchema,
     WordsSchema,
 )
-from bank.services.views import in_words, pages, read_wish, take_word_by_card, wish_page
+from bank.services.views import in_words, pages, read_wish, wish_page
 from bank.web.app import reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
