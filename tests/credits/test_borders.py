@@ -92,22 +92,22 @@ BORDERS = {
     "home_service_minutes": "activities/test_declaration.py::test_a_home_service_lasts_four_hours_at_most",
     "help_verify_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
     "help_answer_days": "services/test_requests.py::test_promises_are_kept_in_working_days",
-    "help_invite_hours": "services/test_requests.py::test_an_unanswered_invitation_ends_after_its_hours",
+    "help_invite_hours": "services/test_inviting.py::test_an_unanswered_invitation_ends_after_its_hours",
     "help_promised_most": "services/test_kept.py::test_the_rules_say_how_many_visits_one_person_promises",
-    "help_cancel_hours": "services/test_requests.py::test_a_late_cancellation_is_half_an_hour_to_the_volunteer",
-    "help_missed_minutes": "services/test_requests.py::test_a_visit_in_vain_is_never_worth_more_than_was_agreed",
-    "help_wait_minutes": "services/test_requests.py::test_when_nobody_comes_all_goes_back_and_the_next_day_goes_first",
-    "help_scan_hours": "services/test_requests.py::test_a_visit_without_any_scan_ends_as_nobody_came_after_its_hours",
+    "help_cancel_hours": "services/test_inviting.py::test_a_late_cancellation_is_half_an_hour_to_the_volunteer",
+    "help_missed_minutes": "services/test_visits.py::test_a_visit_in_vain_is_never_worth_more_than_was_agreed",
+    "help_wait_minutes": "services/test_visits.py::test_when_nobody_comes_all_goes_back_and_the_next_day_goes_first",
+    "help_scan_hours": "services/test_visits.py::test_a_visit_without_any_scan_ends_as_nobody_came_after_its_hours",
     "help_confirm_days": (
-        "services/test_requests.py::test_silence_of_the_resident_brings_somebody_to_ask_and_then_gives_the_hours_back"
+        "services/test_visits.py::test_silence_of_the_resident_brings_somebody_to_ask_and_then_gives_the_hours_back"
     ),
     "help_decide_days": (
-        "services/test_requests.py::test_a_dispute_nobody_decides_pays_the_smaller_figure_both_agreed_to"
+        "services/test_visits.py::test_a_dispute_nobody_decides_pays_the_smaller_figure_both_agreed_to"
     ),
-    "help_differs_percent": "services/test_requests.py::test_a_quarter_is_the_border_of_a_short_visit",
-    "help_differs_minutes": "services/test_requests.py::test_a_quarter_of_an_hour_is_the_border_of_an_hours_visit",
+    "help_differs_percent": "services/test_visits.py::test_a_quarter_is_the_border_of_a_short_visit",
+    "help_differs_minutes": "services/test_visits.py::test_a_quarter_of_an_hour_is_the_border_of_an_hours_visit",
     "help_return_days": (
-        "services/test_requests.py::test_what_was_refused_comes_back_after_the_days_in_which_it_may_be_reopened"
+        "services/test_returning.py::test_what_was_refused_comes_back_after_the_days_in_which_it_may_be_reopened"
     ),
     "help_report_days": (
         "services/test_requests.py::test_a_problem_is_answered_by_the_desk_or_goes_to_the_second_approver"

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
-from bank import chart, jobs
+from bank import chart, db, jobs
 from bank.credits import operations as credits
+from bank.credits.models import Credit
 from bank.services import operations as help_
+from bank.services import rules
 from bank.services.models import HelpRefund, HelpRequest
 from tests.credits.builders import approve
 from tests.services.homes import HOURS, Homes
@@ -151,3 +153,75 @@ def test_many_jobs_at_once_give_back_once(homes: Homes) -> None:
     assert [one.minutes for one in _refunds(homes, request)] == [15]
     assert homes.has().posted == HOURS - 45
     homes.verify()
+
+
+def test_what_was_refused_comes_back_after_the_days_in_which_it_may_be_reopened(homes: Homes) -> None:
+    request = homes.done()
+    actor = homes.world.actor("coordinator")
+    with homes.world.write() as session:
+        credits.decide(session, actor, [request.credit_id], "reject", reason="没有这回事", now=homes.now)
+    homes.world.clock.advance(days=5, seconds=-1)
+    homes.run_jobs()
+    assert homes.has().posted == HOURS - 60
+    homes.world.clock.advance(seconds=1)
+    homes.run_jobs()
+    homes.run_jobs()
+    assert homes.has().posted == HOURS
+    assert homes.balance(chart.help_given()).posted == 0
+    assert homes.get(request).returned_txn_id is not None
+    homes.verify()
+
+
+def test_what_was_reversed_comes_back_at_once_but_not_while_a_correction_stands(homes: Homes) -> None:
+    request = homes.done()
+    credit = homes.credit_of(request)
+    approve(homes.world, "coordinator", credit.id)
+    homes.run_jobs()
+    with homes.world.write() as session:
+        credits.propose(
+            session,
+            community_id=credit.community_id,
+            source=f"{credit.source}:correction:1",
+            person_id=credit.person_id,
+            proposed_by=credit.person_id,
+            title=credit.title,
+            happened_on=credit.happened_on,
+            unit=credit.unit,
+            amount=50,
+            evidence_class="A",
+            evidence={},
+            flags=[],
+            rules_number=1,
+            now=homes.now,
+        )
+        credits.void(session, credit.id, reason="更正", by=None, now=homes.now)
+    homes.run_jobs()
+    assert homes.has().posted == HOURS - 60
+    with homes.world.write() as session:
+        other = session.scalars(select(Credit).where(Credit.source.like("%:correction:1"))).one()
+        credits.void(session, other.id, reason="没有这回事", by=None, now=homes.now)
+    homes.run_jobs()
+    assert homes.has().posted == HOURS
+
+
+def _freeze(homes: Homes, *, is_frozen: bool) -> None:
+    path = chart.member(homes.world.people["resident"].public_id)
+    with homes.world.write() as session:
+        book = db.book(session, homes.world.community_id, homes.now)
+        (book.freeze if is_frozen else book.thaw)(path, chart.MINUTES, session=session)
+
+
+def test_a_frozen_account_holds_up_nobody_elses_request(homes: Homes) -> None:
+    request, refused = homes.visit(), homes.done()
+    actor = homes.world.actor("coordinator")
+    with homes.world.write() as session:
+        credits.decide(session, actor, [refused.credit_id], "reject", reason="没有这回事", now=homes.now)
+    _freeze(homes, is_frozen=True)
+    homes.do("volunteer", help_.confirm_by_card, request.public_id, homes.world.people["resident"])
+    homes.world.clock.advance(days=30)
+    homes.run_jobs()
+    assert homes.get(request).state in rules.ENDS
+    _freeze(homes, is_frozen=False)
+    homes.world.clock.advance(days=1)
+    homes.run_jobs()
+    assert homes.get(refused).returned_txn_id is not None
