@@ -60,6 +60,10 @@ def test_the_english_keeps_every_placeholder() -> None:
         assert set(PLACEHOLDER.findall(chinese)) == set(PLACEHOLDER.findall(english)), chinese
 
 
+def test_no_english_says_its_sentence_twice() -> None:
+    assert [english for english in _english().values() if re.search(r"(.{15,})\1", english)] == []
+
+
 def test_no_english_is_left_over() -> None:
     assert sorted(set(_english()) - _wanted()) == []
 
