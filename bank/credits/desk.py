@@ -16,6 +16,7 @@ from bank.credits.cases import has_coordinator, issued_alone
 from bank.credits.deciding import MOST_AT_ONCE
 from bank.credits.models import Credit, CreditStep, Objection, ObjectionVote
 from bank.credits.rules import DECIDERS, UNDECIDED, UNDO_S
+from bank.members import rules as card_rules
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.web import paging
@@ -182,7 +183,7 @@ def _wanted(wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(Credit.title == wanted.title)
     if wanted.name:
         text = wanted.name.strip()
-        ways = [Person.name.startswith(text, autoescape=True), Person.public_id == text.upper()]
+        ways = [Person.name.startswith(text, autoescape=True), Person.public_id == card_rules.person_of_card(text)]
         if text.isascii() and text.isalpha():
             ways.append(Person.pinyin.startswith(text.lower(), autoescape=True))
         conditions.append(or_(*ways))

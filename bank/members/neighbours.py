@@ -11,6 +11,7 @@ from bank import db
 from bank.communities.models import Community
 from bank.errors import Invalid, NotFound, say
 from bank.members import operations as members
+from bank.members import rules
 from bank.members.actor import Actor
 from bank.members.models import BuildingCaptain, Household, Person
 
@@ -19,7 +20,7 @@ def find(session: Session, actor: Actor, *, card: str | None, name: str | None, 
     """Find the neighbour who is meant: by card number, or by full name and building. Raises Invalid."""
     chosen = select(Person).where(Person.community_id == actor.community_id, Person.disabled_at.is_(None))
     if card:
-        chosen = chosen.where(Person.public_id == card.replace(" ", "").upper())
+        chosen = chosen.where(Person.public_id == rules.person_of_card(card))
     elif name and building:
         chosen = (
             chosen.join(Household, Household.id == Person.household_id)

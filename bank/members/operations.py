@@ -203,7 +203,7 @@ def in_community(session: Session, community_id: int, public_id: str) -> Person:
 
 
 def search(session: Session, community_id: int, text: str, *, limit: int = 20) -> list[Person]:
-    """Find members by name, pinyin initials, building and door, the phone's last digits or public id.
+    """Find members by name, pinyin initials, building and door, the phone's last digits or the number on a card.
 
     Nothing for nothing.
     """
@@ -211,7 +211,7 @@ def search(session: Session, community_id: int, text: str, *, limit: int = 20) -
     if not wanted:
         return []
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    ways = [Person.name.like(f"{escaped}%", escape="\\"), Person.public_id == wanted.upper()]
+    ways = [Person.name.like(f"{escaped}%", escape="\\"), Person.public_id == rules.person_of_card(wanted)]
     if wanted.isascii() and wanted.isalpha():
         ways.append(Person.pinyin.like(f"{escaped.lower()}%", escape="\\"))
     if any(letter.isdigit() for letter in wanted):

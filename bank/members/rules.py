@@ -63,3 +63,9 @@ def read_card_number(text: str) -> tuple[str, int] | None:
     """Read a typed card number as a public id and a version; None if it is none. Spaces and dashes change nothing."""
     found = _CARD_NUMBER.match(fold(text)) if len(text) <= LONGEST_CARD_NUMBER else None
     return (found[1], int(found[2] or 1)) if found else None
+
+
+def person_of_card(text: str) -> str | None:
+    """Read whose card a typed number is, whichever version: enough to find somebody, never to be them."""
+    read = read_card_number(text)
+    return read[0] if read else None

@@ -26,7 +26,8 @@ from bank.web import limits
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
-from bank.web.views import keep_choices, safe_path
+from bank.web.views import keep_choices
+from bank.web.ways import safe_path
 
 pages = Blueprint("members", __name__)
 SURPLUS_TO = ("honour", "pool")

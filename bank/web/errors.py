@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,9 +20,9 @@ from bank.errors import (
     TooMany,
     say,
 )
+from bank.web import ways
 from bank.web.i18n import translate
 from bank.web.replay import KeyReused
-from bank.web.views import safe_path
 from bank.web.who import ask_no_more, viewer
 from ledger import errors as book
 
@@ -58,6 +57,8 @@ TITLES = {
     429: say("请稍等"),
     503: say("系统正忙"),
 }
+LEADS_BACK = (405, 409, 413, 422, 429)
+"""What may be tried again, or looked at anew, on the page it came from."""
 BOOK_REFUSALS: dict[type[book.LedgerError], tuple[str, str]] = {
     book.InsufficientFunds: ("insufficient_funds", say("余额不够，什么也没有扣。")),
     book.LimitExceeded: ("cap_exceeded", say("这样会超过账户的上限。")),
@@ -101,6 +102,8 @@ def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
     if is_for_programs():
         return problem(status, code, sentence, **more)
     title = translate(TITLES.get(status, TITLES[0]))
+    if status in LEADS_BACK:
+        more.setdefault("came_from", ways.back())
     page = render_template("errors/error.html", status=status, code=code, title=title, detail=sentence, **more)
     return current_app.make_response((page, status))
 
@@ -158,15 +161,7 @@ def _refuse_stale_form() -> Response:
     sentence = translate(SIGNED_OUT if is_out else STALE)
     if is_for_programs():
         return problem(400, "invalid", sentence)
-    return _answer(400, "invalid", sentence, came_from=_came_from(), is_out=is_out)
-
-
-def _came_from() -> str | None:
-    """Give the page of ours that the browser came from, None where it names none that can be opened again."""
-    came = urlsplit(request.referrer or "")
-    if came.netloc != request.host or not current_app.url_map.bind("").test(came.path, method="GET"):
-        return None
-    return safe_path(f"{came.path}?{came.query}".rstrip("?"))
+    return _answer(400, "invalid", sentence, came_from=ways.came_from(), is_out=is_out)
 
 
 def _field_errors(data: Any) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from flask import Flask, current_app, request, url_for
 from flask_babel import format_date
 
 from bank import chart
+from bank.web import ways
 from bank.web.i18n import gettext, hours, language, language_tag, ngettext, translate
 from bank.web.who import viewer
 
@@ -33,6 +34,7 @@ def _looking() -> dict[str, object]:
     elder = request.cookies.get("elder")
     return {
         "viewer": who,
+        "here": ways.here(),
         "language": language(),
         "lang": language_tag(),
         "is_elder": elder == "1" if elder else bool(who and who.is_elder),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bank import db
 from bank.web.i18n import LOCALES, gettext, language_tag, translate
 from bank.web.pages import static_url
+from bank.web.ways import safe_path
 from bank.web.who import remember
 
 pages = Blueprint("web", __name__)
@@ -66,15 +67,3 @@ def manifest() -> ResponseReturnValue:
 
 def _safe_next(onward: str | None) -> str:
     return safe_path(onward) or "/"
-
-
-def safe_path(onward: str | None) -> str | None:
-    """Give `onward` if it is a path of our own, else None: a sign-in never sends anyone elsewhere."""
-    if not onward or not onward.startswith("/") or onward.startswith("//"):
-        return None
-    # Browsers read a backslash as a slash and skip tabs and line breaks, so that `/<tab>/` would be `//`.
-    if "\\" in onward or not onward.isprintable():
-        return None
-    # They also walk `.` and `..` before they go, so that `/.//` would be `//`; no page of ours has an empty step.
-    path = onward.partition("?")[0].partition("#")[0]
-    return None if "//" in path else onward

@@ -8,8 +8,8 @@ import pytest
 
 from bank import chart, db
 from bank.communities.models import Community
+from bank.members import neighbours, rules
 from bank.members import operations as members
-from bank.members import rules
 from bank.members.models import Person
 from tests.conftest import SetClock
 from tests.credits.races import wait_until_all_stand
@@ -114,6 +114,17 @@ def test_people_are_found_by_name_initials_and_phone_tail(world: World, asked: s
     with world.write() as session:
         found = members.search(session, world.community_id, asked)
     assert world.people["resident"].id in [person.id for person in found]
+
+
+@pytest.mark.parametrize("written", ["{0} {1}", "{0}{1}-2", "{0} {1}-2", "{0}-{1} 3"])
+def test_people_are_found_by_what_is_printed_on_their_card(world: World, written: str) -> None:
+    """Whichever version: a lost card finds its owner, too; to be them takes the newest."""
+    name = world.people["resident"].public_id
+    asked = written.format(name[:4].lower(), name[4:])
+    volunteer = world.actor("volunteer")
+    with world.write() as session:
+        assert [one.public_id for one in members.search(session, world.community_id, asked)] == [name]
+        assert neighbours.find(session, volunteer, card=asked, name=None, building=None).public_id == name
 
 
 @pytest.mark.parametrize("asked", ["", "%", "_", "\\", "1' OR '1'='1", "00"])

@@ -192,6 +192,37 @@ def test_a_wrong_method_says_which_are_right(world: World) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("sent_to", "came", "back"),
+    [
+        ("/gifts", "/relatives?kind=child", "/relatives?kind=child"),
+        ("/people/{0}/pin", None, "/people/{0}"),
+        ("/relatives", None, "/relatives"),
+        ("/gifts", None, "/"),
+    ],
+)
+def test_large_type_on_a_page_that_answered_a_form_leads_to_one_that_can_be_opened(
+    world: World, sent_to: str, came: str | None, back: str
+) -> None:
+    name = world.people["resident"].public_id
+    headers = {"Referer": f"http://localhost{came}"} if came else {}
+    page = world.page("coordinator")
+    answer = page.post(sent_to.format(name), data={}, headers=headers)
+    assert answer.status_code >= 400
+    assert f'name="next" value="{back.format(name)}"' in answer.text
+    assert page.get(back.format(name)).status_code == 200
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(("path", "back"), [("/people/{0}/access", "/people/{0}"), ("/gifts", "/")])
+def test_an_address_that_only_takes_forms_leads_to_the_page_above_it(world: World, path: str, back: str) -> None:
+    name = world.people["resident"].public_id
+    answer = world.page("coordinator").get(path.format(name))
+    assert answer.status_code == 405
+    assert f'class="btn btn-primary" href="{back.format(name)}"' in answer.text
+
+
 def test_health_is_200_while_the_database_answers(world: World) -> None:
     assert world.page(None).get("/healthz").status_code == 200
 
