@@ -68,7 +68,7 @@ def show(activity_id: str) -> dict[str, Any]:
 @api.arguments(DeclarationSchema)
 @api.response(201, ActivitySchema)
 def publish(said: dict[str, Any], activity_id: str) -> dict[str, Any]:
-    """Open a draft for sign-up, before it starts, saying that it is nothing that does not count."""
+    """Open a draft for sign-up, before it starts; `{}` says in the caller's name that nothing excludes it."""
     who, now = login.actor(), clock.utc_now()
     opened = activities.publish(
         db.session(), who, activity_id, is_clear=said["none_of_these"], applies=said["applies"], now=now

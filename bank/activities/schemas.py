@@ -40,9 +40,12 @@ class NothingSchema(StrictSchema):
 
 
 class DeclarationSchema(StrictSchema):
-    """What is said at publication: which of the things that do not count it is, or that it is none of them."""
+    """What is said at publication: which of the things that do not count it is, or that it is none of them.
 
-    none_of_these = YesNo(load_default=False)
+    A program that publishes with `{}` says that it is none of them, in the name of its coordinator; the page asks.
+    """
+
+    none_of_these = YesNo(load_default=True)
     applies = fields.List(
         Choice(tuple(EXCLUSIONS), required=True),
         load_default=list,

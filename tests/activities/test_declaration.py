@@ -43,10 +43,15 @@ def test_what_does_not_count_is_refused_in_the_rules_words(world: World, what: s
 
 
 @SQLITE
-def test_nothing_said_is_not_enough(world: World) -> None:
+def test_a_program_that_publishes_says_that_it_counts_and_the_page_asks(world: World) -> None:
     name = planned(world)["id"]
-    assert publish(world, name, {}).status_code == 422
-    assert publish(world, name, {"none_of_these": True}).status_code == 201
+    page = world.page("coordinator")
+    assert page.post(f"/activities/{name}/publication", data={}).status_code == 422
+    assert publish(world, name, {"none_of_these": False}).status_code == 422
+    assert of(world, name).state == "draft"
+    assert publish(world, name, {}).status_code == 201
+    found = of(world, name)
+    assert (found.declared_by, found.declared_at) == (world.people["coordinator"].id, world.clock.now)
 
 
 def test_the_database_publishes_nothing_undeclared(world: World) -> None:

@@ -35,7 +35,7 @@ def planned(world: World, *, starts_in: float = 60, lasts: float = 120, **more: 
 def published(world: World, **more: Any) -> str:
     """Plan and publish; give the activity's public id."""
     name: str = planned(world, **more)["id"]
-    answer = world.api("coordinator", "POST", f"/activities/{name}/publication", {"none_of_these": True})
+    answer = world.api("coordinator", "POST", f"/activities/{name}/publication", {})
     assert answer.status_code == 201, answer.json
     return name
 
