@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,11 +28,21 @@ def check_open(session: Session, person: Person) -> None:
 
 def is_stopped(session: Session, person: Person) -> bool:
     """Tell whether the book has frozen a person's account."""
-    of_them = (
-        AccountRow.ledger_id == person.community_id,
-        AccountRow.path == chart.member(person.public_id),
-        AccountRow.unit == chart.MINUTES,
-    )
+    return person.id in stopped(session, [person])
+
+
+def stopped(session: Session, people: Collection[Person]) -> set[int]:
+    """Give the row ids of those whose account the book has frozen."""
+    paths = {chart.member(person.public_id): person.id for person in people}
     same = (BalanceRow.ledger_id == AccountRow.ledger_id) & (BalanceRow.account_id == AccountRow.id)
-    account = select(BalanceRow.frozen).join(AccountRow, same).where(*of_them)
-    return bool(session.scalar(account))
+    frozen = (
+        select(AccountRow.path)
+        .join(BalanceRow, same)
+        .where(
+            AccountRow.ledger_id.in_({person.community_id for person in people}),
+            AccountRow.path.in_(paths),
+            AccountRow.unit == chart.MINUTES,
+            BalanceRow.frozen,
+        )
+    )
+    return {paths[path] for path in session.scalars(frozen)}

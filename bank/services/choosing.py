@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from bank.activities.models import Activity, SignUp
 from bank.communities import operations as communities
+from bank.members import standing
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
 from bank.services import rules
@@ -55,7 +56,8 @@ def skills_of(session: Session, person_id: int) -> tuple[set[str], set[str]]:
 
 
 def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Suited]:
-    """Give at most ten volunteers for a request, the best first, with the reasons; nobody of the same home.
+    """Give at most ten volunteers for a request, the best first, with the reasons; nobody of the home of
+    whose visit it is, or of who asked for it, and nobody whose account is stopped.
 
     Only who said they like this kind of help is asked, and where it takes training, who was trained. Who did not
     come of an earlier invitation to it stands after the others; who has an open one, or said yes, is left out.
@@ -65,7 +67,8 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
     )
     before: dict[int, str] = {row.person_id: row.state for row in asked}
     invited = [id_ for id_, state in before.items() if state in ("open", "accepted")]
-    home = select(Person.household_id).where(Person.id == request.person_id).scalar_subquery()
+    askers = (request.person_id, request.asked_by)
+    homes = select(Person.household_id).where(Person.id.in_(askers), Person.household_id.is_not(None))
     rows = session.execute(
         select(Person, Household.building_id)
         .join(HelpSkill, HelpSkill.person_id == Person.id)
@@ -74,16 +77,18 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
             HelpSkill.community_id == request.community_id,
             HelpSkill.kind == request.kind,
             Person.disabled_at.is_(None),
-            Person.id.not_in((request.person_id, request.asked_by)),
+            Person.id.not_in(askers),
             Person.id.not_in(invited),
             Person.id.not_in(busy(session, request)),
             Person.id.not_in(_engaged(request)),
-            or_(Person.household_id.is_(None), home.is_(None), Person.household_id != home),
+            or_(Person.household_id.is_(None), Person.household_id.not_in(homes)),
             *_trained(request),
         )
     ).all()
     order = _building_order(session, request.community_id)
     here = order.get(session.scalar(_building_of(request.person_id)) or 0)
+    away = standing.stopped(session, [person for person, _ in rows])
+    rows = [row for row in rows if row[0].id not in away]
     ids = [person.id for person, _ in rows]
     speaks = _speakers(session, ids, request.speech)
     pairs, lately = _visits(session, ids, request.person_id, now)
@@ -180,6 +185,11 @@ def busy(session: Session, request: HelpRequest) -> set[int]:
         for id_ in ids
         if id_ is not None
     }
+
+
+def is_engaged(session: Session, person_id: int, request: HelpRequest) -> bool:
+    """Tell whether somebody has signed up for an activity at that time."""
+    return session.scalar(_engaged(request).where(SignUp.person_id == person_id).limit(1)) is not None
 
 
 def _engaged(request: HelpRequest) -> Select[int]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from bank.communities import operations as communities
 from bank.credits import cases
 from bank.errors import Invalid, NotFound, say
+from bank.members import standing
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.services import choosing, moving, rules
@@ -30,10 +31,10 @@ from bank.services.refusals import (
 
 
 def _check_free(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> None:
-    """Go on where somebody has not promised that time, nor more than the rules let one person promise; their promises
-    come one after another."""
+    """Go on where somebody has not promised that time, to a visit or an activity, nor more than the rules let one
+    person promise; their promises come one after another."""
     cases.lock_people(session, [actor.person_id])
-    if actor.person_id in choosing.busy(session, request):
+    if actor.person_id in choosing.busy(session, request) or choosing.is_engaged(session, actor.person_id, request):
         raise Busy
     mine = choosing.promises(HelpRequest.id).where(
         or_(
@@ -154,7 +155,7 @@ def accept(session: Session, actor: Actor, public_id: str, *, now: datetime) -> 
 
     Who said so before, in another window, has said so.
 
-    Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
+    Raises NotFound, Taken, Moved, TooLate, OwnHome, OwnAsking, Stopped, Busy, OnlyInvited, NotEnoughTime, PoolIsEmpty.
     """
     request = moving.locked(session, actor.community_id, public_id)
     promised = moving.volunteers(request) if request.state == "accepted" else who_waits(session, request)
@@ -209,8 +210,9 @@ def _check_welcome(session: Session, actor: Actor, request: HelpRequest, now: da
         raise TooLate
     if moving.is_home_of(session, actor, [request.person_id]):
         raise OwnHome
-    if actor.person_id == request.asked_by:
+    if moving.is_home_of(session, actor, [request.asked_by]):
         raise OwnAsking
+    standing.check_open(session, session.get_one(Person, actor.person_id))
 
 
 def _first_of_two(session: Session, actor: Actor, request: HelpRequest) -> HelpInvitation | None:

@@ -20,13 +20,16 @@ AT_ONCE = 50
 def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None, now: datetime) -> HelpRequest:
     """Cancel a request: free before anybody accepted or early enough, else the volunteer is given a little.
 
-    For the resident, who asked for them, and coordinators; both sides are told. Raises NotFound, Moved.
+    For the resident, who asked for them, and coordinators, but for whoever helps and their home: a helper steps back
+    and is given nothing. Both sides are told. Raises NotFound, Involved, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
     if actor.person_id not in (request.person_id, request.asked_by) and not actor.may("coordinator"):
         raise NotFound
     if request.state not in (*rules.OPEN, "accepted") or visiting.has_one_come(request):
         raise Moved
+    if actor.person_id != request.person_id and moving.is_home_of(session, actor, moving.volunteers(request)):
+        raise Involved
     in_force = communities.rules_now(session, request.community_id, now)
     worth = rules.missed(in_force, request.minutes)
     cost = rules.cost_of_cancelling(in_force, request.state, request.starts_at, request.minutes, request.helpers, now)

@@ -29,6 +29,8 @@ from ledger.errors import InsufficientFunds, UnknownAccount
 
 BANK = "bank"
 """Who acts in the book where no person does."""
+ACTS_FOR_A_SIDE = ("arrived", "left", "agreed", "called_back", "decided", "cancelled")
+"""What somebody else may do in a side's stead, and what a volunteer is given rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,21 +329,21 @@ def end_paid(
 
 
 def _propose(session: Session, request: HelpRequest, place: Place, minutes: int, now: datetime) -> int:
-    """Propose what the volunteer gave, on the road of every hour; who confirmed for the resident had a hand in it."""
+    """Propose what the volunteer gave, on the road of every hour; who acted for the resident had a hand in it."""
     community = session.get_one(Community, request.community_id)
-    called_back = request.resident_agreed_by if request.resident_agreed_via == "callback" else None
     late = [{"code": "late_upload", "facts": {}}] if request.is_late_upload else []
     credit = credits.propose(
         session,
         community_id=request.community_id,
         source=f"visit:{request.public_id}{place.suffix}",
         person_id=_person(place),
-        proposed_by=called_back or request.decided_by or _person(place),
+        proposed_by=_hand_of(session, request) or _person(place),
         title=rules.CATALOGUE[request.kind].title,
         happened_on=clock.local_day(place.arrived_at or min(request.starts_at, now), community.time_zone),
         unit=chart.MINUTES,
         amount=minutes,
-        evidence_class="A",
+        # Nobody was there for what is given for a way in vain or a day kept free: it counts on people's word.
+        evidence_class="A" if place.left_at is not None else "B",
         evidence=_evidence(request, place, minutes),
         flags=[*late, *doubling.flags(session, request, _person(place), place.arrived_at, place.left_at)],
         rules_number=communities.rules_at(session, community, now).number,
@@ -350,6 +352,13 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
         now=now,
     )
     return credit.id
+
+
+def _hand_of(session: Session, request: HelpRequest) -> int | None:
+    """Give who, being neither side, last did one of `ACTS_FOR_A_SIDE`; None where nobody did."""
+    acts = select(HelpStep.by_person_id).where(HelpStep.request_id == request.id, HelpStep.step.in_(ACTS_FOR_A_SIDE))
+    others = acts.where(HelpStep.by_person_id.not_in([one for one in people(request) if one is not None]))
+    return session.scalar(others.order_by(HelpStep.id.desc()).limit(1))
 
 
 def _evidence(request: HelpRequest, place: Place, minutes: int) -> dict[str, Any]:

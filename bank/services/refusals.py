@@ -55,17 +55,17 @@ class OwnHome(Conflict):
 
 
 class OwnAsking(Conflict):
-    """Who asked for a resident may have the slip with the digits on it."""
+    """Who asked for a resident, or lives with who did, may have the slip with the digits on it."""
 
     code = "conflict_of_interest"
-    sentence = say("这件是您替邻居提的，小条上的数字您看得到，请别的邻居去帮。")
+    sentence = say("这件是您或您的家人替邻居提的，小条上的数字看得到，请别的邻居去帮。")
 
 
 class Busy(Conflict):
-    """The volunteer has promised that time to somebody else."""
+    """The volunteer has promised that time to somebody else, or signed up for an activity."""
 
     code = "overlapping_attendance"
-    sentence = say("这个时间您已经答应了另一家，先完成那一家再接。")
+    sentence = say("这个时间您已经答应了别的事，先完成那件再接。")
 
 
 class TooManyPromised(Conflict):
