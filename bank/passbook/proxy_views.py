@@ -12,7 +12,7 @@ from bank.checkin import bearers
 from bank.credits import appeals, history, objections
 from bank.credits.dispute_views import wanted_of
 from bank.credits.models import Credit
-from bank.errors import Invalid, say
+from bank.errors import Invalid, TooMany, say
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -113,7 +113,7 @@ def _check_pin(who: Actor, owner_id: int, pin: str) -> None:
     owner = db.session().get_one(Person, owner_id)
     try:
         bearers.check_pin(who, owner, pin, now=clock.utc_now())
-    except (bearers.NoPin, bearers.WrongPin) as refusal:
+    except (bearers.NoPin, bearers.WrongPin, TooMany) as refusal:
         raise Invalid({"pin": [translate(refusal.sentence, refusal.facts)]}) from refusal
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bank import clock, db
 from bank.communities.models import Community
-from bank.errors import Invalid, NotFound
+from bank.errors import Conflict, Invalid, NotFound
 from bank.members import login, neighbours
 from bank.members.actor import Actor
 from bank.thanks import operations as thanks
@@ -46,12 +46,13 @@ def new() -> ResponseReturnValue:
     return _form_page(login.actor(), given={"card_number": request.args.get("to", "")[:20]}, errors={})
 
 
-def _form_page(who: Actor, *, given: Any, errors: dict[str, list[str]]) -> str:
+def _form_page(who: Actor, *, given: Any, errors: dict[str, list[str]], wrong: str = "") -> str:
     places = select(Community).where(Community.parent_id == who.community_id, Community.kind == "building")
     return render_template(
         "thanks/new.html",
         given=given,
         errors=errors,
+        wrong=wrong,
         cards=[(code, translate(text)) for code, text in rules.CARDS.items()],
         buildings=[(place.code, place.name) for place in db.session().scalars(places.order_by(Community.code))],
         longest=LONGEST_WORDS,
@@ -75,6 +76,10 @@ def send() -> ResponseReturnValue:
         db.drop()
         errors = {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
         return _form_page(who, given=request.form, errors=errors), 422
+    except Conflict as refusal:
+        db.drop()
+        wrong = translate(refusal.sentence, refusal.facts)
+        return _form_page(who, given=request.form, errors={}, wrong=wrong), 409
     flash(gettext("感谢卡送到了，他会看到的。"), "ok")
     return redirect(url_for(".index"), code=303)
 

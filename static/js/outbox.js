@@ -30,6 +30,8 @@ function write(items) {
 
 const put = (item) => write(read().filter((each) => each.key !== item.key).concat([item]));
 const drop = (key) => write(read().filter((each) => each.key !== key));
+/* A newer answer about the same visit stands for the refusals before it. */
+const forgetRefusals = (item) => write(read().filter((each) => !(each.refused && each.url === item.url && each.who === item.who)));
 
 function post(item) {
   const stop = window.AbortController ? new AbortController() : null;
@@ -123,8 +125,11 @@ function begin(root) {
     });
   }
 
+  /* What was refused is told at its own visit and on the lists, not at another visit. */
+  const belongs = (item) => !item.refused || !root.dataset.title || new URL(item.url).pathname.startsWith(location.pathname + '/');
+
   function draw() {
-    const mine = read().filter((item) => item.who === me);
+    const mine = read().filter((item) => item.who === me && belongs(item));
     root.textContent = '';
     mine.forEach((item) => root.append(card(item)));
     root.hidden = !mine.length;
@@ -147,6 +152,7 @@ function begin(root) {
         break;
       }
       const what = verdict(got.status);
+      if (what !== 'later') forgetRefusals(item);
       if (what === 'done') {
         drop(item.key);
         isNews = true;

@@ -176,3 +176,13 @@ def post(world: World, who: str, minutes: int, memo: str) -> None:
         move = Transfer(debit=chart.issuance(1), credit=own, unit=chart.MINUTES, amount=minutes)
         txn = Txn(kind="credit", transfers=[move], effective=world.clock.now.date(), actor="test", memo=memo)
         book.post(txn, key=f"test:{memo}", session=session)
+
+
+def test_a_locked_card_keeps_what_was_typed_at_the_desk(world: World) -> None:
+    name = refused(world)
+    for _ in range(5):
+        ask_at_the_desk(world, name, pin="9753")
+    answer = ask_at_the_desk(world, name)
+    assert answer.status_code == 422
+    assert "分钟后再试" in answer.text
+    assert "他说他在" in answer.text

@@ -188,6 +188,29 @@ def test_what_was_kept_and_is_refused_stays_in_sight(
     volunteer.sees("记下了：到了。")
 
 
+def test_what_was_refused_is_told_once_at_its_own_visit_until_it_is_recorded(
+    town: World, phone: Callable[..., Phone], time_of_day: Any
+) -> None:
+    request, volunteer = at_the_door(town, phone, time_of_day)
+    other = Homes(town).accepted(starts_at=TWO_ON_TUESDAY + timedelta(days=1))
+    refused = volunteer.page.get_by_text("送出了，但没有记上")
+    for six in ("000000", "000001"):
+        if six != request.code_in:
+            _say(volunteer, six)
+            refused.wait_for()
+            volunteer.page.locator("form[data-keep] [aria-busy]").wait_for(state="detached")
+    assert refused.count() == 1
+    volunteer.open(f"/help/{other.public_id}")
+    assert refused.count() == 0
+    volunteer.open("/help/open")
+    assert refused.count() == 1
+    volunteer.open(f"/help/{request.public_id}")
+    volunteer.complaints.clear()  # the browser itself complains of what was refused
+    _say(volunteer, request.code_in)
+    volunteer.sees("记下了：到了。")
+    assert refused.count() == 0
+
+
 def _say(phone: Phone, six: str, *, minutes: int = 0) -> None:
     """Type what the resident says, and press; `minutes` later by the phone's own clock."""
     if minutes:

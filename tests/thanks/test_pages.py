@@ -28,9 +28,10 @@ def test_what_was_typed_comes_back_where_nobody_is_found(world: World) -> None:
 def test_a_sixth_card_is_refused_in_words(world: World) -> None:
     for to in ("volunteer", "shop", "panel", "auditor", "second"):
         send(world, "resident", to)
-    form = {"card": "warm", "card_number": world.people["coordinator"].public_id}
+    form = {"card": "warm", "card_number": world.people["coordinator"].public_id, "words": "写了好久"}
     answer = world.page("resident").post("/thanks/new", data=form)
     assert (answer.status_code, "今天已经送了 5 张感谢卡" in answer.text) == (409, True)
+    assert "写了好久" in answer.text
 
 
 def test_a_reported_card_is_in_the_coordinators_menu_and_removed(world: World) -> None:
