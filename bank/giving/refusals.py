@@ -96,6 +96,13 @@ class AlreadyListed(Conflict):
     sentence = say("这位居民已经在名单上，或正在等第二个人同意。")
 
 
+class NoLongerThere(Conflict):
+    """The resident died, or the account was disabled."""
+
+    code = "account_frozen"
+    sentence = say("这位居民的账户停用了，公益池不能再给他发时长。")
+
+
 class TooLate(Conflict):
     """The day to take back is over."""
 
