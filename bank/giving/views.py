@@ -23,6 +23,7 @@ from bank.web import limits
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
+from bank.web.pages import amount
 
 pages = Blueprint("giving", __name__)
 TRIES_PER_DAY = 30
@@ -172,13 +173,17 @@ def donate_form() -> ResponseReturnValue:
 
 def _donate_page(who: Actor, *, given: Any = None, wrong: str | None = None) -> str:
     me = db.session().get_one(Person, who.person_id)
-    path = chart.member(who.public_id)
-    found = db.book(db.session(), who.community_id, clock.utc_now()).balances([path], session=db.session())
-    has = {unit: found[path, unit].available if (path, unit) in found else 0 for unit in chart.UNITS}
     mine = pool.of_person(db.session(), who.person_id)
     return render_template(
-        "giving/donate.html", has=has, ways=ways_to_thank(me), mine=mine, given=given or {}, wrong=wrong
+        "giving/donate.html", has=to_give(me), ways=ways_to_thank(me), mine=mine, given=given or {}, wrong=wrong
     )
+
+
+def to_give(person: Person) -> dict[str, int]:
+    """Give what a member could give now, by unit."""
+    path = chart.member(person.public_id)
+    found = db.book(db.session(), person.community_id, clock.utc_now()).balances([path], session=db.session())
+    return {unit: found[path, unit].available if (path, unit) in found else 0 for unit in chart.UNITS}
 
 
 @pages.post("/donate")
@@ -193,7 +198,7 @@ def donate() -> ResponseReturnValue:
     except BankError as refusal:
         db.drop()
         return _donate_page(who, given=request.form, wrong=said(refusal)), 422
-    flash(gettext("谢谢您！已经捐给公益池。"), "ok")
+    flash(gettext("捐出了 %(sum)s，谢谢您。", sum=amount(given["amount"], given["unit"])), "ok")
     return redirect(url_for(".donate_form"), code=303)
 
 

@@ -125,6 +125,23 @@ def test_she_donates_with_and_without_public_thanks(carded: World, thanks: str, 
     assert len(told(carded)) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "form", "has", "said"),
+    [
+        ("donate", {"unit": "MIN", "amount": "90"}, "本人有 10 小时、40 积分。", "捐出了 1.5 小时。"),
+        ("donate", {"unit": "PTS", "amount": "7"}, "本人有 10 小时、40 积分。", "捐出了 7 积分。"),
+        ("give", {"amount": "120"}, "本人有 10 小时。", "转出了 2 小时。"),
+    ],
+)
+def test_the_desk_sees_what_she_has_and_hears_how_much_went(
+    carded: World, name: str, form: dict[str, str], has: str, said: str
+) -> None:
+    page, url = carded.page("coordinator"), f"/desk/giving/people/{carded.people['resident'].public_id}/{name}"
+    to = {"to": carded.people["volunteer"].public_id} if name == "give" else {}
+    assert has in page.get(url).text
+    assert said in page.post(url, data={"pin": PIN, **form, **to}, follow_redirects=True).text
+
+
 def test_she_takes_her_name_off_the_public_page(carded: World) -> None:
     act(carded, "donate", unit="MIN", amount="90", thanks="full")
     assert act(carded, "hide", donation=str(one(carded, Donation.public_id))) == 303

@@ -254,6 +254,16 @@ def test_donations_reach_the_pool_and_its_statement(kin: World) -> None:
     assert all((line.came, line.went, line.balance) == (0, 0, 0) for line in lines[2:])
 
 
+def test_a_donation_says_its_unit_asks_first_and_names_what_went(kin: World) -> None:
+    page = kin.page("volunteer")
+    asked = page.get("/donate").text
+    assert 'data-confirm="捐出以后不能收回，确定吗？"' in asked
+    assert "120 就是 2 小时" in asked
+    for unit, said in ((chart.MINUTES, "捐出了 2 分钟，谢谢您。"), (chart.POINTS, "捐出了 2 积分，谢谢您。")):
+        answer = page.post("/donate", data={"unit": unit, "amount": "2"}, follow_redirects=True)
+        assert said in answer.text
+
+
 def test_a_groups_hours_can_only_be_donated(kin: World) -> None:
     with kin.write() as session:
         session.get_one(Person, kin.people["volunteer"].id).is_group = True
