@@ -61,6 +61,11 @@ class Figures:
     donated: int = 0
     gifts: int = 0
     gift_people: int = 0
+    donors: int = 0
+    """How many ever gave to the pool, were helped at home for hours, and fetched something for hours; nights before
+    these were looked at have none, as a small group."""
+    helped: int = 0
+    shoppers: int = 0
     savers_spent: int | None = None
     """Who both saved and used: who was only given hours may use them without ever having saved."""
     days: int = POOL_DAYS
