@@ -28,8 +28,8 @@ class Figures:
     """What a night found besides the three sums; amounts in minutes.
 
     `supply` and `demand` are `{kind: [minutes, people]}`; `supply_times` and `demand_times` the same by weekday
-    and part of the day, `0-morning` for Monday's. `met` is `[asked, met within 48 hours]`, or None where no slice
-    registered requests.
+    and part of the day, `0-morning` for Monday's. `met` is `[asked, answered by a yes within 48 hours]`,
+    or None where no slice registered requests.
     """
 
     members: int

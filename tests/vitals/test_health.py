@@ -86,7 +86,9 @@ def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pyte
     market.world.clock.advance(days=1)
     found = measuring.read(_take(market))
     assert (found.met, found.spenders, found.demand) == ([9, 7], 1, {"陪诊": [90, 1]})
-    assert "有 9 次求助，7 次在 48 小时内办到" in _text(market)
+    text = _text(market)
+    assert "有 9 次求助，7 次在 48 小时内有人答应来" in text
+    assert "办到" not in text
 
 
 def test_points_that_end_within_sixty_days_are_counted_and_later_ones_not(market: Market) -> None:
