@@ -147,6 +147,17 @@ def test_only_bound_relatives_are_given_to(kin: World) -> None:
     give(kin, 10, giver="volunteer")
 
 
+def test_what_was_refused_opens_its_own_form(kin: World) -> None:
+    page, to = kin.page("volunteer"), kin.people["resident"].public_id
+    refused = page.post("/gifts", data={"to": to, "amount": "601"})
+    assert refused.status_code == 422
+    assert 'value="601"' in refused.text
+    assert '<details class="fold" open' not in refused.text
+    asked = page.post("/relatives", data={"kind": "child", "neighbour": "", "building": "", "card_number": ""})
+    assert asked.status_code == 422
+    assert '<details class="fold" open' in asked.text
+
+
 def test_what_nobody_has_is_not_given(kin: World) -> None:
     with pytest.raises(NotSoMuch):
         give(kin, 10, giver="resident", receiver="volunteer")
