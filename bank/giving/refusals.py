@@ -110,6 +110,19 @@ class TooLate(Conflict):
     sentence = say("可以收回的时间过了，时长已经是对方的。")
 
 
+class OnItsWay(TooLate):
+    """The day to take back is over, and the job has not yet let it arrive."""
+
+    sentence = say("可以收回的时间过了，时长正在转给对方。")
+
+
+class WentBack(Conflict):
+    """The receiver could not take it, or an account was stopped meanwhile."""
+
+    code = "already_decided"
+    sentence = say("这次转赠没有成功，时长已经退回，不用再收回。")
+
+
 class NotAsked(Conflict):
     """Nobody asked the member."""
 

@@ -21,6 +21,7 @@ from bank.giving.refusals import (
     MonthIsGiven,
     NotBound,
     NotSoMuch,
+    OnItsWay,
     ReceiverStopped,
     Settled,
     TooLate,
@@ -28,7 +29,7 @@ from bank.giving.refusals import (
 )
 from bank.members import operations as members
 from bank.members import people
-from bank.members.models import Person
+from bank.members.models import Message, Person
 from bank.shop import operations as shop
 from bank.shop.refusals import GroupOnlyDonates
 from ledger import Balance
@@ -89,9 +90,11 @@ def test_a_gift_is_held_for_a_day_and_then_the_relatives(kin: World) -> None:
     kin.clock.advance(hours=23, minutes=59)  # type: ignore[attr-defined]
     assert run_jobs(kin)["deliver_gifts"] == 0
     kin.clock.advance(minutes=1)  # type: ignore[attr-defined]
-    with pytest.raises(TooLate), kin.write() as session:
+    with pytest.raises(OnItsWay), kin.write() as session:
         gifts.take_back(session, session.get_one(Person, kin.people["volunteer"].id), name, now=kin.clock.now)
     assert run_jobs(kin)["deliver_gifts"] == 1
+    with pytest.raises(TooLate, check=lambda refusal: type(refusal) is TooLate), kin.write() as session:
+        gifts.take_back(session, kin.people["volunteer"], name, now=kin.clock.now)
     assert run_jobs(kin)["deliver_gifts"] == 0
     assert (has(kin, "volunteer").posted, has(kin, "resident").available) == (1_080, 120)
     verify(kin)
@@ -104,8 +107,30 @@ def test_a_gift_can_be_taken_back_within_the_day(kin: World) -> None:
         giver = session.get_one(Person, kin.people["volunteer"].id)
         assert gifts.take_back(session, giver, name, now=kin.clock.now).state == "taken_back"
     assert (has(kin, "volunteer").available, has(kin, "resident").posted) == (1_200, 0)
-    with pytest.raises(TooLate), kin.write() as session:
-        gifts.take_back(session, kin.people["volunteer"], name, now=kin.clock.now)
+    kin.clock.advance(minutes=2)  # type: ignore[attr-defined]
+    page = kin.page("volunteer")
+    assert "已经收回，时长还在您的存折里" in page.post(f"/gifts/{name}/taking-back", follow_redirects=True).text
+    slip = page.get(f"/gifts/{name}").text
+    assert ("收回时间" in slip, "到账时间" in slip) == (True, False)
+    assert (has(kin, "volunteer").available, told_of_taking_back(kin)) == (1_200, 1)
+
+
+def told_of_taking_back(world: World) -> int:
+    """Count what tells the receiver that a gift was taken back."""
+    with world.write() as session:
+        mine = select(Message.id).where(Message.person_id == world.people["resident"].id)
+        return len(session.scalars(mine.where(Message.sentence.contains("收回了给您的转赠"))).all())
+
+
+def test_a_gift_that_went_back_is_not_taken_back_and_says_so(kin: World) -> None:
+    name = give(kin, 60)
+    stop(kin, "resident", "moved")
+    page = kin.page("volunteer")
+    refused = page.post(f"/gifts/{name}/taking-back")
+    assert refused.status_code == 409
+    assert "时长已经退回，不用再收回" in refused.text
+    slip = page.get(f"/gifts/{name}").text
+    assert ("退回时间" in slip, "到账时间" in slip) == (True, False)
 
 
 def test_ten_hours_a_month_can_be_given_and_no_minute_more(kin: World) -> None:
