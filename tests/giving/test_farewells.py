@@ -398,6 +398,9 @@ def test_a_familys_choice_needs_a_second_pair_of_eyes(kin: World, heir: str | No
         see(kin, name, shown, "second")
     with pytest.raises(Settled):
         see(kin, name, "pool" if heir else kin.people["resident"].public_id)
+    for unseen in ("heir", "keep", kin.people["panel"].public_id, "XXXXXXXX"):
+        with pytest.raises(Settled):
+            see(kin, name, unseen)
     see(kin, name, shown)
     write_choice(kin, name, "pool" if heir else "heir", None if heir else "resident")
     kin.clock.advance(days=29)  # type: ignore[attr-defined]
