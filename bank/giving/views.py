@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from bank.communities.models import Community
 from bank.errors import BankError, Invalid, NotFound
 from bank.giving import bonds, gifts, grants, pool, rules
 from bank.giving.models import Donation
-from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm
+from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm, VerdictForm
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
@@ -253,15 +254,22 @@ def desk_page(who: Actor, *, wrong: str | None = None) -> str:
 
 @pages.post("/desk/giving/bonds/<public_id>")
 def check_bond(public_id: str) -> ResponseReturnValue:
-    is_right = request.form.get("verdict") == "right"
-    bonds.check(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
-    return redirect(url_for(".desk"), code=303)
+    return _decide(bonds.check, public_id)
 
 
 @pages.post("/desk/giving/thanks/<public_id>")
 def confirm_thanks(public_id: str) -> ResponseReturnValue:
-    is_right = request.form.get("verdict") == "right"
-    pool.confirm_words(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
+    return _decide(pool.confirm_words, public_id)
+
+
+def _decide(verb: Callable[..., object], public_id: str) -> ResponseReturnValue:
+    """Let staff say yes or no, and show the desk again where they said neither."""
+    who = login.actor()
+    try:
+        given = read_form(VerdictForm, request.form)
+    except Invalid as refusal:
+        return desk_page(who, wrong=said(refusal)), 422
+    verb(db.session(), who, public_id, is_right=given["verdict"] == "right", now=clock.utc_now())
     return redirect(url_for(".desk"), code=303)
 
 

@@ -413,6 +413,20 @@ def test_a_familys_choice_needs_a_second_pair_of_eyes(kin: World, heir: str | No
         see(kin, name, shown)
 
 
+def test_who_says_not_what_they_saw_sees_nothing(kin: World) -> None:
+    name = confirmed(kin)
+    write_choice(kin, name, "heir", "resident")
+    page, url = kin.page("coordinator"), f"/desk/farewells/{name}/second"
+    assert [page.post(url, data=form).status_code for form in ({}, {"choice": ""}, {"choice": "heir"})] == [
+        422,
+        422,
+        409,
+    ]
+    with kin.write() as session:
+        assert session.scalars(select(Farewell.seconded_by)).one() is None
+    assert page.post(url, data={"choice": kin.people["resident"].public_id}).status_code == 303
+
+
 def test_the_family_keeps_its_year_when_it_is_asked_again(kin: World) -> None:
     name, begun = confirmed(kin), kin.clock.now
     write_choice(kin, name, "pool")

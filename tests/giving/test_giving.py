@@ -269,6 +269,30 @@ def test_no_relative_and_no_household_checks_a_bond(world: World, who: str) -> N
         bonds.check(session, coordinator, bond, is_right=True, now=world.clock.now)
 
 
+@pytest.mark.parametrize("form", [{}, {"verdict": ""}, {"verdict": "maybe"}])
+def test_who_says_neither_yes_nor_no_decides_nothing(kin: World, form: dict[str, str]) -> None:
+    """Neither on a bond nor on a group's words of thanks."""
+    with kin.write() as session:
+        asker, other = (session.get_one(Person, kin.people[who].id) for who in ("panel", "resident"))
+        bond = bonds.ask(session, asker, other, kind="parent", now=kin.clock.now).public_id
+        bonds.answer(session, other, bond, agrees=True, now=kin.clock.now)
+        group = session.get_one(Person, kin.people["volunteer"].id)
+        group.is_group = True
+        given = pool.donate(
+            session, group, unit=chart.MINUTES, amount=1, thanks="words", words="合唱队", now=kin.clock.now
+        )
+        words = given.public_id
+    page = kin.page("coordinator")
+    for path in (f"/desk/giving/bonds/{bond}", f"/desk/giving/thanks/{words}"):
+        answer = page.post(path, data=form)
+        assert answer.status_code == 422
+        assert "等着核对的亲属" in answer.text
+        assert kin.page("resident").post(path, data=form).status_code == 403
+    with kin.write() as session:
+        assert session.scalars(select(Bond.state).where(Bond.public_id == bond)).one() == "agreed"
+        assert session.scalars(select(Donation.thanked_as)).one() == "合唱队"
+
+
 @pytest.mark.parametrize(("over", "lapsed"), [(-1, 0), (0, 1)])
 def test_what_nobody_answers_lapses_after_thirty_days(world: World, over: int, lapsed: int) -> None:
     with world.write() as session:
