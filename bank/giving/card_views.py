@@ -18,7 +18,7 @@ from bank.errors import BankError, NotFound, TooMany, say
 from bank.giving import bonds, dormant, farewells, gifts, near, pool, schemas
 from bank.giving.bonds import Kin
 from bank.giving.models import Donation, Dormancy, Farewell
-from bank.giving.views import buildings, desk_page, kinds, said, thanks_of, ways_to_thank
+from bank.giving.views import buildings, desk_page, kinds, said, thanks_of, to_give, ways_to_thank
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
@@ -26,9 +26,13 @@ from bank.members.models import Person
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
+from bank.web.pages import amount
 
 pages = Blueprint("cards", __name__)
 Given = dict[str, Any]
+DONE = say("办好了，本人会收到消息，打印的存折上也写着。")
+GIVEN = say("办好了，转出了 %(sum)s。本人会收到消息，打印的存折上也写着。")
+DONATED = say("办好了，捐出了 %(sum)s。本人会收到消息，打印的存折上也写着。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,14 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that can be done with card and PIN; `when` names what there must be for it."""
+    """One thing that can be done with card and PIN; `when` names what there must be for it, `done` says it was done."""
 
     icon: str
     title: str
     form: type[Schema]
     do: Callable[[Desk, Given], object]
     when: str = ""
+    done: str = DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +121,9 @@ ACTS: Mapping[str, Act] = {
     "answer": Act("check", say("答复想绑定的亲属"), schemas.PinAnswerForm, _answer, "asks"),
     "move": Act("home", say("搬走：余下的时长怎么办"), schemas.PinChoiceForm, _move, "move"),
     "hours": Act("help", say("时长很久没动：想怎么用"), schemas.PinHoursForm, _hours, "asked"),
-    "give": Act("gift", say("把时长转给亲属"), schemas.PinGiftForm, _give, "bound"),
+    "give": Act("gift", say("把时长转给亲属"), schemas.PinGiftForm, _give, "bound", GIVEN),
     "take-back": Act("undo", say("收回刚转出的时长"), schemas.PinTakeBackForm, _take_back, "held"),
-    "donate": Act("heart", say("捐给公益池"), schemas.PinDonationForm, _donate),
+    "donate": Act("heart", say("捐给公益池"), schemas.PinDonationForm, _donate, done=DONATED),
     "ask": Act("family", say("绑定一位亲属"), schemas.PinAskForm, _ask),
     "end": Act("cross", say("解除亲属绑定"), schemas.PinBondForm, _end, "living"),
     "hide": Act("eye", say("捐赠不再公开称呼"), schemas.PinThanksForm, _hide, "thanked"),
@@ -177,8 +182,13 @@ def do(public_id: str, act: str) -> ResponseReturnValue:
         if isinstance(refusal, TooMany):
             return page, 429, {"Retry-After": str(refusal.retry_after_s)}
         return page, 422
-    flash(gettext("办好了，本人会收到消息，打印的存折上也写着。"), "ok")
+    flash(translate(chosen.done, _sum(given)), "ok")
     return redirect(url_for(".person", public_id=public_id), code=303)
+
+
+def _sum(given: Given) -> dict[str, str]:
+    """Say the amount that was given, where the form had one: a gift's is always minutes."""
+    return {"sum": amount(given["amount"], given.get("unit", chart.MINUTES))} if "amount" in given else {}
 
 
 def _owner(who: Actor, public_id: str) -> Person:
@@ -226,7 +236,7 @@ def _form_page(who: Actor, owner: Person, act: str, *, given: Any = None, wrong:
         buildings=buildings(who),
         ways=ways_to_thank(owner),
         answers=[(code, translate(text)) for code, text in dormant.SAID.items()],
-        units=chart.UNITS,
+        has=to_give(owner) if act in ("give", "donate") else {},
         given=given or {},
         wrong=wrong,
     )

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from bank import clock, db
 from bank.communities.models import Community
-from bank.errors import BankError, NotFound
+from bank.errors import BankError, Invalid, NotFound
 from bank.giving import farewells
-from bank.giving.schemas import ChoiceForm, FarewellForm, OwnChoiceForm
+from bank.giving.schemas import ChoiceForm, FarewellForm, OwnChoiceForm, SeenForm
 from bank.giving.views import said
 from bank.log import keys
 from bank.log import operations as log
@@ -88,8 +88,12 @@ def _choose(who: Actor, public_id: str, given: dict[str, Any]) -> None:
 
 @pages.post("/desk/farewells/<public_id>/second")
 def second(public_id: str) -> ResponseReturnValue:
-    choice = request.form.get("choice", "")[:20]
-    farewells.second(db.session(), login.actor(), public_id, choice=choice, now=clock.utc_now())
+    who = login.actor()
+    try:
+        given = read_form(SeenForm, request.form)
+    except Invalid as refusal:
+        return _index(who, wrong=said(refusal)), 422
+    farewells.second(db.session(), who, public_id, choice=given["choice"], now=clock.utc_now())
     flash(gettext("已经选定，到时候自动办理。"), "ok")
     return redirect(url_for(".index"), code=303)
 

@@ -163,9 +163,9 @@ def second(session: Session, actor: Actor, public_id: str, *, choice: str, now: 
     """
     found = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, (found.person_id, found.heir_id, found.chosen_by))
-    heir_id = session.scalar(select(Person.id).where(Person.public_id == choice))
     hours = communities.rules_now(session, found.community_id, now).gift_hours_to_take_back
-    shown = Farewell.heir_id == heir_id if heir_id else Farewell.choice == choice
+    named = Farewell.heir_id.in_(select(Person.id).where(Person.public_id == choice))
+    shown = Farewell.choice == "pool" if choice == "pool" else named
     # Who chose anew since, by whoever's hand, is to be seen anew.
     unseen = [Farewell.seconded_by.is_(None), Farewell.chosen_by == found.chosen_by, Farewell.due_at > now, shown]
     due = now + timedelta(hours=hours)

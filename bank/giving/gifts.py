@@ -23,9 +23,11 @@ from bank.giving.refusals import (
     NoRoom,
     NotBound,
     NotSoMuch,
+    OnItsWay,
     OwnStopped,
     ReceiverStopped,
     TooLate,
+    WentBack,
 )
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -153,9 +155,9 @@ def left_this_month(session: Session, giver: Person, in_force: Rules, home: Comm
 
 
 def take_back(session: Session, giver: Person, public_id: str, *, now: datetime, agent: Actor | None = None) -> Gift:
-    """Take a gift back before its time is over. `agent` saw the giver's card and PIN.
+    """Take a gift back before its time is over; once more changes nothing. `agent` saw the giver's card and PIN.
 
-    Raises NotFound, TooLate, TooNear for an agent.
+    Raises NotFound, TooLate, OnItsWay, WentBack, TooNear for an agent.
     """
     near.check_agent(session, agent, [giver.id])
     gift = session.execute(
@@ -166,8 +168,7 @@ def take_back(session: Session, giver: Person, public_id: str, *, now: datetime,
         execution_options={"populate_existing": True},
     ).scalar_one_or_none()
     if gift is None:
-        mine = select(Gift.id).where(Gift.public_id == public_id, Gift.giver_id == giver.id)
-        raise TooLate if session.scalar(mine) is not None else NotFound
+        return _taken_back(session, giver, public_id)
     _release(session, gift, agent.public_id if agent else giver.public_id, now)
     sentence = say("%(name)s 收回了给您的转赠，可能是按错了。")
     members.tell(session, [gift.receiver_id], sentence, facts={"name": giver.name}, link=PAGE, now=now)
@@ -176,6 +177,17 @@ def take_back(session: Session, giver: Person, public_id: str, *, now: datetime,
         receiver = session.get_one(Person, gift.receiver_id).name
         facts = {"agent": agent.name, "name": receiver, "sum_minutes": gift.amount}
         members.tell(session, [giver.id], said, facts=facts, link=f"/gifts/{gift.public_id}", now=now, agent=agent)
+    return gift
+
+
+def _taken_back(session: Session, giver: Person, public_id: str) -> Gift:
+    """Give a gift that was taken back already; of any other say why it cannot be."""
+    mine = select(Gift).where(Gift.public_id == public_id, Gift.giver_id == giver.id)
+    gift = session.scalar(mine.execution_options(populate_existing=True))
+    if gift is None:
+        raise NotFound
+    if gift.state != "taken_back":
+        raise {"given": TooLate, "held": OnItsWay, "returned": WentBack}[gift.state]
     return gift
 
 

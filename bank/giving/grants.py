@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, case, exists, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,8 +15,8 @@ from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import NotFound, say
 from bank.giving import near, pool, rules
-from bank.giving.models import Grant, GrantPayment, PoolShort
-from bank.giving.refusals import AlreadyListed, Settled
+from bank.giving.models import Farewell, Grant, GrantPayment, PoolShort
+from bank.giving.refusals import AlreadyListed, NoLongerThere, Settled
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
@@ -39,11 +39,15 @@ class Listed:
 
 
 def propose(session: Session, actor: Actor, person: Person, *, reason: str, now: datetime) -> Grant:
-    """Put a resident in hardship before a second person. Raises NotAllowed, NotFound, TooNear, AlreadyListed."""
+    """Put a resident in hardship before a second person.
+
+    Raises NotAllowed, NotFound, TooNear, NoLongerThere, AlreadyListed.
+    """
     actor.require("coordinator")
     if person.community_id != actor.community_id or person.is_group:
         raise NotFound
     near.check_uninvolved(session, actor, [person.id])
+    _check_there(session, person.id)
     grant = Grant(
         public_id=new_public_id(),
         community_id=actor.community_id,
@@ -64,9 +68,14 @@ def propose(session: Session, actor: Actor, person: Person, *, reason: str, now:
 
 
 def confirm(session: Session, actor: Actor, public_id: str, *, agrees: bool, now: datetime) -> Grant:
-    """Agree to a grant or refuse it: a second person, of neither household. Raises TooNear, NotFound, Settled."""
+    """Agree to a grant or refuse it: a second person, of neither household.
+
+    Raises TooNear, NotFound, NoLongerThere, Settled.
+    """
     grant = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, (grant.person_id, grant.listed_by))
+    if agrees:
+        _check_there(session, grant.person_id)
     until = rules.months_later(now, communities.rules_now(session, grant.community_id, now).grant_review_months)
     more = {"confirmed_by": actor.person_id, **({"due_at": until} if agrees else {"ended_at": now})}
     done = _move(session, grant, ("proposed",), "active" if agrees else "refused", now, more)
@@ -77,9 +86,14 @@ def confirm(session: Session, actor: Actor, public_id: str, *, agrees: bool, now
 
 
 def review(session: Session, actor: Actor, public_id: str, *, goes_on: bool, now: datetime) -> Grant:
-    """Look at a grant again: it goes on for another period, or ends. Raises NotAllowed, TooNear, NotFound, Settled."""
+    """Look at a grant again: it goes on for another period, or ends.
+
+    Raises NotAllowed, TooNear, NotFound, NoLongerThere, Settled.
+    """
     grant = _mine(session, actor, public_id)
     near.check_uninvolved(session, actor, [grant.person_id])
+    if goes_on:
+        _check_there(session, grant.person_id)
     until = rules.months_later(now, communities.rules_now(session, grant.community_id, now).grant_review_months)
     more: dict[str, object] = {"due_at": until} if goes_on else {"ended_at": now}
     return _move(session, grant, ("active", "paused"), "active" if goes_on else "ended", now, more)
@@ -137,7 +151,10 @@ def pay_due(session: Session, *, now: datetime) -> int:
 def _next_unpaid(session: Session, community_id: int, month: date, now: datetime) -> Grant | None:
     paid = exists().where(GrantPayment.grant_id == Grant.id, GrantPayment.month == month)
     chosen = select(Grant).where(Grant.community_id == community_id, Grant.state == "active", Grant.due_at > now, ~paid)
-    return session.scalar(chosen.order_by(Grant.id).limit(1).with_for_update(skip_locked=True))
+    # While the hours of who died wait for something, their account is open again.
+    return session.scalar(
+        chosen.where(_is_there(Grant.person_id)).order_by(Grant.id).limit(1).with_for_update(skip_locked=True)
+    )
 
 
 def _pay(session: Session, grant: Grant, month: date, now: datetime) -> bool:
@@ -178,6 +195,18 @@ def _tell_short(session: Session, community_id: int, month: date, now: datetime)
     )
     if added.first() is not None:
         near.tell_staff(session, community_id, say("公益池这个月不够发给名单上的每一位。"), link=DESK, now=now)
+
+
+def _is_there(person_id: SQLColumnExpression[int] | int) -> ColumnElement[bool]:
+    """Say in a query that a person's account is not disabled and nobody confirmed that they died."""
+    is_open = exists().where(Person.id == person_id, Person.disabled_at.is_(None))
+    died = (Farewell.person_id == person_id, Farewell.kind == "died", Farewell.state.in_(("confirmed", "chosen")))
+    return and_(is_open, ~exists().where(*died))
+
+
+def _check_there(session: Session, person_id: int) -> None:
+    if not session.scalar(select(_is_there(person_id))):
+        raise NoLongerThere
 
 
 def _mine(session: Session, actor: Actor, public_id: str) -> Grant:

@@ -96,11 +96,31 @@ class AlreadyListed(Conflict):
     sentence = say("这位居民已经在名单上，或正在等第二个人同意。")
 
 
+class NoLongerThere(Conflict):
+    """The resident died, or the account was disabled."""
+
+    code = "account_frozen"
+    sentence = say("这位居民的账户停用了，公益池不能再给他发时长。")
+
+
 class TooLate(Conflict):
     """The day to take back is over."""
 
     code = "already_decided"
     sentence = say("可以收回的时间过了，时长已经是对方的。")
+
+
+class OnItsWay(TooLate):
+    """The day to take back is over, and the job has not yet let it arrive."""
+
+    sentence = say("可以收回的时间过了，时长正在转给对方。")
+
+
+class WentBack(Conflict):
+    """The receiver could not take it, or an account was stopped meanwhile."""
+
+    code = "already_decided"
+    sentence = say("这次转赠没有成功，时长已经退回，不用再收回。")
 
 
 class NotAsked(Conflict):

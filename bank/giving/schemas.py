@@ -40,6 +40,12 @@ class GrantForm(StrictSchema):
     reason = Words(most=200, required=True)
 
 
+class VerdictForm(StrictSchema):
+    """Whether what somebody looked at is right."""
+
+    verdict = Choice(("right", "wrong"), required=True)
+
+
 class CardForm(StrictSchema):
     """The card of who stands at the desk."""
 
@@ -101,6 +107,12 @@ class ChoiceForm(StrictSchema):
 
     to = Words(most=20, required=True)
     born_on = Day(first_year=1900, load_default=None)
+
+
+class SeenForm(StrictSchema):
+    """What a page showed as the family's choice: `pool`, or the heir's public id."""
+
+    choice = Words(most=20, required=True)
 
 
 class AnswerForm(StrictSchema):

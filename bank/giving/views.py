@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from bank.communities.models import Community
 from bank.errors import BankError, Invalid, NotFound
 from bank.giving import bonds, gifts, grants, pool, rules
 from bank.giving.models import Donation
-from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm
+from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm, VerdictForm
 from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
@@ -23,6 +24,7 @@ from bank.web import limits
 from bank.web.app import begin_write, reads_first
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
+from bank.web.pages import amount
 
 pages = Blueprint("giving", __name__)
 TRIES_PER_DAY = 30
@@ -172,13 +174,17 @@ def donate_form() -> ResponseReturnValue:
 
 def _donate_page(who: Actor, *, given: Any = None, wrong: str | None = None) -> str:
     me = db.session().get_one(Person, who.person_id)
-    path = chart.member(who.public_id)
-    found = db.book(db.session(), who.community_id, clock.utc_now()).balances([path], session=db.session())
-    has = {unit: found[path, unit].available if (path, unit) in found else 0 for unit in chart.UNITS}
     mine = pool.of_person(db.session(), who.person_id)
     return render_template(
-        "giving/donate.html", has=has, ways=ways_to_thank(me), mine=mine, given=given or {}, wrong=wrong
+        "giving/donate.html", has=to_give(me), ways=ways_to_thank(me), mine=mine, given=given or {}, wrong=wrong
     )
+
+
+def to_give(person: Person) -> dict[str, int]:
+    """Give what a member could give now, by unit."""
+    path = chart.member(person.public_id)
+    found = db.book(db.session(), person.community_id, clock.utc_now()).balances([path], session=db.session())
+    return {unit: found[path, unit].available if (path, unit) in found else 0 for unit in chart.UNITS}
 
 
 @pages.post("/donate")
@@ -193,7 +199,7 @@ def donate() -> ResponseReturnValue:
     except BankError as refusal:
         db.drop()
         return _donate_page(who, given=request.form, wrong=said(refusal)), 422
-    flash(gettext("谢谢您！已经捐给公益池。"), "ok")
+    flash(gettext("捐出了 %(sum)s，谢谢您。", sum=amount(given["amount"], given["unit"])), "ok")
     return redirect(url_for(".donate_form"), code=303)
 
 
@@ -248,15 +254,22 @@ def desk_page(who: Actor, *, wrong: str | None = None) -> str:
 
 @pages.post("/desk/giving/bonds/<public_id>")
 def check_bond(public_id: str) -> ResponseReturnValue:
-    is_right = request.form.get("verdict") == "right"
-    bonds.check(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
-    return redirect(url_for(".desk"), code=303)
+    return _decide(bonds.check, public_id)
 
 
 @pages.post("/desk/giving/thanks/<public_id>")
 def confirm_thanks(public_id: str) -> ResponseReturnValue:
-    is_right = request.form.get("verdict") == "right"
-    pool.confirm_words(db.session(), login.actor(), public_id, is_right=is_right, now=clock.utc_now())
+    return _decide(pool.confirm_words, public_id)
+
+
+def _decide(verb: Callable[..., object], public_id: str) -> ResponseReturnValue:
+    """Let staff say yes or no, and show the desk again where they said neither."""
+    who = login.actor()
+    try:
+        given = read_form(VerdictForm, request.form)
+    except Invalid as refusal:
+        return desk_page(who, wrong=said(refusal)), 422
+    verb(db.session(), who, public_id, is_right=given["verdict"] == "right", now=clock.utc_now())
     return redirect(url_for(".desk"), code=303)
 
 

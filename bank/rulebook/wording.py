@@ -733,11 +733,11 @@ SECTIONS = (
             ),
             Setting(
                 "warn_met_percent",
-                say("48 小时办到的低于百分之几就提醒"),
-                say("近 12 周 48 小时内办到的求助不到 %(n)s%%，提醒社区。"),
+                say("48 小时内有人答应的低于百分之几就提醒"),
+                say("近 12 周 48 小时内有人答应的求助不到 %(n)s%%，提醒社区。"),
                 0,
                 100,
-                without=say("求助办得慢也不提醒。"),
+                without=say("求助等得久也不提醒。"),
             ),
             Setting(
                 "warn_used_percent",

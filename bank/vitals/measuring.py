@@ -116,6 +116,7 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
     pool, pool_out = _pool(session, place, day, now)
     points, points_people = _expiring(session, place, day)
     gifts, gift_people = _gifts(session, place)
+    donated, donors = _donated(session, place)
     return Figures(
         members=_members(session, place),
         elders=len(elders),
@@ -139,9 +140,12 @@ def _measure(session: Session, place: Community, balances: dict[int, int], day: 
         points_people=points_people,
         wait_hours=rules.wait_hours(telling.waits(session, place.id, since)),
         at_home=_net(session, place, now, chart.help_given()),
-        donated=_donated(session, place),
+        donated=donated,
         gifts=gifts,
         gift_people=gift_people,
+        donors=donors,
+        helped=_helped(session, place),
+        shoppers=_shoppers(session, place),
         savers_spent=len(first_credit.keys() & first_spent.keys()),
         days=rules.days_of(min(first_credit.values(), default=None), now),
     )
@@ -254,9 +258,31 @@ def _net(session: Session, place: Community, now: datetime, path: str) -> int:
     return credits_ - debits
 
 
-def _donated(session: Session, place: Community) -> int:
-    found = select(func.sum(Donation.amount)).where(Donation.community_id == place.id, Donation.unit == chart.MINUTES)
-    return int(session.scalar(found) or 0)
+def _donated(session: Session, place: Community) -> tuple[int, int]:
+    """Give the minutes that members ever gave to the pool, and how many gave them."""
+    found = select(func.sum(Donation.amount), func.count(func.distinct(Donation.person_id))).where(
+        Donation.community_id == place.id, Donation.unit == chart.MINUTES
+    )
+    amount, people = session.execute(found).one()
+    return int(amount or 0), int(people)
+
+
+def _helped(session: Session, place: Community) -> int:
+    """Count who ever had help at home that was paid for, whoever paid."""
+    found = select(func.count(func.distinct(HelpRequest.person_id))).where(
+        HelpRequest.community_id == place.id,
+        HelpRequest.capture_txn_id.is_not(None),
+        HelpRequest.returned_txn_id.is_(None),
+    )
+    return session.scalar(found) or 0
+
+
+def _shoppers(session: Session, place: Community) -> int:
+    """Count who ever fetched something for minutes."""
+    found = select(func.count(func.distinct(Order.person_id))).where(
+        Order.community_id == place.id, Order.unit == chart.MINUTES, Order.state == "handed_over"
+    )
+    return session.scalar(found) or 0
 
 
 def _gifts(session: Session, place: Community) -> tuple[int, int]:

@@ -28,8 +28,8 @@ class Figures:
     """What a night found besides the three sums; amounts in minutes.
 
     `supply` and `demand` are `{kind: [minutes, people]}`; `supply_times` and `demand_times` the same by weekday
-    and part of the day, `0-morning` for Monday's. `met` is `[asked, met within 48 hours]`, or None where no slice
-    registered requests.
+    and part of the day, `0-morning` for Monday's. `met` is `[asked, answered by a yes within 48 hours]`,
+    or None where no slice registered requests.
     """
 
     members: int
@@ -61,6 +61,11 @@ class Figures:
     donated: int = 0
     gifts: int = 0
     gift_people: int = 0
+    donors: int = 0
+    """How many ever gave to the pool, were helped at home for hours, and fetched something for hours; nights before
+    these were looked at have none, as a small group."""
+    helped: int = 0
+    shoppers: int = 0
     savers_spent: int | None = None
     """Who both saved and used: who was only given hours may use them without ever having saved."""
     days: int = POOL_DAYS

@@ -15,7 +15,7 @@ Wanted = tuple[str, int, int, datetime]
 @dataclass
 class Sources:
     """`first_spent` gives (session, community id) -> {person: moment}; `wanted` (session, community id, since) -> rows;
-    `met` (session, community id, since, now) -> (asked, met within 48 hours)."""
+    `met` (session, community id, since, now) -> (asked, answered by a yes within 48 hours)."""
 
     first_spent: dict[str, Callable[[Session, int], Mapping[int, datetime]]] = field(default_factory=dict)
     wanted: dict[str, Callable[[Session, int, datetime], Iterable[Wanted]]] = field(default_factory=dict)

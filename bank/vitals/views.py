@@ -68,6 +68,7 @@ def show() -> ResponseReturnValue:
         rules=rules,
         per_ten=round(10 * vital.spent / vital.credited, 1) if vital.credited > 0 else None,
         went=_went(vital, found),
+        donated=_donated(found),
         before=_wait_before(vital),
         about=about,
         table=_table(vital, found),
@@ -131,10 +132,24 @@ def _savers_spent(found: Figures) -> int | None:
     return None if is_small else found.savers_spent
 
 
+def _uses(vital: Vital, found: Figures) -> dict[str, int] | None:
+    """Give what hours were used for; None where a part comes from a small group, for the rest would tell it."""
+    at_home, fetched = found.at_home, vital.spent - found.at_home
+    parts = ((at_home, found.helped), (fetched, found.shoppers))
+    if any(minutes > 0 and people < rules.SMALL_GROUP for minutes, people in parts):
+        return None
+    return {gettext("请人上门帮忙"): at_home, gettext("店里和服务点"): fetched}
+
+
 def _went(vital: Vital, found: Figures) -> Sequence[dict[str, Any]]:
     """Say what the hours were used for: bars, the largest first."""
-    parts = {gettext("请人上门帮忙"): found.at_home, gettext("店里和服务点"): vital.spent - found.at_home}
+    parts = _uses(vital, found) or {}
     return _bars({text: minutes for text, minutes in parts.items() if minutes > 0}, {})
+
+
+def _donated(found: Figures) -> int:
+    """Give what members gave to the pool; 0 where these are a small group."""
+    return found.donated if found.donors >= rules.SMALL_GROUP else 0
 
 
 def _wait_before(vital: Vital) -> float | None:
@@ -244,8 +259,8 @@ def _table(vital: Vital, found: Figures) -> list[tuple[str, str]]:
         (gettext("大家存着的"), hours(vital.promised)),
         (gettext("一共存入"), hours(vital.credited)),
         (gettext("一共用出"), hours(vital.spent)),
-        (gettext("其中请人上门"), hours(found.at_home)),
-        (gettext("捐给公益池"), hours(found.donated)),
+        *([(gettext("其中请人上门"), hours(found.at_home))] if _uses(vital, found) else []),
+        *([(gettext("捐给公益池"), hours(donated))] if (donated := _donated(found)) else []),
         (gettext("大家做过的服务（含不能换东西的）"), hours(sum(found.given.values()))),
         (gettext("公益池里"), hours(found.pool)),
         (gettext("公益池近 %(n)s 天给出", n=rules.POOL_DAYS), hours(found.pool_out)),

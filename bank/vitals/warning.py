@@ -19,7 +19,7 @@ QUIET = timedelta(days=7)
 """What was a concern within these days is not told again: a figure may go to and fro across its border."""
 SENTENCES: Mapping[str, str] = {
     "pool": say("照近来的用法，公益池只够 %(n)s 个月。请早点发动捐赠，或少答应一些。"),
-    "met": say("近 12 周的求助，48 小时内办到的只有 %(n)s%%。请多找志愿者，或早一点派。"),
+    "met": say("近 12 周的求助，48 小时内有人答应的只有 %(n)s%%。请多找志愿者，或早一点派。"),
     "used": say("近 12 周存进来的时长，用出去的只有 %(n)s%%。请问问居民想换什么。"),
 }
 PAGE = "/health"

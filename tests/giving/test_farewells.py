@@ -10,9 +10,9 @@ from sqlalchemy import select
 from bank import chart, db
 from bank.credits.models import Credit
 from bank.errors import Invalid, NotAllowed
-from bank.giving import farewells, rules
+from bank.giving import farewells, grants, rules
 from bank.giving.models import Bond, Farewell, Gift, Grant
-from bank.giving.refusals import FarewellOpen, NoHeir, OwnChoice, Settled, TooNear
+from bank.giving.refusals import FarewellOpen, NoHeir, NoLongerThere, OwnChoice, Settled, TooNear
 from bank.members.actor import Actor
 from bank.members.models import Message, Person
 from bank.qr import new_public_id
@@ -166,6 +166,47 @@ def test_what_the_pool_granted_goes_back_to_it(kin: World) -> None:
     assert [has(kin, who).posted for who in ("resident", "volunteer", None)] == [0, 930, 300]
     with kin.write() as session:
         assert session.scalars(select(Grant.state)).one() == "ended"
+    verify(kin)
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_the_pool_grants_nothing_to_who_died(kin: World, carried_out: bool) -> None:
+    """Neither newly nor what waits for a second yes, and staff who enable the account by mistake change nothing."""
+    coordinator, second = kin.actor("coordinator"), kin.actor("second")
+    resident = kin.people["resident"]
+    with kin.write() as session:
+        waiting = grants.propose(session, coordinator, resident, reason="独居", now=kin.clock.now).public_id
+    name = confirmed(kin, "resident")
+    with pytest.raises(NoLongerThere), kin.write() as session:
+        grants.confirm(session, second, waiting, agrees=True, now=kin.clock.now)
+    if carried_out:
+        choose(kin, name, "pool")
+        kin.clock.advance(hours=24)  # type: ignore[attr-defined]
+        run_jobs(kin)
+        assert state(kin, name) == "pooled"
+    else:
+        with kin.write() as session:
+            grants.confirm(session, second, waiting, agrees=False, now=kin.clock.now)
+            session.get_one(Person, resident.id).disabled_at = None
+    form = {"card_number": resident.public_id, "reason": "独居"}
+    answer = kin.page("coordinator").post("/desk/giving/grants", data=form)
+    assert answer.status_code == 422
+    assert "公益池不能再给他发时长" in answer.text
+    with kin.write() as session:
+        assert session.scalars(select(Grant.state)).one() == ("lapsed" if carried_out else "refused")
+
+
+def test_who_died_is_passed_over_when_the_pool_pays(kin: World) -> None:
+    """Their account is open while something is waited for; who stands behind them on the list is paid."""
+    donate(kin, 300)
+    for who in ("resident", "panel"):
+        grant(kin, who)
+    confirmed(kin, "resident")
+    with kin.write() as session:
+        book = db.book(session, kin.community_id, kin.clock.now)
+        book.thaw(chart.member(kin.people["resident"].public_id), chart.MINUTES, session=session)
+    run_jobs(kin)
+    assert [has(kin, who).posted for who in ("resident", "panel", None)] == [0, 120, 180]
     verify(kin)
 
 
@@ -357,6 +398,9 @@ def test_a_familys_choice_needs_a_second_pair_of_eyes(kin: World, heir: str | No
         see(kin, name, shown, "second")
     with pytest.raises(Settled):
         see(kin, name, "pool" if heir else kin.people["resident"].public_id)
+    for unseen in ("heir", "keep", kin.people["panel"].public_id, "XXXXXXXX"):
+        with pytest.raises(Settled):
+            see(kin, name, unseen)
     see(kin, name, shown)
     write_choice(kin, name, "pool" if heir else "heir", None if heir else "resident")
     kin.clock.advance(days=29)  # type: ignore[attr-defined]
@@ -367,6 +411,20 @@ def test_a_familys_choice_needs_a_second_pair_of_eyes(kin: World, heir: str | No
     assert (state(kin, name), has(kin, "volunteer").posted) == ("confirmed", 1_200)
     with pytest.raises(Settled):
         see(kin, name, shown)
+
+
+def test_who_says_not_what_they_saw_sees_nothing(kin: World) -> None:
+    name = confirmed(kin)
+    write_choice(kin, name, "heir", "resident")
+    page, url = kin.page("coordinator"), f"/desk/farewells/{name}/second"
+    assert [page.post(url, data=form).status_code for form in ({}, {"choice": ""}, {"choice": "heir"})] == [
+        422,
+        422,
+        409,
+    ]
+    with kin.write() as session:
+        assert session.scalars(select(Farewell.seconded_by)).one() is None
+    assert page.post(url, data={"choice": kin.people["resident"].public_id}).status_code == 303
 
 
 def test_the_family_keeps_its_year_when_it_is_asked_again(kin: World) -> None:

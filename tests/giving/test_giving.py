@@ -21,6 +21,7 @@ from bank.giving.refusals import (
     MonthIsGiven,
     NotBound,
     NotSoMuch,
+    OnItsWay,
     ReceiverStopped,
     Settled,
     TooLate,
@@ -28,7 +29,7 @@ from bank.giving.refusals import (
 )
 from bank.members import operations as members
 from bank.members import people
-from bank.members.models import Person
+from bank.members.models import Message, Person
 from bank.shop import operations as shop
 from bank.shop.refusals import GroupOnlyDonates
 from ledger import Balance
@@ -89,9 +90,11 @@ def test_a_gift_is_held_for_a_day_and_then_the_relatives(kin: World) -> None:
     kin.clock.advance(hours=23, minutes=59)  # type: ignore[attr-defined]
     assert run_jobs(kin)["deliver_gifts"] == 0
     kin.clock.advance(minutes=1)  # type: ignore[attr-defined]
-    with pytest.raises(TooLate), kin.write() as session:
+    with pytest.raises(OnItsWay), kin.write() as session:
         gifts.take_back(session, session.get_one(Person, kin.people["volunteer"].id), name, now=kin.clock.now)
     assert run_jobs(kin)["deliver_gifts"] == 1
+    with pytest.raises(TooLate, check=lambda refusal: type(refusal) is TooLate), kin.write() as session:
+        gifts.take_back(session, kin.people["volunteer"], name, now=kin.clock.now)
     assert run_jobs(kin)["deliver_gifts"] == 0
     assert (has(kin, "volunteer").posted, has(kin, "resident").available) == (1_080, 120)
     verify(kin)
@@ -104,8 +107,30 @@ def test_a_gift_can_be_taken_back_within_the_day(kin: World) -> None:
         giver = session.get_one(Person, kin.people["volunteer"].id)
         assert gifts.take_back(session, giver, name, now=kin.clock.now).state == "taken_back"
     assert (has(kin, "volunteer").available, has(kin, "resident").posted) == (1_200, 0)
-    with pytest.raises(TooLate), kin.write() as session:
-        gifts.take_back(session, kin.people["volunteer"], name, now=kin.clock.now)
+    kin.clock.advance(minutes=2)  # type: ignore[attr-defined]
+    page = kin.page("volunteer")
+    assert "已经收回，时长还在您的存折里" in page.post(f"/gifts/{name}/taking-back", follow_redirects=True).text
+    slip = page.get(f"/gifts/{name}").text
+    assert ("收回时间" in slip, "到账时间" in slip) == (True, False)
+    assert (has(kin, "volunteer").available, told_of_taking_back(kin)) == (1_200, 1)
+
+
+def told_of_taking_back(world: World) -> int:
+    """Count what tells the receiver that a gift was taken back."""
+    with world.write() as session:
+        mine = select(Message.id).where(Message.person_id == world.people["resident"].id)
+        return len(session.scalars(mine.where(Message.sentence.contains("收回了给您的转赠"))).all())
+
+
+def test_a_gift_that_went_back_is_not_taken_back_and_says_so(kin: World) -> None:
+    name = give(kin, 60)
+    stop(kin, "resident", "moved")
+    page = kin.page("volunteer")
+    refused = page.post(f"/gifts/{name}/taking-back")
+    assert refused.status_code == 409
+    assert "时长已经退回，不用再收回" in refused.text
+    slip = page.get(f"/gifts/{name}").text
+    assert ("退回时间" in slip, "到账时间" in slip) == (True, False)
 
 
 def test_ten_hours_a_month_can_be_given_and_no_minute_more(kin: World) -> None:
@@ -145,6 +170,17 @@ def test_only_bound_relatives_are_given_to(kin: World) -> None:
         give(kin, 10)
     bind(kin)
     give(kin, 10, giver="volunteer")
+
+
+def test_what_was_refused_opens_its_own_form(kin: World) -> None:
+    page, to = kin.page("volunteer"), kin.people["resident"].public_id
+    refused = page.post("/gifts", data={"to": to, "amount": "601"})
+    assert refused.status_code == 422
+    assert 'value="601"' in refused.text
+    assert '<details class="fold" open' not in refused.text
+    asked = page.post("/relatives", data={"kind": "child", "neighbour": "", "building": "", "card_number": ""})
+    assert asked.status_code == 422
+    assert '<details class="fold" open' in asked.text
 
 
 def test_what_nobody_has_is_not_given(kin: World) -> None:
@@ -233,6 +269,30 @@ def test_no_relative_and_no_household_checks_a_bond(world: World, who: str) -> N
         bonds.check(session, coordinator, bond, is_right=True, now=world.clock.now)
 
 
+@pytest.mark.parametrize("form", [{}, {"verdict": ""}, {"verdict": "maybe"}])
+def test_who_says_neither_yes_nor_no_decides_nothing(kin: World, form: dict[str, str]) -> None:
+    """Neither on a bond nor on a group's words of thanks."""
+    with kin.write() as session:
+        asker, other = (session.get_one(Person, kin.people[who].id) for who in ("panel", "resident"))
+        bond = bonds.ask(session, asker, other, kind="parent", now=kin.clock.now).public_id
+        bonds.answer(session, other, bond, agrees=True, now=kin.clock.now)
+        group = session.get_one(Person, kin.people["volunteer"].id)
+        group.is_group = True
+        given = pool.donate(
+            session, group, unit=chart.MINUTES, amount=1, thanks="words", words="合唱队", now=kin.clock.now
+        )
+        words = given.public_id
+    page = kin.page("coordinator")
+    for path in (f"/desk/giving/bonds/{bond}", f"/desk/giving/thanks/{words}"):
+        answer = page.post(path, data=form)
+        assert answer.status_code == 422
+        assert "等着核对的亲属" in answer.text
+        assert kin.page("resident").post(path, data=form).status_code == 403
+    with kin.write() as session:
+        assert session.scalars(select(Bond.state).where(Bond.public_id == bond)).one() == "agreed"
+        assert session.scalars(select(Donation.thanked_as)).one() == "合唱队"
+
+
 @pytest.mark.parametrize(("over", "lapsed"), [(-1, 0), (0, 1)])
 def test_what_nobody_answers_lapses_after_thirty_days(world: World, over: int, lapsed: int) -> None:
     with world.write() as session:
@@ -252,6 +312,16 @@ def test_donations_reach_the_pool_and_its_statement(kin: World) -> None:
     this = {line.unit: (line.came, line.went, line.balance) for line in lines[:2]}
     assert this == {chart.MINUTES: (90, 0, 90), chart.POINTS: (20, 0, 20)}
     assert all((line.came, line.went, line.balance) == (0, 0, 0) for line in lines[2:])
+
+
+def test_a_donation_says_its_unit_asks_first_and_names_what_went(kin: World) -> None:
+    page = kin.page("volunteer")
+    asked = page.get("/donate").text
+    assert 'data-confirm="捐出以后不能收回，确定吗？"' in asked
+    assert "120 就是 2 小时" in asked
+    for unit, said in ((chart.MINUTES, "捐出了 2 分钟，谢谢您。"), (chart.POINTS, "捐出了 2 积分，谢谢您。")):
+        answer = page.post("/donate", data={"unit": unit, "amount": "2"}, follow_redirects=True)
+        assert said in answer.text
 
 
 def test_a_groups_hours_can_only_be_donated(kin: World) -> None:

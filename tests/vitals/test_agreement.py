@@ -282,6 +282,8 @@ def test_the_figures_are_what_the_raw_transfers_add_up_to(market: Market, seed: 
     assert vital.spent == raw.net(*used) > 0
     assert found.at_home == raw.net(chart.help_given()) > 0
     assert found.donated == raw.between("member:", chart.pool(), kind="donation") > 0
+    assert found.donors >= 1
+    assert found.helped >= 1
     assert found.gifts == raw.gifts()
     assert found.pool == raw.net(chart.pool())
     assert found.pool_out == raw.between(chart.pool(), "", day - timedelta(days=rules.POOL_DAYS))

@@ -15,6 +15,8 @@ from sqlalchemy import func, select
 from bank import chart, clock, db, jobs
 from bank.communities.models import Community
 from bank.demo import loading
+from bank.giving import pool
+from bank.members.models import Person
 from bank.vitals import measuring, sources
 from bank.vitals.models import Vital
 from ledger import Transfer, Txn
@@ -69,8 +71,8 @@ def test_two_jobs_at_once_keep_one_row(market: Market) -> None:
             place = session.get_one(Community, market.world.community_id)
             return measuring.take(session, place, now=market.now)
 
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(one, range(4))) == 1
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(one, range(4))) == 1
 
 
 def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +86,9 @@ def test_what_other_slices_register_is_counted(market: Market, monkeypatch: pyte
     market.world.clock.advance(days=1)
     found = measuring.read(_take(market))
     assert (found.met, found.spenders, found.demand) == ([9, 7], 1, {"陪诊": [90, 1]})
-    assert "有 9 次求助，7 次在 48 小时内办到" in _text(market)
+    text = _text(market)
+    assert "有 9 次求助，7 次在 48 小时内有人答应来" in text
+    assert "办到" not in text
 
 
 def test_points_that_end_within_sixty_days_are_counted_and_later_ones_not(market: Market) -> None:
@@ -133,6 +137,39 @@ def test_the_page_says_how_many_of_who_saved_have_used(market: Market, saved: in
     assert told in text
     assert ("其中用过的人" in text) == (used >= 5)
     assert "20" not in re.findall(r"用过的人 (\d+)", text)
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("people", "home", "pool"),
+    [
+        ({"helped": 5, "shoppers": 5, "donors": 5}, True, True),
+        ({"helped": 4, "shoppers": 5, "donors": 4}, False, False),
+        ({"helped": 5, "shoppers": 4, "donors": 5}, False, True),
+        ({}, False, False),
+    ],
+)
+def test_hours_used_or_donated_by_few_are_not_shown(
+    market: Market, people: dict[str, int], home: bool, pool: bool
+) -> None:
+    """Nor is the rest, from which they could be reckoned; nights that did not count the people show none."""
+    market.hand_over(market.order(item=market.haircut), "barber")
+    _tell(market, at_home=13, donated=37, **people)
+    text = _text(market)
+    assert ("其中请人上门 13 分钟" in text) == ("店里和服务点 17 分钟" in text) == ("用到哪里去了" in text) == home
+    assert ("捐给公益池 37 分钟" in text) == pool
+    assert ("有 37 分钟 捐给了公益池" in text) == (home and pool)
+
+
+def test_the_night_counts_who_donated_and_who_fetched(market: Market) -> None:
+    market.hand_over(market.order(item=market.haircut), "barber")
+    with market.world.write() as session:
+        donor = session.get_one(Person, market.world.people["volunteer"].id)
+        for amount in (30, 7):
+            pool.donate(session, donor, unit=chart.MINUTES, amount=amount, now=market.now)
+    found = measuring.read(_take(market))
+    assert (found.donated, found.donors, found.shoppers, found.helped) == (37, 1, 1, 0)
+    assert "捐给公益池" not in _text(market)
 
 
 @SQLITE_ONLY
