@@ -201,7 +201,7 @@ def _bars(groups: Mapping[str, int], names: Mapping[str, str]) -> Sequence[dict[
     ordered = sorted(groups.items(), key=lambda pair: (-pair[1], pair[0]))
     return [
         {
-            "text": translate(names[kind]) if kind in names else kind,
+            "text": translate(names.get(kind, kind)),
             "said": about(minutes),
             "percent": round(100 * minutes / most) if most else 0,
         }
