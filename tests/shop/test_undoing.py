@@ -20,7 +20,7 @@ SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def take_back(market: Market, order: Order, who: str = "shop") -> Order:
     actor = market.world.actor(who)
     with market.world.write() as session:
-        return undoing.take_back(session, actor, order.public_id, now=market.now)
+        return undoing.take_back(session, actor, order.public_id, now=market.now).order
 
 
 def test_everything_is_as_before(market: Market) -> None:
