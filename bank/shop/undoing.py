@@ -14,7 +14,7 @@ from bank.communities.models import Community
 from bank.errors import Conflict, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.shop import budget, movements, queueing, rules
+from bank.shop import budget, movements, queueing, rules, striking
 from bank.shop.models import Item, Order, QueuePlace, SettlementLine
 from bank.shop.operations import CANCELLED, DONE, shops_of
 
@@ -66,6 +66,7 @@ def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -
         undone = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if undone is None:
         raise TooLateToTakeBack if session.scalar(select(Order.id).where(*mine)) else NotFound
+    striking.end_undone(session, undone, now=now)
     turn = queueing.return_turn(session, undone, now=now)
     if turn is None:
         budget.give_back(session, undone)
