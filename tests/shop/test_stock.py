@@ -14,6 +14,7 @@ from bank.communities.rules import Rules
 from bank.errors import Invalid, NotFound
 from bank.members import operations as members
 from bank.members.models import Message, Person
+from bank.members.rules import mask_name
 from bank.shop import donors, listing, rules, stock, stocktaking
 from bank.shop.models import Donation, Item, StockMovement, Stocktake
 from bank.shop.refusals import (
@@ -320,6 +321,16 @@ def test_the_pages_go_from_a_count_to_its_confirmation(market: Market) -> None:
     assert market.stock() == 4
     shown = keeper.get(f"/counter/items/{market.soap}/movements").get_data(as_text=True)
     assert "周丽、陈芳" in shown
+
+
+def test_movements_name_residents_as_the_counter_does_and_keepers_in_full(market: Market) -> None:
+    market.cancel(market.order("resident"), "resident")
+    market.serve(owner="volunteer")
+    shown = market.world.page("shop").get(f"/counter/items/{market.soap}/movements").text
+    keeper, resident = (market.world.people[who].name for who in ("shop", "resident"))
+    assert keeper in shown
+    assert resident not in shown
+    assert shown.count(mask_name(resident)) == 2
 
 
 def test_movements_come_in_pages_and_cost_the_same(market: Market) -> None:
