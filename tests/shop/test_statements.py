@@ -384,8 +384,26 @@ def test_the_pages_lead_from_the_list_to_settled(built: Market) -> None:
     assert "已结清" in barber.get(path).text
     built_again = desk.post("/statements", data={"shop_id": built.barber_shop, "month": "2026-11"})
     assert built_again.location == path
-    assert desk.post("/statements", data={"shop_id": built.barber_shop, "month": "2026-12"}).status_code == 409
-    assert desk.post("/statements", data={"shop_id": built.barber_shop, "month": "nonsense"}).status_code == 422
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("month", "status", "said"),
+    [
+        ("2026-12", 409, "还没有过完"),
+        ("2026-01", 409, "不用对账"),
+        ("2026-13", 422, "填得不对"),
+        ("nonsense", 422, "填得不对"),
+    ],
+)
+def test_a_refused_month_stands_in_its_form_again(built: Market, month: str, status: int, said: str) -> None:
+    desk = built.world.page("coordinator")
+    answer = desk.post("/statements", data={"shop_id": built.barber_shop, "month": month})
+    assert answer.status_code == status
+    assert said in answer.text
+    assert f'value="{month}"' in answer.text
+    assert f'value="{built.barber_shop}" selected' in answer.text
+    assert 'class="fold" open' in answer.text
 
 
 @SQLITE_ONLY
