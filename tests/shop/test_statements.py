@@ -407,6 +407,21 @@ def test_a_refused_month_stands_in_its_form_again(built: Market, month: str, sta
 
 
 @SQLITE_ONLY
+def test_after_its_one_dispute_a_side_is_shown_what_is_left_to_it(built: Market) -> None:
+    barber, desk = built.world.page("barber"), built.world.page("coordinator")
+    path = f"/statements/{of_barber(built).public_id}"
+    assert "可以在这里提出来一次" in barber.get(path).text
+    barber.post(f"{path}/dispute", data={"words": "少了一张"})
+    desk.post(f"{path}/answer", data={"words": "查过了"})
+    again = barber.get(path).text
+    assert "您这一方在这里提过一次了" in again
+    assert "可以在这里提出来一次" not in again
+    assert again.count('href="/strikes"') == 1
+    assert again.index('href="/strikes"') < again.index("每一张券")
+    assert "可以在这里提出来一次" in desk.get(path).text
+
+
+@SQLITE_ONLY
 def test_a_statement_costs_the_same_however_many_vouchers_it_has(market: Market) -> None:
     credit(market.world, "volunteer", chart.MINUTES, 6000)
 
