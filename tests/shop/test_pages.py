@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,15 +15,29 @@ from bank.checkin.codes import Keys
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.models import Message, Person
+from bank.shop import paper
 from tests.counting import counted
 from tests.shop.market import PIN, Market, credit
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ROOT = Path(__file__).parents[2]
 KEYS = Keys(bytes(range(32)))
 
 
 def _text(answer: TestResponse) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "templates/shop").glob("*.html")), ids=lambda path: path.name)
+def test_no_chinese_stands_outside_the_sentences_that_are_translated(path: Path) -> None:
+    """Not even a colon between two of them: English has its own."""
+    rest = re.sub(r"_\('[^']*'|\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+", rest) == []
+
+
+def test_sums_in_two_units_are_joined_as_the_language_does(market: Market) -> None:
+    with market.world.app.test_request_context(headers={"Accept-Language": "en"}):
+        assert "，" not in paper.totals(90, 40)
 
 
 @pytest.mark.parametrize("month", ["0001-01", "9999-12", "2026-13", "x"])
