@@ -224,6 +224,7 @@ def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
         items=items,
         shops=shops,
         errors=errors,
+        lock=desk.lock_of(db.session(), owner, now=now),
         queued=queueing.own(db.session(), owner.id, now),
         room=room,
         is_short=room is not None and any(budget.counts(one.item) and one.item.price > room for one in items),

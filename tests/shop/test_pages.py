@@ -201,6 +201,25 @@ def test_five_wrong_pins_lock_the_card_for_fifteen_minutes_and_tell_the_owner(ma
     assert _type(market, PIN).status_code == 303
 
 
+@SQLITE_ONLY
+@pytest.mark.parametrize("path", ["/counter/cards", "/queue/cards"])
+def test_a_locked_card_says_so_before_anything_is_chosen(market: Market, path: str) -> None:
+    keeper, card = market.world.page("shop"), market.world.people["resident"].public_id
+    for _ in range(WRONG_TRIES - 1):
+        _type(market, "0001")
+    assert "锁住，" not in _text(keeper.get(f"{path}/{card}"))
+    _type(market, "0001")
+    market.world.clock.advance(minutes=5)
+    shown = keeper.get(f"{path}/{card}")
+    assert "卡已锁住，10 分钟后再试" in _text(shown)
+    assert 'name="item_id"' not in shown.text
+    assert 'name="pin"' not in shown.text
+    other = market.world.people["volunteer"].public_id
+    assert "锁住，" not in _text(keeper.get(f"{path}/{other}"))
+    market.world.clock.advance(minutes=10)
+    assert "锁住，" not in _text(keeper.get(f"{path}/{card}"))
+
+
 def test_a_right_pin_begins_the_count_anew(market: Market) -> None:
     for _ in range(WRONG_TRIES - 1):
         _type(market, "0001")
