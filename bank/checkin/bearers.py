@@ -19,6 +19,7 @@ from bank.members.models import Person
 from bank.members.rules import read_card_number
 from bank.qr import LONGEST_SCAN, fold
 from bank.web import limits
+from bank.web.models import Tries
 
 _CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
 PUBLIC_ID = 8
@@ -108,6 +109,15 @@ def _member(session: Session, actor: Actor, public_id: str) -> Person | None:
             Person.disabled_at.is_(None),
         )
     )
+
+
+def lock_of(session: Session, owner: Person, *, now: datetime) -> CardLocked | None:
+    """Give the refusal that waits for any PIN of a card that rests; None where the next try counts."""
+    resting = select(Tries.expires_at).where(
+        Tries.name == people.tries_of_pin(owner.id), Tries.count >= WRONG_TRIES, Tries.expires_at > now
+    )
+    until = session.scalar(resting)
+    return CardLocked(max(1, int((until - now).total_seconds()))) if until is not None else None
 
 
 def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:

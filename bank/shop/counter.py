@@ -84,8 +84,10 @@ def receipt(order_id: str) -> ResponseReturnValue:
 @pages.post("/counter/receipts/<order_id>/undo")
 def take_back(order_id: str) -> ResponseReturnValue:
     undone = undoing.take_back(db.session(), login.actor(), order_id, now=clock.utc_now())
-    line = rules.bill_line(undone.title, undone.quantity)
+    line = rules.bill_line(undone.order.title, undone.order.quantity)
     flash(gettext("已撤销「%(line)s」，时长或积分已经退给居民。", line=line), "ok")
+    if undone.turn is not None:
+        flash(gettext("%(ticket)s 号还是轮到，没有让给下一位。", ticket=undone.turn.ticket), "ok")
     return redirect(url_for(".counter"), code=303)
 
 
@@ -192,6 +194,7 @@ def _counter(
         wrong=wrong,
         done=done,
         balance=_balance(who, done) if done else None,
+        turns=queueing.turns_of(db.session(), [one.order.id for one in today.items], now),
         may_undo=lambda order: rules.may_take_back(order.handed_over_at, now, minutes, zone),
     )
 
@@ -221,6 +224,7 @@ def _card_page(who: Actor, public_id: str, *, errors: dict[str, str]) -> str:
         items=items,
         shops=shops,
         errors=errors,
+        lock=desk.lock_of(db.session(), owner, now=now),
         queued=queueing.own(db.session(), owner.id, now),
         room=room,
         is_short=room is not None and any(budget.counts(one.item) and one.item.price > room for one in items),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bank import db
+from bank.checkin import bearers
 from bank.members.actor import Actor
+from bank.members.models import Person
 from bank.shop import rules
 from bank.shop.models import Order
 from bank.shop.refusals import VoucherNotFound
 from bank.web import limits
+from bank.web.i18n import translate
 
 CODES_TRIED = 120
 PERIOD_S = 600
@@ -45,3 +49,9 @@ def is_voucher(actor: Actor, code: str) -> bool:
     )
     db.drop()
     return found is not None
+
+
+def lock_of(session: Session, owner: Person, *, now: datetime) -> str | None:
+    """Say that a card rests after too many wrong PINs, before anything is chosen; None where it does not."""
+    locked = bearers.lock_of(session, owner, now=now)
+    return translate(locked.sentence, locked.facts) if locked is not None else None

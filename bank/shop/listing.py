@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from bank.errors import Invalid, NotFound, say
 from bank.members.actor import Actor
 from bank.members.models import Person
+from bank.members.rules import mask_name
 from bank.shop.models import Donation, DonorLook, Item, Order, Shop, Shopkeeper, StockMovement
 from bank.shop.operations import DONE, OPEN, shops_of
 from bank.shop.refusals import NotAKeeper, VoucherNotFound, WrongShop
@@ -192,10 +193,15 @@ def thanked(session: Session, community_id: int, *, limit: int = 3) -> list[tupl
 def movements_of(
     session: Session, item: Item, *, limit: int = 50, cursor: str | None = None
 ) -> Listing[tuple[StockMovement, str, str]]:
-    """List what changed an item's stock, newest first, each with who did it and who donated, if anybody."""
+    """List what changed an item's stock, newest first, each with who did it and who donated, if anybody.
+
+    Residents who ordered or gave back for themselves are named as at the counter: by their first character.
+    """
+    is_own = func.coalesce(Order.person_id == StockMovement.by_person_id, false())
     found = (
-        select(StockMovement, func.coalesce(Person.name, ""), func.coalesce(Donation.donor, ""))
+        select(StockMovement, func.coalesce(Person.name, ""), is_own, func.coalesce(Donation.donor, ""))
         .outerjoin(Person, Person.id == StockMovement.by_person_id)
+        .outerjoin(Order, Order.id == StockMovement.order_id)
         .outerjoin(Donation, Donation.id == StockMovement.donation_id)
         .where(StockMovement.item_id == item.id)
     )
@@ -203,7 +209,7 @@ def movements_of(
     if before is not None:
         found = found.where(StockMovement.id < before[0])
     rows = session.execute(found.order_by(StockMovement.id.desc()).limit(limit + 1)).all()
-    items = [(movement, name, donor) for movement, name, donor in rows[:limit]]
+    items = [(moved, mask_name(name) if own else name, donor) for moved, name, own, donor in rows[:limit]]
     return Listing(items, encode(items[-1][0].id) if len(rows) > limit else None)
 
 

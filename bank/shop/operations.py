@@ -193,7 +193,7 @@ def cancel_all(session: Session, actor: Actor, person_id: int, *, now: datetime)
     No order of theirs is underway from here to the commit. Call it before the account is frozen: goods are locked
     before balances, as by whoever orders.
     """
-    _lock_orders_of(session, person_id)
+    lock_orders_of(session, person_id)
     statement = (
         update(Order)
         .where(Order.person_id == person_id, Order.state == OPEN)
@@ -265,6 +265,11 @@ def shops_of(actor: Actor) -> Select[int]:
     return select(Shopkeeper.shop_id).where(Shopkeeper.person_id == actor.person_id)
 
 
+def lock_orders_of(session: Session, person_id: int) -> None:
+    """Let a person's orders, and what gives them all back, come one after another; `person_id` is a row id."""
+    session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
+
+
 def _place(
     session: Session,
     actor: Actor,
@@ -308,14 +313,9 @@ def _place(
     return placed
 
 
-def _lock_orders_of(session: Session, person_id: int) -> None:
-    """Let a person's orders, and what gives them all back, come one after another."""
-    session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
-
-
 def _wait_for_own_orders(session: Session, owner: Person, in_force: Rules) -> None:
     """Let a person's orders come one after another, and a door's where a quota counts them: one is the last."""
-    _lock_orders_of(session, owner.id)
+    lock_orders_of(session, owner.id)
     if quotas.are_for_households(in_force) and owner.household_id is not None:
         door = select(Household.id).where(Household.id == owner.household_id)
         session.execute(door.with_for_update(key_share=True))

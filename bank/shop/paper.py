@@ -87,7 +87,7 @@ def _due(stated: Stated) -> list[tuple[str, str]]:
 def totals(minutes: int, points: int) -> str:
     """Say sums in both units, without the one that is nothing."""
     both = ((minutes, chart.MINUTES), (points, chart.POINTS))
-    return "，".join(amount(value, unit) for value, unit in both if value) or amount(0, chart.MINUTES)
+    return gettext("、").join(amount(value, unit) for value, unit in both if value) or amount(0, chart.MINUTES)
 
 
 def prices(hour_fen: int, point_fen: int) -> str:

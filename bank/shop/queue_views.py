@@ -169,6 +169,7 @@ def _card_page(who: Actor, public_id: str, *, wrong: str | None = None, is_over:
     session, now = db.session(), clock.utc_now()
     who.require("shopkeeper", *STAFF)
     owner = members.in_community(session, who.community_id, public_id)
+    lock = desk.lock_of(session, owner, now=now)
     own = queueing.own(session, owner.id, now)
     month = queueing.this_month(session, who.community_id, now)
     room = queueing.free(session, who.community_id, month)
@@ -180,8 +181,8 @@ def _card_page(who: Actor, public_id: str, *, wrong: str | None = None, is_over:
         is_mine=own is not None and _serves(who, own.item),
         balance=balances_of(owner.public_id, owner.community_id)[chart.POINTS],
         items=[] if own is not None or room is None else _beyond(who, room, month.most or 0),
-        wrong=wrong,
-        is_over=is_over,
+        wrong=wrong or lock,
+        is_over=is_over or lock is not None,
         given=request.form,
         not_needed=translate(NoNeedToQueue.sentence),
         is_today=_is_today(who),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bank import chart, db
 from bank.clock import local_day
@@ -36,7 +36,8 @@ from bank.shop.refusals import (
 )
 
 LIVING = (WAITING, CALLED)
-MOVES = {WAITING: (CALLED, LEFT, ENDED), CALLED: (TAKEN, LEFT, PASSED)}
+MOVES = {WAITING: (CALLED, LEFT, ENDED), CALLED: (TAKEN, LEFT, PASSED), TAKEN: (CALLED,)}
+"""What was taken is called again where the hand-over was a mistake and is undone."""
 
 _CALLED = say("轮到您了：「%(title)s」请在 %(day)s 以前打开来换，过了让给下一位。")
 _PASSED = say("「%(title)s」轮到您，过了时间没有换，已经让给下一位。什么也没有扣，可以再排。")
@@ -154,6 +155,8 @@ def join(
     if waits.is_group:
         raise GroupOnlyDonates
     check_open(session, waits)
+    # A turn given back to them at this moment waits, or is seen: nobody has two places.
+    operations.lock_orders_of(session, waits.id)
     chosen = select(Item).where(Item.public_id == item_id, Item.community_id == actor.community_id)
     # A shop that closes at this moment waits, and sees the place.
     held = chosen.with_for_update(read=True).execution_options(populate_existing=True)
@@ -231,6 +234,33 @@ def take(session: Session, actor: Actor, public_id: str, *, now: datetime, owner
     if turn.person_id != actor.person_id:
         _tell(session, turn, _TAKEN_BY_CARD, now, name=actor.name)
     return placed
+
+
+def return_turn(session: Session, undone: Order, *, now: datetime) -> QueuePlace | None:
+    """Call somebody again whose hand-over was undone: the rest of their days is theirs, and the budget stays kept.
+
+    None where it was no turn, or the turn is over: its day passed, they queue again, the goods are offered no more.
+    """
+    taken = select(QueuePlace, Order.id).where(Order.id == undone.id, *_turn_of_order())
+    found = session.execute(taken.with_for_update(of=QueuePlace)).one_or_none()
+    if found is None:
+        return None
+    # Whoever joins at this moment waits, or is waited for; so is a shop that closes.
+    operations.lock_orders_of(session, undone.person_id)
+    session.execute(select(Item.id).where(Item.id == undone.item_id).with_for_update(key_share=True))
+    if turns_of(session, [undone.id], now).get(undone.id) is None:
+        return None
+    return _move(session, (QueuePlace.id == found[0].id, QueuePlace.state == TAKEN), state=CALLED, ended_at=None)
+
+
+def turns_of(session: Session, order_ids: Sequence[int], now: datetime) -> dict[int, datetime | None]:
+    """Give which of some orders were turns in the queue, by row id: until when one undone is called again, or None
+    where its turn is over."""
+    again = aliased(QueuePlace)
+    lives = exists().where(again.person_id == QueuePlace.person_id, again.state.in_(LIVING))
+    found = select(Order.id, QueuePlace.due_at, Item.is_offered, lives).join(Item, Item.id == Order.item_id)
+    rows = session.execute(found.where(Order.id.in_(order_ids), *_turn_of_order())).all()
+    return {one: due if due > now and is_offered and not queues else None for one, due, is_offered, queues in rows}
 
 
 def note_told(session: Session, actor: Actor, place: QueuePlace, *, now: datetime) -> None:
@@ -342,6 +372,16 @@ def _place_of(session: Session, person_id: int, public_id: str) -> QueuePlace:
     if found is None:
         raise NotFound
     return found
+
+
+def _turn_of_order() -> tuple[ColumnElement[bool], ...]:
+    """Join a place that was taken with the order it became, in the same moment."""
+    return (
+        QueuePlace.state == TAKEN,
+        QueuePlace.person_id == Order.person_id,
+        QueuePlace.item_id == Order.item_id,
+        QueuePlace.ended_at == Order.created_at,
+    )
 
 
 def _move(session: Session, condition: Sequence[Any], **values: Any) -> QueuePlace | None:

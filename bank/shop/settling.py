@@ -57,7 +57,7 @@ class AlreadyDisputed(Conflict):
     """Each side may dispute a statement once."""
 
     code = "already_decided"
-    sentence = say("您这一方已经提出过一次疑问。请确认，或在结清的备注里写明。")
+    sentence = say("您这一方已经提出过一次疑问。对就确认；哪张券还是不对，请在「交错了，要更正」里单提那一张。")
 
 
 def struck_total(*conditions: ColumnElement[bool]) -> Select[int]:

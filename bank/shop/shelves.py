@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
-from bank.errors import Invalid
+from bank.errors import BankError, Invalid
 from bank.members import login
+from bank.members.actor import Actor
 from bank.shop import closing, donors, listing, stock, stocktaking
 from bank.shop.operations import keeps
 from bank.shop.refusals import WrongShop
@@ -57,8 +59,11 @@ def add_item() -> ResponseReturnValue:
 @pages.post("/counter/items/<item_id>/stock")
 def change_stock(item_id: str) -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(StockForm, request.form)
-    stock.add_stock(db.session(), who, item_id, given["change"], now=clock.utc_now())
+    try:
+        given = read_form(StockForm, request.form)
+        stock.add_stock(db.session(), who, item_id, given["change"], now=clock.utc_now())
+    except (Invalid, stock.ShelfFull) as refusal:
+        return _refused(who, item_id, "in", "change", refusal)
     flash(gettext("库存已更新。"), "ok")
     return redirect(url_for(".shelves", _anchor=item_id), code=303)
 
@@ -66,8 +71,11 @@ def change_stock(item_id: str) -> ResponseReturnValue:
 @pages.post("/counter/items/<item_id>/damage")
 def write_off(item_id: str) -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(DamageForm, request.form)
-    stock.write_off(db.session(), who, item_id, given["number"], note=given["note"], now=clock.utc_now())
+    try:
+        given = read_form(DamageForm, request.form)
+        stock.write_off(db.session(), who, item_id, given["number"], note=given["note"], now=clock.utc_now())
+    except (Invalid, stock.StockTooLow) as refusal:
+        return _refused(who, item_id, "damage", "number", refusal)
     flash(gettext("已经写下，库存已更新。"), "ok")
     return redirect(url_for(".movements", item_id=item_id), code=303)
 
@@ -75,9 +83,12 @@ def write_off(item_id: str) -> ResponseReturnValue:
 @pages.post("/counter/items/<item_id>/donations")
 def receive(item_id: str) -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(DonationForm, request.form)
-    is_named, donor = given["is_named"], given["donor"]
-    stock.receive(db.session(), who, item_id, given["number"], donor=donor, is_named=is_named, now=clock.utc_now())
+    try:
+        given = read_form(DonationForm, request.form)
+        is_named, donor = given["is_named"], given["donor"]
+        stock.receive(db.session(), who, item_id, given["number"], donor=donor, is_named=is_named, now=clock.utc_now())
+    except (Invalid, stock.ShelfFull) as refusal:
+        return _refused(who, item_id, "donation", "number", refusal)
     thanks = gettext("收下了，已经上架。谢谢捐赠的人。")
     flash(thanks + gettext("名字要请社区工作人员看过才公开。") if is_named else thanks, "ok")
     return redirect(url_for(".movements", item_id=item_id), code=303)
@@ -85,13 +96,34 @@ def receive(item_id: str) -> ResponseReturnValue:
 
 @pages.get("/counter/items/<item_id>/movements")
 def movements(item_id: str) -> ResponseReturnValue:
-    who = login.actor()
+    return _movements_page(login.actor(), item_id)
+
+
+def _refused(who: Actor, item_id: str, form: str, field: str, refusal: BankError) -> ResponseReturnValue:
+    """Show a form again with what was typed and why it was refused; a rule's sentence stands at the number."""
+    db.drop()
+    if isinstance(refusal, Invalid):
+        errors = {name: translate(texts[0]) for name, texts in refusal.errors.items()}
+        return _movements_page(who, item_id, form=form, errors=errors), 422
+    return _movements_page(who, item_id, form=form, errors={field: translate(refusal.sentence, refusal.facts)}), 409
+
+
+def _movements_page(who: Actor, item_id: str, *, form: str = "", errors: Mapping[str, str] | None = None) -> str:
     who.require("shopkeeper")
     shelf = listing.on_shelf(db.session(), who.community_id, item_id)
     if not keeps(db.session(), who, shelf.shop.id):
         raise WrongShop(shop=shelf.shop.name)
     found = listing.movements_of(db.session(), shelf.item, cursor=request.args.get("cursor"))
-    return render_template("shop/movements.html", item=shelf.item, found=found, kinds=_kinds())
+    return render_template(
+        "shop/movements.html",
+        item=shelf.item,
+        found=found,
+        kinds=_kinds(),
+        form=form,
+        given=request.form,
+        errors=errors or {},
+        room=max(1, stock.MOST_STOCK - (shelf.item.stock or 0)),
+    )
 
 
 def _kinds() -> dict[str, str]:

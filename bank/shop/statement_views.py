@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -28,23 +29,19 @@ pages.add_app_template_filter(paper.yuan)
 
 @pages.get("/statements")
 def statement_list() -> ResponseReturnValue:
-    who = login.actor()
-    who.require("shopkeeper", *STAFF)
-    found = statements.statements_of(db.session(), who, cursor=request.args.get("cursor"))
-    today = _today(who)
-    return render_template(
-        "shop/statements.html",
-        found=found,
-        shops=_shops(who),
-        last_month=(today.replace(day=1) - timedelta(days=1)).strftime("%Y-%m"),
-    )
+    return _list_page(login.actor())
 
 
 @pages.post("/statements")
 def build_statement() -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(StatementForm, request.form)
-    built = freezing.build(db.session(), who, now=clock.utc_now(), **given)
+    try:
+        given = read_form(StatementForm, request.form)
+        built = freezing.build(db.session(), who, now=clock.utc_now(), **given)
+    except Invalid as refusal:
+        return _list_page(who, {name: translate(texts[0]) for name, texts in refusal.errors.items()}), 422
+    except (freezing.MonthNotOver, freezing.NothingToSettle) as refusal:
+        return _list_page(who, {"month": translate(refusal.sentence, refusal.facts)}), 409
     return _shown(built)
 
 
@@ -106,6 +103,20 @@ def settle_statement(statement_id: str) -> ResponseReturnValue:
         return _page(who, statement_id, errors=refusal.errors), 422
     flash(gettext("已记为结清，账本里店家这个月的也清掉了。"), "ok")
     return _shown(moved)
+
+
+def _list_page(who: Actor, errors: Mapping[str, str] | None = None) -> str:
+    who.require("shopkeeper", *STAFF)
+    found = statements.statements_of(db.session(), who, cursor=request.args.get("cursor"))
+    today = _today(who)
+    return render_template(
+        "shop/statements.html",
+        found=found,
+        shops=_shops(who),
+        last_month=(today.replace(day=1) - timedelta(days=1)).strftime("%Y-%m"),
+        given=request.form,
+        errors=errors or {},
+    )
 
 
 def _shown(moved: Settlement) -> ResponseReturnValue:

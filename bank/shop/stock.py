@@ -48,6 +48,12 @@ class StockTooLow(Conflict):
     sentence = say("架上没有这么多，库存没有改。请先点一点数量。")
 
 
+class ShelfFull(Conflict):
+    """More would stand on the shelf than is counted of one thing."""
+
+    sentence = say("一样东西架上最多记 %(most)s 件，现在有 %(stock)s 件：这次最多再放 %(room)s 件。库存没有改。")
+
+
 def open_shop(
     session: Session,
     community_id: int,
@@ -151,13 +157,13 @@ def put_on_shelf(
 
 
 def add_stock(session: Session, actor: Actor, item_id: str, number: int, *, now: datetime) -> None:
-    """Put some on the shelf. Raises NotFound, WrongShop, StockTooLow beyond what a shelf holds."""
+    """Put some on the shelf. Raises NotFound, WrongShop, ShelfFull."""
     item = _move(session, actor, item_id, number)
     movements.write(session, item.id, "in", number, item.after, by=actor.person_id, at=now)
 
 
 def write_off(session: Session, actor: Actor, item_id: str, number: int, *, note: str, now: datetime) -> None:
-    """Take what is broken or spoilt off the shelf, with the reason beside it. Raises as `add_stock`.
+    """Take what is broken or spoilt off the shelf, with the reason beside it. Raises NotFound, WrongShop, StockTooLow.
 
     Where it was promised to somebody, the newest orders give way and get everything back.
     """
@@ -234,7 +240,13 @@ class _Moved:
 
 def _move(session: Session, actor: Actor, item_id: str, change: int) -> _Moved:
     fits = (Item.stock + change).between(0, MOST_STOCK)
-    row_id, after = _change(session, actor, item_id, fits, stock=Item.stock + change)
+    try:
+        row_id, after = _change(session, actor, item_id, fits, stock=Item.stock + change)
+    except StockTooLow as refusal:
+        stock = session.scalar(select(Item.stock).where(Item.public_id == item_id))
+        if change < 0 or stock is None:
+            raise
+        raise ShelfFull(most=MOST_STOCK, stock=stock, room=MOST_STOCK - stock) from refusal
     assert after is not None  # noqa: S101 -- a service has no stock that could fit
     return _Moved(row_id, after)
 

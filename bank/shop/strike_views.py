@@ -6,7 +6,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from bank import clock, db
-from bank.errors import BankError, Invalid
+from bank.errors import BankError, Conflict, Invalid
 from bank.members import login
 from bank.members.actor import STAFF, Actor
 from bank.shop import desk, rules, sides, striking
@@ -48,25 +48,40 @@ def propose_strike() -> ResponseReturnValue:
 
 
 @pages.post("/strikes/<strike_id>/decision")
+@reads_first
 def decide_strike(strike_id: str) -> ResponseReturnValue:
-    who, now = login.actor(), clock.utc_now()
+    who = login.actor()
     given = read_form(StrikeDecisionForm, request.form)
-    if given["do"] == "agree":
-        striking.agree(db.session(), who, strike_id, now=now)
-        flash(gettext("更正好了：东西放回货架，时长或积分退给了居民。"), "ok")
-    elif given["do"] == "refuse":
-        striking.refuse(db.session(), who, strike_id, now=now)
-        flash(gettext("没有改，以账本为准。"), "ok")
-    elif given["do"] == "repaid":
-        striking.repay(db.session(), who, strike_id, now=now)
-        flash(gettext("记下了：店家已经退回。"), "ok")
-    else:
-        striking.withdraw(db.session(), who, strike_id, now=now)
-        flash(gettext("已经收回，什么也没有改。"), "ok")
+    begin_write()
+    try:
+        said = _decide(who, strike_id, given["do"])
+    except Conflict as refusal:
+        db.drop()
+        return _page(who, over=translate(refusal.sentence, refusal.facts)), 409
+    flash(said, "ok")
     return redirect(url_for(".strikes"), code=303)
 
 
-def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] | None = None) -> str:
+def _decide(who: Actor, strike_id: str, do: str) -> str:
+    """Do what somebody decided about a proposal; give what to tell them."""
+    session, now = db.session(), clock.utc_now()
+    if do == "agree":
+        if striking.agree(session, who, strike_id, now=now).state == striking.LAPSED:
+            return gettext("这张券已经在柜台撤销，东西和时长、积分都退过了，没有要更正的。")
+        return gettext("更正好了：东西放回货架，时长或积分退给了居民。")
+    if do == "refuse":
+        striking.refuse(session, who, strike_id, now=now)
+        return gettext("没有改，以账本为准。")
+    if do == "repaid":
+        striking.repay(session, who, strike_id, now=now)
+        return gettext("记下了：店家已经退回。")
+    striking.withdraw(session, who, strike_id, now=now)
+    return gettext("已经收回，什么也没有改。")
+
+
+def _page(
+    who: Actor, *, wrong: str | None = None, over: str | None = None, errors: dict[str, list[str]] | None = None
+) -> str:
     session, now = db.session(), clock.utc_now()
     found = striking.listed(session, who)
     waiting = {
@@ -85,6 +100,7 @@ def _page(who: Actor, *, wrong: str | None = None, errors: dict[str, list[str]] 
         given=request.form,
         typed=request.args.get("code", ""),
         wrong=wrong,
+        over=over,
         errors=errors or {},
     )
 

@@ -37,6 +37,7 @@ LONGEST_REASON = 200
 _ASKED = say("「%(shop)s」的一张券 %(code)s 可能交错了，请核对：%(reason)s")
 _REFUSED = say("「%(shop)s」的券 %(code)s，对方核对后不同意退回。")
 _LAPSED = say("「%(shop)s」的券 %(code)s 没有人答复，到期作罢，以账本为准。")
+_UNDONE = say("「%(shop)s」的券 %(code)s 已经在柜台撤销，时长或积分退给了居民，不用再核对。")
 _REPAID = say("「%(shop)s」的券 %(code)s 更正后多结的，社区记下店家已经退回，不再从对账单里扣。")
 _STRUCK = say("「%(title)s」交付记错了，店家和社区两边核对过，时长或积分已经退给您。原因：%(reason)s")
 
@@ -106,6 +107,8 @@ def propose(session: Session, actor: Actor, code: str, *, reason: str, now: date
     _check_owner(session, actor, order)
     if not reason.strip():
         raise Invalid({"reason": [say("请写一句，对方会看到。")]})
+    # Whoever undoes it at this moment is waited for, or waits and sees what was proposed.
+    session.refresh(order, with_for_update={"read": True})
     if order.state != DONE or order.handed_over_at is None:
         raise NotHandedOver
     place = session.get_one(Community, order.community_id)
@@ -138,10 +141,13 @@ def propose(session: Session, actor: Actor, code: str, *, reason: str, now: date
 def agree(session: Session, actor: Actor, public_id: str, *, now: datetime) -> Strike:
     """Strike a hand-over the other side proposed: goods and price go back, and it comes off a statement.
 
-    Raises NotFound, SameSide, OwnVoucher, OwnStatement, StrikeOver, NotHandedOver; the book's AccountFrozen.
+    A proposal whose voucher is no longer handed over lapses: there is nothing to strike. Raises NotFound, SameSide,
+    OwnVoucher, OwnStatement, StrikeOver; the book's AccountFrozen.
     """
     found, side = _to_decide(session, actor, public_id, now)
     order = _cancel(session, actor, found, now)
+    if order is None:
+        return _end(session, found, LAPSED, now)
     line = session.scalar(select(SettlementLine).where(SettlementLine.order_id == order.id))
     words = f"{rules.show_code(order.voucher_code)} {found.reason}"
     statement = settling.reopen(session, actor, line.settlement_id, side=side, words=words, now=now) if line else None
@@ -234,6 +240,19 @@ def lapse_due(session: Session, *, now: datetime) -> int:
     return int(lapsed is not None)
 
 
+def end_undone(session: Session, order: Order, *, now: datetime) -> None:
+    """End the proposal about a hand-over that was undone at the counter, and tell both sides.
+
+    It lapses, as one nobody answered does: nothing is left to decide.
+    """
+    asked = select(Strike).where(Strike.order_id == order.id, Strike.state == PROPOSED)
+    found = session.scalar(asked)
+    ended = _move(session, found, LAPSED, now) if found is not None else None
+    if ended is not None:
+        _tell_side(session, ended, order, sides.OTHER[ended.side], _UNDONE, now)
+        _tell_proposer(session, ended, _UNDONE, now)
+
+
 def find(session: Session, actor: Actor, public_id: str) -> Strike:
     """Find a strike for the keepers of its shop and staff. Raises NotFound."""
     same = (Strike.public_id == public_id, Strike.community_id == actor.community_id)
@@ -305,8 +324,11 @@ def _to_decide(session: Session, actor: Actor, public_id: str, now: datetime) ->
     return found, side
 
 
-def _cancel(session: Session, actor: Actor, found: Strike, now: datetime) -> Order:
-    """End the order; whoever freezes its month at the same moment waits, or is waited for."""
+def _cancel(session: Session, actor: Actor, found: Strike, now: datetime) -> Order | None:
+    """End the order, or give None where it is not handed over.
+
+    Whoever freezes its month at the same moment waits, or is waited for.
+    """
     statement = (
         update(Order)
         .where(Order.id == found.order_id, Order.state == DONE)
@@ -315,7 +337,7 @@ def _cancel(session: Session, actor: Actor, found: Strike, now: datetime) -> Ord
     )
     order = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if order is None:
-        raise NotHandedOver
+        return None
     same = update(Item).where(Item.id == order.item_id).execution_options(synchronize_session=False)
     session.execute(same.values(handed_over=Item.handed_over - order.quantity))
     return order

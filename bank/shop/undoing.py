@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import exists, select, update
@@ -13,9 +14,12 @@ from bank.communities.models import Community
 from bank.errors import Conflict, NotFound, say
 from bank.members import operations as members
 from bank.members.actor import Actor
-from bank.shop import budget, movements, rules
-from bank.shop.models import Item, Order, SettlementLine
+from bank.shop import budget, movements, queueing, rules, striking
+from bank.shop.models import Item, Order, QueuePlace, SettlementLine
 from bank.shop.operations import CANCELLED, DONE, shops_of
+
+_UNDONE = say("%(name)s 在柜台撤销了刚才的「%(title)s」，时长或积分已经退回。")
+_UNDONE_IN_TURN = say("%(name)s 在柜台撤销了刚才的「%(title)s」，积分已经退回。还是轮到您：%(day)s 以前可以再来换。")
 
 
 class TooLateToTakeBack(Conflict):
@@ -25,8 +29,17 @@ class TooLateToTakeBack(Conflict):
     sentence = say("已经不能撤销了：过了规则里的时间，或刚才已经撤销过。请联系社区工作人员。")
 
 
-def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -> Order:
-    """Undo a hand-over of one's own shop: the price goes back to the owner, the thing back on the shelf.
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An order taken back, and the turn in the queue that is its owner's again; None where it was no turn, or is
+    over."""
+
+    order: Order
+    turn: QueuePlace | None
+
+
+def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -> Undone:
+    """Undo a hand-over of one's own shop: price and turn in the queue go back to the owner, the thing on the shelf.
 
     `order_id` is a public id. Within `counter_undo_minutes` of the same local day. Raises NotFound, TooLateToTakeBack.
     """
@@ -53,19 +66,29 @@ def take_back(session: Session, actor: Actor, order_id: str, *, now: datetime) -
         undone = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if undone is None:
         raise TooLateToTakeBack if session.scalar(select(Order.id).where(*mine)) else NotFound
+    striking.end_undone(session, undone, now=now)
+    turn = queueing.return_turn(session, undone, now=now)
+    if turn is None:
+        budget.give_back(session, undone)
     _put_back(session, actor, undone, now)
     _pay_back(session, actor, undone, place, now)
-    sentence = say("%(name)s 在柜台撤销了刚才的「%(title)s」，时长或积分已经退回。")
+    _tell(session, actor, undone, turn, now)
+    return Undone(undone, turn)
+
+
+def _tell(session: Session, actor: Actor, undone: Order, turn: QueuePlace | None, now: datetime) -> None:
     facts = {"name": actor.name, "title": rules.bill_line(undone.title, undone.quantity)}
+    sentence = _UNDONE
+    if turn is not None:
+        time_zone = session.get_one(Community, undone.community_id).time_zone
+        sentence, facts["day"] = _UNDONE_IN_TURN, rules.last_day(turn.due_at, time_zone).isoformat()
     members.tell(session, [undone.person_id], sentence, facts=facts, link=f"/v/{undone.voucher_code}", now=now)
-    return undone
 
 
 def _put_back(session: Session, actor: Actor, undone: Order, now: datetime) -> None:
     same = update(Item).where(Item.id == undone.item_id).execution_options(synchronize_session=False)
     session.execute(same.values(handed_over=Item.handed_over - undone.quantity))
     movements.put_back(session, undone, by=actor.person_id, now=now)
-    budget.give_back(session, undone)
 
 
 def _pay_back(session: Session, actor: Actor, undone: Order, place: Community, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,15 +15,29 @@ from bank.checkin.codes import Keys
 from bank.members import operations as members
 from bank.members import rules
 from bank.members.models import Message, Person
+from bank.shop import paper
 from tests.counting import counted
 from tests.shop.market import PIN, Market, credit
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ROOT = Path(__file__).parents[2]
 KEYS = Keys(bytes(range(32)))
 
 
 def _text(answer: TestResponse) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "templates/shop").glob("*.html")), ids=lambda path: path.name)
+def test_no_chinese_stands_outside_the_sentences_that_are_translated(path: Path) -> None:
+    """Not even a colon between two of them: English has its own."""
+    rest = re.sub(r"_\('[^']*'|\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+", rest) == []
+
+
+def test_sums_in_two_units_are_joined_as_the_language_does(market: Market) -> None:
+    with market.world.app.test_request_context(headers={"Accept-Language": "en"}):
+        assert "，" not in paper.totals(90, 40)
 
 
 @pytest.mark.parametrize("month", ["0001-01", "9999-12", "2026-13", "x"])
@@ -184,6 +199,25 @@ def test_five_wrong_pins_lock_the_card_for_fifteen_minutes_and_tell_the_owner(ma
     assert "输错您的 PIN" in told[0]
     market.world.clock.advance(minutes=1)
     assert _type(market, PIN).status_code == 303
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize("path", ["/counter/cards", "/queue/cards"])
+def test_a_locked_card_says_so_before_anything_is_chosen(market: Market, path: str) -> None:
+    keeper, card = market.world.page("shop"), market.world.people["resident"].public_id
+    for _ in range(WRONG_TRIES - 1):
+        _type(market, "0001")
+    assert "锁住，" not in _text(keeper.get(f"{path}/{card}"))
+    _type(market, "0001")
+    market.world.clock.advance(minutes=5)
+    shown = keeper.get(f"{path}/{card}")
+    assert "卡已锁住，10 分钟后再试" in _text(shown)
+    assert 'name="item_id"' not in shown.text
+    assert 'name="pin"' not in shown.text
+    other = market.world.people["volunteer"].public_id
+    assert "锁住，" not in _text(keeper.get(f"{path}/{other}"))
+    market.world.clock.advance(minutes=10)
+    assert "锁住，" not in _text(keeper.get(f"{path}/{card}"))
 
 
 def test_a_right_pin_begins_the_count_anew(market: Market) -> None:

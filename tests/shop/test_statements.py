@@ -384,8 +384,41 @@ def test_the_pages_lead_from_the_list_to_settled(built: Market) -> None:
     assert "已结清" in barber.get(path).text
     built_again = desk.post("/statements", data={"shop_id": built.barber_shop, "month": "2026-11"})
     assert built_again.location == path
-    assert desk.post("/statements", data={"shop_id": built.barber_shop, "month": "2026-12"}).status_code == 409
-    assert desk.post("/statements", data={"shop_id": built.barber_shop, "month": "nonsense"}).status_code == 422
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("month", "status", "said"),
+    [
+        ("2026-12", 409, "还没有过完"),
+        ("2026-01", 409, "不用对账"),
+        ("2026-13", 422, "填得不对"),
+        ("nonsense", 422, "填得不对"),
+    ],
+)
+def test_a_refused_month_stands_in_its_form_again(built: Market, month: str, status: int, said: str) -> None:
+    desk = built.world.page("coordinator")
+    answer = desk.post("/statements", data={"shop_id": built.barber_shop, "month": month})
+    assert answer.status_code == status
+    assert said in answer.text
+    assert f'value="{month}"' in answer.text
+    assert f'value="{built.barber_shop}" selected' in answer.text
+    assert 'class="fold" open' in answer.text
+
+
+@SQLITE_ONLY
+def test_after_its_one_dispute_a_side_is_shown_what_is_left_to_it(built: Market) -> None:
+    barber, desk = built.world.page("barber"), built.world.page("coordinator")
+    path = f"/statements/{of_barber(built).public_id}"
+    assert "可以在这里提出来一次" in barber.get(path).text
+    barber.post(f"{path}/dispute", data={"words": "少了一张"})
+    desk.post(f"{path}/answer", data={"words": "查过了"})
+    again = barber.get(path).text
+    assert "您这一方在这里提过一次了" in again
+    assert "可以在这里提出来一次" not in again
+    assert again.count('href="/strikes"') == 1
+    assert again.index('href="/strikes"') < again.index("每一张券")
+    assert "可以在这里提出来一次" in desk.get(path).text
 
 
 @SQLITE_ONLY

@@ -14,6 +14,7 @@ from bank.communities.rules import Rules
 from bank.errors import Invalid, NotFound
 from bank.members import operations as members
 from bank.members.models import Message, Person
+from bank.members.rules import mask_name
 from bank.shop import donors, listing, rules, stock, stocktaking
 from bank.shop.models import Donation, Item, StockMovement, Stocktake
 from bank.shop.refusals import (
@@ -25,6 +26,8 @@ from bank.shop.refusals import (
 )
 from tests.counting import counted
 from tests.shop.market import Market, credit
+
+SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def share_a_door(market: Market, *who: str) -> None:
@@ -320,6 +323,49 @@ def test_the_pages_go_from_a_count_to_its_confirmation(market: Market) -> None:
     assert market.stock() == 4
     shown = keeper.get(f"/counter/items/{market.soap}/movements").get_data(as_text=True)
     assert "周丽、陈芳" in shown
+
+
+def test_movements_name_residents_as_the_counter_does_and_keepers_in_full(market: Market) -> None:
+    market.cancel(market.order("resident"), "resident")
+    market.serve(owner="volunteer")
+    shown = market.world.page("shop").get(f"/counter/items/{market.soap}/movements").text
+    keeper, resident = (market.world.people[who].name for who in ("shop", "resident"))
+    assert keeper in shown
+    assert resident not in shown
+    assert shown.count(mask_name(resident)) == 2
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize(
+    ("form", "typed", "status", "said"),
+    [
+        ("damage", {"number": "9", "note": "受潮了"}, 409, "架上没有这么多"),
+        ("damage", {"number": "2", "note": ""}, 422, "请填写这一项"),
+        ("stock", {"change": "1000000"}, 409, "这次最多再放 999995 件"),
+        ("stock", {"change": "1000001"}, 422, "超出了范围"),
+        ("stock", {"change": "two"}, 422, "填得不对"),
+        ("donations", {"number": "999996", "donor": "邻居老吴", "is_named": "1"}, 409, "这次最多再放 999995 件"),
+    ],
+)
+def test_a_refused_form_comes_back_with_what_was_typed(
+    market: Market, form: str, typed: dict[str, str], status: int, said: str
+) -> None:
+    waiting = market.order()
+    market.count(5)
+    answer = market.world.page("shop").post(f"/counter/items/{market.soap}/{form}", data=typed)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert answer.text.count('class="fold" open') == 1
+    assert all(f'value="{one}"' in answer.text for one in typed.values())
+    assert (market.stock(), market.state(waiting)) == (5, "held")
+
+
+@SQLITE_ONLY
+def test_a_refused_form_shows_a_shelf_to_nobody_but_its_keeper(market: Market) -> None:
+    for who, status in (("barber", 409), ("volunteer", 403)):
+        answer = market.world.page(who).post(f"/counter/items/{market.soap}/stock", data={"change": "two"})
+        assert answer.status_code == status
+        assert "架上现有" not in answer.text
 
 
 def test_movements_come_in_pages_and_cost_the_same(market: Market) -> None:

@@ -7,12 +7,16 @@ import threading
 from datetime import datetime
 
 import pytest
+from sqlalchemy import select, update
 
 from bank import chart, db
 from bank.errors import NotFound
-from bank.shop import rules, undoing
-from bank.shop.models import Order
+from bank.shop import rules, striking, undoing
+from bank.shop.models import Order, Strike
+from tests.racing import at_once
 from tests.shop.market import Market
+from tests.shop.test_stock import told
+from tests.shop.test_striking import decide, propose
 
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -20,7 +24,7 @@ SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def take_back(market: Market, order: Order, who: str = "shop") -> Order:
     actor = market.world.actor(who)
     with market.world.write() as session:
-        return undoing.take_back(session, actor, order.public_id, now=market.now)
+        return undoing.take_back(session, actor, order.public_id, now=market.now).order
 
 
 def test_everything_is_as_before(market: Market) -> None:
@@ -107,3 +111,52 @@ def test_taken_back_by_many_at_once_it_is_paid_back_once(market: Market) -> None
         thread.join()
     assert sorted(answers) == [303] + [409] * 7
     assert (market.has().available, market.stock(), market.handed_over()) == (100, 5, 0)
+
+
+def test_a_proposal_to_strike_it_ends_and_both_sides_are_told(market: Market) -> None:
+    done = market.hand_over(market.order())
+    asked = propose(market, done, "shop")
+    take_back(market, done)
+    with market.world.write() as session:
+        assert session.get_one(Strike, asked.id).state == "lapsed"
+    for who in ("shop", "coordinator"):
+        assert striking._UNDONE in told(market, who)
+    with pytest.raises(striking.StrikeOver):
+        decide(market, asked)
+    desk = market.world.page("coordinator")
+    assert "核对过，同意退回" not in desk.get("/strikes").text
+    answer = desk.post(f"/strikes/{asked.public_id}/decision", data={"do": "agree"})
+    assert answer.status_code == 409
+    assert "刚才已经结束了" in answer.text
+    assert "提出一张" in answer.text
+
+
+def test_agreeing_about_a_voucher_no_longer_handed_over_ends_the_proposal(market: Market) -> None:
+    done = market.hand_over(market.order())
+    asked = propose(market, done, "shop")
+    with market.world.write() as session:
+        over = {"state": "cancelled", "handed_over_at": None, "ended_at": market.now, "end_code": "taken_back"}
+        session.execute(update(Order).where(Order.id == done.id).values(**over))
+    desk = market.world.page("coordinator")
+    answer = desk.post(f"/strikes/{asked.public_id}/decision", data={"do": "agree"}, follow_redirects=True)
+    assert "没有要更正的" in answer.text
+    with market.world.write() as session:
+        assert session.get_one(Strike, asked.id).state == "lapsed"
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_undone_and_proposed_at_once_nothing_is_left_to_decide(market: Market, _: int) -> None:
+    done = market.hand_over(market.order())
+    keeper = market.world.actor("shop")
+
+    def undo() -> None:
+        with market.world.app.app_context(), market.world.write() as session:
+            undoing.take_back(session, keeper, done.public_id, now=market.now)
+
+    def ask() -> None:
+        with market.world.app.app_context(), market.world.write() as session:
+            striking.propose(session, keeper, done.voucher_code, reason="拿错了", now=market.now)
+
+    assert set(at_once(undo, ask)) <= {None, "NotHandedOver"}
+    with market.world.write() as session:
+        assert session.scalar(select(Strike.id).where(Strike.state == "proposed")) is None
