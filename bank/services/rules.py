@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -303,6 +303,16 @@ def by_rule(rules: Rules, doubt: str, agreed: int, scanned: int | None, *, is_ag
     if doubt not in ("differs", "not_right") or scanned is None or not is_agreed:
         return 0
     return counted(rules, agreed, scanned)
+
+
+def within(kind: Kind, most_minutes: int) -> Kind:
+    """Give a kind with no visit longer than so many minutes, which the community's rules say for every kind."""
+    return replace(
+        kind,
+        least_minutes=min(kind.least_minutes, most_minutes),
+        usual_minutes=min(kind.usual_minutes, most_minutes),
+        most_minutes=min(kind.most_minutes, most_minutes),
+    )
 
 
 def unmet(kind: Kind, declared: Collection[str]) -> list[str]:
