@@ -9,6 +9,7 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
+from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.communities import operations as communities
@@ -22,7 +23,7 @@ from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.schemas import LONGEST_WORDS, MaybeWordsSchema, WordsSchema
+from bank.services.schemas import LONGEST_WORDS, TIME_ZONE, MaybeWordsSchema, WordsSchema
 from bank.services.views import in_words, now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
@@ -31,6 +32,8 @@ from bank.web.i18n import gettext, translate
 __all__ = ["pages"]
 
 DONE = ("done", "resolved")
+MOST_CARDS = 50
+"""More thank-you cards than anybody may send on a day."""
 ON_THE_DAY = timedelta(hours=12)
 """So long before a visit its page has the form to say "I came": the network may be gone when it begins."""
 
@@ -78,6 +81,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         reported=[(report, name) for report, name in told if report.by_person_id == who.person_id],
         trail=listing.trail(session, one.id) if is_side else [],
         was_repeated=listing.was_repeated(session, one.id),
+        unthanked=_unthanked(session, who, one) if is_mine and one.state in DONE else [],
         missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
         words=rules,
         errors=errors or {},
@@ -219,11 +223,29 @@ def thank(public_id: str) -> ResponseReturnValue:
     one = row.request
     if who.person_id != one.person_id or one.volunteer_id is None or one.state not in DONE:
         raise NotFound
-    for helper in moving.volunteers(one):
-        if helper is not None:
-            receiver = session.get_one(Person, helper)
-            thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
-    return go_back(public_id, gettext("感谢卡送到了。"))
+    try:
+        was_sent = [_sent(session, who, helper) for helper in _unthanked(session, who, one)]
+    except thanks.EnoughForToday as refusal:
+        flash(translate(refusal.sentence, refusal.facts), "info")
+        return redirect(url_for(".show", public_id=public_id), code=303)
+    return go_back(public_id, gettext("感谢卡送到了。") if any(was_sent) else gettext("今天已经谢过了，心意收到了。"))
+
+
+def _sent(session: Session, who: Actor, helper: int) -> bool:
+    """Send one card; False where another window was quicker."""
+    try:
+        thanks.send(session, who, session.get_one(Person, helper), card="thanks", words=None, now=clock.utc_now())
+    except thanks.AlreadyThanked:
+        return False
+    return True
+
+
+def _unthanked(session: Session, who: Actor, one: HelpRequest) -> list[int]:
+    """Give who helped and was not sent a card by this person today, whatever it was for."""
+    today = clock.start_of_day(clock.local_day(clock.utc_now(), TIME_ZONE), TIME_ZONE)
+    cards = thanks.sent(session, who, limit=MOST_CARDS)
+    thanked = {card.thanks.to_id for card in cards if card.thanks.created_at >= today}
+    return [helper for helper in moving.volunteers(one) if helper is not None and helper not in thanked]
 
 
 def go_back(public_id: str, said: str) -> ResponseReturnValue:
