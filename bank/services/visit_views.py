@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.communities import operations as communities
-from bank.errors import BankError, Invalid, NotFound
+from bank.errors import NotFound
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -24,7 +24,7 @@ from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
 from bank.services.schemas import LONGEST_WORDS, TIME_ZONE, MaybeWordsSchema, WordsSchema
-from bank.services.views import in_words, now_ms, pages
+from bank.services.views import now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
@@ -148,13 +148,6 @@ def cancel(public_id: str) -> ResponseReturnValue:
     return go_back(public_id, gettext("取消了。"))
 
 
-def visit_again(who: Actor, public_id: str, refusal: BankError) -> ResponseReturnValue:
-    """Draw the page anew with what was refused, and why."""
-    if isinstance(refusal, Invalid):
-        return visit_page(who, public_id, errors=in_words(refusal)), 422
-    return visit_page(who, public_id, wrong=translate(refusal.sentence, refusal.facts)), 409
-
-
 @pages.post("/help/<public_id>/confirm")
 def confirm(public_id: str) -> ResponseReturnValue:
     help_.confirm(db.session(), login.actor(), public_id, now=clock.utc_now())
@@ -179,13 +172,8 @@ def report(public_id: str) -> ResponseReturnValue:
 def _with_words(
     verb: Callable[..., Any], public_id: str, said: str, schema: type[Schema] = WordsSchema
 ) -> ResponseReturnValue:
-    who = login.actor()
-    try:
-        given = read_form(schema, request.form)
-        verb(db.session(), who, public_id, given["words"], now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return visit_again(who, public_id, refusal)
+    given = read_form(schema, request.form)
+    verb(db.session(), login.actor(), public_id, given["words"], now=clock.utc_now())
     return go_back(public_id, said)
 
 
