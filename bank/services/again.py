@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -15,6 +17,7 @@ from bank.services.views import in_words, open_list, pages
 from bank.services.visit_views import visit_page
 from bank.web.errors import is_for_programs, problem
 from bank.web.i18n import translate
+from bank.web.pages import moment
 from bank.web.replay import KeyReused
 
 __all__ = ["pages"]
@@ -35,7 +38,7 @@ def draw_again(refusal: Conflict | Invalid | CardRests) -> ResponseReturnValue:
     """Say no on the page the form stood on; who may no longer see it gets the list it is gone from."""
     status = 429 if isinstance(refusal, TooMany) else 422 if isinstance(refusal, Invalid | KeyReused) else 409
     errors = in_words(refusal) if isinstance(refusal, Invalid) else {}
-    wrong = translate(refusal.sentence, refusal.facts)
+    wrong = _sentence(refusal)
     if is_for_programs():
         return problem(status, refusal.code, wrong, **({"errors": errors} if isinstance(refusal, Invalid) else {}))
     db.drop()
@@ -43,6 +46,12 @@ def draw_again(refusal: Conflict | Invalid | CardRests) -> ResponseReturnValue:
     if isinstance(refusal, TooMany):
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
+
+
+def _sentence(refusal: Conflict | Invalid | CardRests) -> str:
+    """Say why, with moments as people write them."""
+    facts = {name: moment(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.facts.items()}
+    return translate(refusal.sentence, facts)
 
 
 def _page(who: Actor, errors: dict[str, list[str]], wrong: str) -> ResponseReturnValue:

@@ -284,6 +284,11 @@ def is_free_to_cancel(rules: Rules, starts_at: datetime, now: datetime) -> bool:
     return starts_at - now >= timedelta(hours=rules.help_cancel_hours)
 
 
+def opens_at(rules: Rules, starts_at: datetime) -> datetime:
+    """Give from when on somebody may say that a helper came."""
+    return starts_at - timedelta(minutes=rules.check_in_early_minutes)
+
+
 def cost_of_cancelling(rules: Rules, state: str, starts_at: datetime, agreed: int, helpers: int, now: datetime) -> int:
     """Give the minutes that cancelling now takes from who pays."""
     is_free = state in OPEN or is_free_to_cancel(rules, starts_at, now)

@@ -35,7 +35,7 @@ DONE = ("done", "resolved")
 MOST_CARDS = 50
 """More thank-you cards than anybody may send on a day."""
 ON_THE_DAY = timedelta(hours=12)
-"""So long before a visit its page has the form to say "I came": the network may be gone when it begins."""
+"""So long before a visit its page has the form and the button for coming: the network may be gone when it begins."""
 
 
 @pages.get("/help/<public_id>")
@@ -64,6 +64,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_helper=is_helper,
         own=own,
         may_scan=_may_scan(one, own, now),
+        opens_at=_opens_at(one, now),
+        is_on_the_day=now >= one.starts_at - ON_THE_DAY,
         has_one_come=visiting.has_one_come(one),
         has_promised=who.person_id in waiting,
         has_one_accepted=bool(waiting),
@@ -92,6 +94,12 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
 
 def _wait(one: HelpRequest, now: datetime) -> timedelta:
     return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
+
+
+def _opens_at(one: HelpRequest, now: datetime) -> datetime | None:
+    """Give from when on coming may be told, None where that time has begun."""
+    opens = rules.opens_at(communities.rules_now(db.session(), one.community_id, now), one.starts_at)
+    return opens if now < opens else None
 
 
 def _may_scan(one: HelpRequest, own: Place | None, now: datetime) -> str | None:

@@ -130,9 +130,9 @@ def _arrive(
     if not coming:
         return "again"
     in_force = communities.rules_now(session, request.community_id, now)
-    opens = request.starts_at - timedelta(minutes=in_force.check_in_early_minutes)
+    opens = rules.opens_at(in_force, request.starts_at)
     if at < opens:
-        raise NotYet(opens=_clock(opens))
+        raise NotYet(opens=opens)
     if at > request.starts_at + timedelta(minutes=request.minutes):
         raise TooLate
     promised_at = max(filter(None, (request.accepted_at, request.second_accepted_at)), default=at)
@@ -411,7 +411,7 @@ def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime
 def _check_waited(session: Session, request: HelpRequest, now: datetime) -> None:
     wait = timedelta(minutes=communities.rules_now(session, request.community_id, now).help_wait_minutes)
     if now < request.starts_at + wait:
-        raise NotYet(opens=_clock(request.starts_at + wait))
+        raise NotYet(opens=request.starts_at + wait)
 
 
 def _ask_first(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> HelpRequest:
@@ -423,7 +423,3 @@ def _ask_first(session: Session, actor: Actor, request: HelpRequest, now: dateti
     session.flush()
     moving.note(session, again, "verified", now=now, by=request.verified_by)
     return again
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone(rules.CHINA):%m-%d %H:%M}"

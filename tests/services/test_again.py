@@ -124,3 +124,13 @@ def test_the_address_of_a_button_opens_the_page_it_stands_on(homes: Homes) -> No
             answer = homes.world.page("coordinator").get(f"{path}/{verb}")
             assert (answer.status_code, answer.location) == (302, path)
     assert homes.world.page("resident").get(f"/help/{request.public_id}/slip").status_code == 200
+
+
+def test_too_early_is_said_as_people_write_a_moment(homes: Homes) -> None:
+    request = homes.accepted()
+    homes.at_start(request, hours=-2)
+    answer = homes.world.page("resident").post(f"/help/{request.public_id}/phone", data={"way": "in"})
+    assert answer.status_code == 409
+    said = re.search(r"还没到时候。(.+?) 以后才可以", answer.get_data(as_text=True))
+    assert said is not None
+    assert re.search(r"\d+月\d+日.* \d\d:\d\d$", said.group(1))
