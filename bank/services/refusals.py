@@ -145,6 +145,13 @@ class WrongMoment(Conflict):
     sentence = say("补记的时间不对：不能比现在晚，走要在来之后。")
 
 
+class JustCame(Conflict):
+    """Going is told less than a minute after coming."""
+
+    code = "too_early"
+    sentence = say("刚刚才记了“到了”，满一分钟才能记“走了”。请过一会儿再记。")
+
+
 class NotTheirCard(Conflict):
     """The card of somebody else."""
 

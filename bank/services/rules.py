@@ -163,7 +163,7 @@ NEXT: Mapping[str, str] = {
     "disputed": say("接下来：两边都可以说一说，由没有经手过的工作人员定。"),
     "done": say("时长已经用掉，志愿者的时长按规则审核公示后入账。"),
     "resolved": say("已经按核对的结果办了。"),
-    "cancelled": say("留着的时长已按规则处理。"),
+    "cancelled": say("没有用掉时长。"),
     "no_show": say("留着的时长全部退回来了。"),
     "not_home": say("按规则给白跑一趟的志愿者记一点时长，其余退回。"),
     "nobody_found": say("没有扣任何时长，可以换个时间再约。"),

@@ -18,7 +18,7 @@ from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import dispatch, listing, moving, reporting, rules, visiting
+from bank.services import dispatch, listing, moving, reporting, rules, visiting, wording
 from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
@@ -55,6 +55,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
     is_side = is_for_them or is_helper
     told = reporting.of_request(session, one.id) if is_side else []
     waiting = dispatch.who_waits(session, one)
+    in_force = communities.rules_now(session, one.community_id, now)
     return render_template(
         "services/visit.html",
         row=row,
@@ -75,8 +76,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_side=is_side,
         is_invited=listing.has_invitation(session, who, one.id),
         may_accept=one.state in ("verified", "offered") and not is_mine and one.starts_at > now,
-        is_free=one.state in rules.OPEN
-        or rules.is_free_to_cancel(communities.rules_now(session, one.community_id, now), one.starts_at, now),
+        is_free=one.state in rules.OPEN or rules.is_free_to_cancel(in_force, one.starts_at, now),
         has_waited=now >= one.starts_at + _wait(one, now),
         has_begun=now >= one.starts_at,
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
@@ -84,7 +84,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         trail=listing.trail(session, one.id) if is_side else [],
         was_repeated=listing.was_repeated(session, one.id),
         unthanked=_unthanked(session, who, one) if is_mine and one.state in DONE else [],
-        missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
+        missed=rules.missed(in_force, one.minutes),
+        comes_next=translate(*wording.comes_next(one, own, in_force, is_for_them=is_for_them)),
         words=rules,
         errors=errors or {},
         wrong=wrong,
