@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,12 +79,21 @@ def wish_page(
         tomorrow=clock.local_day(now + timedelta(days=1), TIME_ZONE),
         is_captain=is_captain,
         person=person,
-        people=[(one.public_id, f"{door} {one.name}") for one, door in neighbours.of_captain(session, who)]
-        if is_captain
-        else [],
+        people=_neighbours(who) if is_captain else [],
         speeches=rules.SPEECHES,
         longest=LONGEST_WORDS,
     )
+
+
+def _neighbours(who: Actor) -> list[tuple[str, str]]:
+    """Give a captain's neighbours by public id, door and name, the tenth house after the ninth."""
+    found = sorted(neighbours.of_captain(db.session(), who), key=lambda one: by_number(one[1]))
+    return [(person.public_id, f"{door} {person.name}") for person, door in found]
+
+
+def by_number(text: str) -> list[int | str]:
+    """Give a key that sorts the numbers in a text by their size."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", text))]
 
 
 def _lengths(offered: Sequence[rules.Kind]) -> list[int]:
