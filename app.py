@@ -45,6 +45,7 @@ from bank.models import metadata
 from bank.passbook import proxy_views
 from bank.passbook import views as passbook
 from bank.rulebook import views as rulebook
+from bank.services import again as services_again
 from bank.services import desk_views as services_desk
 from bank.services import door_views as services_doors
 from bank.services import rules as help_rules
@@ -102,6 +103,7 @@ PAGES = (
     services_visits,
     services_doors,
     services_desk,
+    services_again,
     giving,
     cards,
     farewells,

@@ -63,9 +63,18 @@ def title_of(kind: str, memo: str | None, unit: str) -> str:
     return what
 
 
+def title_of_entry(entry: Entry) -> str:
+    """Say what a line is; what a visit did not use of the hours kept for it comes back, and is nothing earned."""
+    return title_of("release" if _is_rest(entry) else entry.kind, entry.memo, entry.unit)
+
+
+def _is_rest(entry: Entry) -> bool:
+    return entry.kind == "capture" and entry.amount > 0
+
+
 def icon_of(entry: Entry) -> str:
     """Name the icon of a line that has no drawing of its own."""
-    if entry.kind in ("reversal", "release", "refund"):
+    if entry.kind in ("reversal", "release", "refund") or _is_rest(entry):
         return "undo"
     if entry.kind == "expiry":
         return "hourglass"
@@ -84,7 +93,7 @@ def sheet_row(entry: Entry) -> dict[str, Any]:
     said = amount(abs(entry.amount), entry.unit)
     return {
         "day": day(entry.recorded_at),
-        "what": title_of(entry.kind, entry.memo, entry.unit),
+        "what": title_of_entry(entry),
         "in": said if is_in else "",
         "out": "" if is_in else said,
         "left": amount(entry.balance_after, entry.unit),

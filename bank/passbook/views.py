@@ -35,7 +35,7 @@ pages.add_app_template_filter(telling.icon_of, "line_icon")
 
 @pages.app_template_filter()
 def line_title(entry: Entry) -> str:
-    return telling.title_of(entry.kind, entry.memo, entry.unit)
+    return telling.title_of_entry(entry)
 
 
 @pages.get("/passbook")

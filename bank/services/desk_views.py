@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -199,10 +200,11 @@ def end_training(training_id: int) -> ResponseReturnValue:
 def desk_show(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     who.require(*STAFF)
-    return _desk_page(who, public_id)
+    return desk_page(who, public_id)
 
 
-def _desk_page(who: Actor, public_id: str, *, errors: dict[str, list[str]] | None = None, wrong: str = "") -> str:
+def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "") -> str:
+    """Draw one request for the desk."""
     session, now = db.session(), clock.utc_now()
     row = listing.one(session, who, public_id)
     one = row.request
@@ -254,36 +256,24 @@ def _promised(one: HelpRequest) -> list[tuple[str, str]]:
 @pages.post("/desk/help/<public_id>/verify")
 def verify(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    try:
-        given = read_form(VerifySchema, request.form)
-        help_.verify(db.session(), who, public_id, risk_note=given["risk_note"], now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    given = read_form(VerifySchema, request.form)
+    help_.verify(db.session(), who, public_id, risk_note=given["risk_note"], now=clock.utc_now())
     return _back(public_id, gettext("核实好了。下面请合适的人。"))
 
 
 @pages.post("/desk/help/<public_id>/invite")
 def invite(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    try:
-        number = help_.invite(db.session(), who, public_id, request.form.getlist("people"), now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    number = help_.invite(db.session(), who, public_id, request.form.getlist("people"), now=clock.utc_now())
     return _back(public_id, gettext("请了 %(n)s 位，等他们答复。", n=number))
 
 
 @pages.post("/desk/help/<public_id>/call-back")
 def call_back(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    try:
-        given = read_form(CallBackSchema, request.form)
-        is_right = given["is_right"] == "yes"
-        help_.call_back(db.session(), who, public_id, is_right=is_right, words=given["words"], now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    given = read_form(CallBackSchema, request.form)
+    is_right = given["is_right"] == "yes"
+    help_.call_back(db.session(), who, public_id, is_right=is_right, words=given["words"], now=clock.utc_now())
     return _back(public_id, gettext("回访记下了。"))
 
 
@@ -293,14 +283,7 @@ def confirm_at_desk(public_id: str) -> ResponseReturnValue:
     """The resident comes to the desk and confirms with card and PIN."""
     who = login.actor()
     who.require(*STAFF)
-    try:
-        take_word_by_card(who, public_id)
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
-    except Conflict as refusal:
-        db.drop()
-        return _desk_page(who, public_id, wrong=translate(refusal.sentence, refusal.facts)), 409
+    take_word_by_card(who, public_id)
     return _back(public_id, gettext("居民确认好了，谢谢。"))
 
 
@@ -309,26 +292,16 @@ def note_report(public_id: str) -> ResponseReturnValue:
     """Write down a problem that somebody without a phone tells the desk."""
     who = login.actor()
     who.require(*STAFF)
-    try:
-        given = read_form(WordsSchema, request.form)
-        help_.report(db.session(), who, public_id, given["words"], now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    given = read_form(WordsSchema, request.form)
+    help_.report(db.session(), who, public_id, given["words"], now=clock.utc_now())
     return _back(public_id, gettext("记下了，另一位工作人员会答复。"))
 
 
 @pages.post("/desk/help/<public_id>/decide")
 def decide(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    try:
-        given = read_form(DecisionSchema, request.form)
-        help_.decide(
-            db.session(), who, public_id, minutes=given["minutes"], reason=given["reason"], now=clock.utc_now()
-        )
-    except Invalid as refusal:
-        db.drop()
-        return _desk_page(who, public_id, errors=in_words(refusal)), 422
+    given = read_form(DecisionSchema, request.form)
+    help_.decide(db.session(), who, public_id, minutes=given["minutes"], reason=given["reason"], now=clock.utc_now())
     return _back(public_id, gettext("定下来了，两边都告诉了。"))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bank import clock, db
 from bank.checkin import bearers
 from bank.credits import cases
-from bank.errors import Conflict, Invalid, say
+from bank.errors import Invalid, say
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
@@ -22,10 +22,10 @@ from bank.members.models import Person
 from bank.services import listing, moving
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
-from bank.services.refusals import NotTheirCard
+from bank.services.refusals import CardRests, NoPinYet, NotTheirCard, PinIsWrong
 from bank.services.schemas import CardSchema, PressSchema, ScanSchema
 from bank.services.views import pages
-from bank.services.visit_views import go_back, visit_again
+from bank.services.visit_views import go_back
 from bank.services.visiting import Proof
 from bank.thanks import operations as thanks
 from bank.web import limits
@@ -49,15 +49,9 @@ def scan(public_id: str) -> ResponseReturnValue:
     who = login.actor()
     listing.one(db.session(), who, public_id)
     now = clock.utc_now()
-    try:
-        proof = _proof(who, public_id, read_form(ScanSchema, request.form), now)
-        begin_write()
-        said = help_.scan(db.session(), who, public_id, proof, now=now)
-    except (Invalid, Conflict) as refusal:
-        if is_for_programs():
-            raise
-        db.drop()
-        return visit_again(who, public_id, refusal)
+    proof = _proof(who, public_id, read_form(ScanSchema, request.form), now)
+    begin_write()
+    said = help_.scan(db.session(), who, public_id, proof, now=now)
     return _recorded(public_id, said, _said(said))
 
 
@@ -108,11 +102,7 @@ def confirm_by_card(public_id: str) -> ResponseReturnValue:
     """The resident confirms with card and PIN on the volunteer's phone, or at the desk."""
     who = login.actor()
     listing.one(db.session(), who, public_id)
-    try:
-        take_word_by_card(who, public_id)
-    except (Invalid, Conflict) as refusal:
-        db.drop()
-        return visit_again(who, public_id, refusal)
+    take_word_by_card(who, public_id)
     return go_back(public_id, gettext("居民确认好了，谢谢。"))
 
 
@@ -143,10 +133,17 @@ def _thank_by_card(session: Session, owner: Person, visit: HelpRequest) -> None:
 
 
 def _card_and_pin(who: Actor, given: dict[str, Any]) -> int:
-    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
+    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPinYet, PinIsWrong, TooMany."""
     owner = bearers.whose_card(db.session(), who, given["card"])
     if owner is None:
         raise NotTheirCard
     owner_id = owner.id
-    bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
+    try:
+        bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
+    except bearers.NoPin as missing:
+        raise NoPinYet from missing
+    except bearers.WrongPin as wrong:
+        raise PinIsWrong(**wrong.facts) from wrong
+    except bearers.CardLocked as locked:
+        raise CardRests(locked.retry_after_s) from locked
     return owner_id

@@ -99,9 +99,7 @@ def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str
     kind = catalogue.kinds(session, person.community_id).get(wish.kind)
     if kind is None or not kind.is_on:
         raise NotOffered
-    most = min(kind.most_minutes, in_force.home_service_minutes)
-    if not min(kind.least_minutes, most) <= wish.minutes <= most:
-        raise Invalid({"minutes": [say("这一样一次的时长不在范围里，请选一个给出的时长。")]})
+    _check_length(rules.within(kind, in_force.home_service_minutes), wish.minutes)
     if not now < wish.starts_at <= now + FARTHEST:
         raise Invalid({"day": [say("请选今天以后、两个月以内的时间。")]})
     _check_open(session, person)
@@ -110,6 +108,13 @@ def _ask(session: Session, actor: Actor, person: Person, wish: Wish, *, via: str
         if missing > 0:
             raise NotEnoughTime(missing_minutes=missing)
     return _write(session, actor, person, wish, via=via, now=now)
+
+
+def _check_length(kind: rules.Kind, minutes: int) -> None:
+    least, most = kind.least_minutes, kind.most_minutes
+    if not least <= minutes <= most:
+        sentence = say("%(kind)s一次 %(least_minutes)s到 %(most_minutes)s，请选这中间的时长。")
+        raise Invalid({"minutes": [sentence]}, kind=kind.title, least_minutes=least, most_minutes=most)
 
 
 def _check_open(session: Session, person: Person) -> None:

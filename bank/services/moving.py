@@ -15,6 +15,7 @@ from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.calendar import calendar_of
 from bank.communities.models import Community
+from bank.communities.rules import Rules
 from bank.credits import cases
 from bank.credits import operations as credits
 from bank.errors import NotFound, say
@@ -72,6 +73,11 @@ class Place:
         return "second_agreed_at" if self.prefix else "volunteer_agreed_at"
 
     @property
+    def paid_minutes(self) -> int | None:
+        """What they were given for it; None where nothing was."""
+        return self.request.second_paid_minutes if self.prefix else self.request.paid_minutes
+
+    @property
     def scanned(self) -> int:
         """The whole minutes between coming and going; 0 where a moment is missing."""
         if self.arrived_at is None or self.left_at is None:
@@ -93,6 +99,13 @@ def has_come(request: HelpRequest) -> bool:
 def agreed_by_all(request: HelpRequest) -> bool:
     """Tell whether everybody who helped said that the time is right."""
     return all(getattr(request, place.agreed) is not None for place in places(request))
+
+
+def is_far_apart(request: HelpRequest, in_force: Rules) -> bool:
+    """Tell whether what was scanned is so far from what was agreed, or so short, that somebody has to look."""
+    scanned = [place.scanned for place in places(request)]
+    is_short = any(rules.counted(in_force, request.minutes, one) < 1 for one in scanned)
+    return is_short or any(rules.differs(in_force, request.minutes, one) for one in scanned)
 
 
 def locked(session: Session, community_id: int, public_id: str) -> HelpRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -163,7 +163,7 @@ NEXT: Mapping[str, str] = {
     "disputed": say("接下来：两边都可以说一说，由没有经手过的工作人员定。"),
     "done": say("时长已经用掉，志愿者的时长按规则审核公示后入账。"),
     "resolved": say("已经按核对的结果办了。"),
-    "cancelled": say("留着的时长已按规则处理。"),
+    "cancelled": say("没有用掉时长。"),
     "no_show": say("留着的时长全部退回来了。"),
     "not_home": say("按规则给白跑一趟的志愿者记一点时长，其余退回。"),
     "nobody_found": say("没有扣任何时长，可以换个时间再约。"),
@@ -284,6 +284,11 @@ def is_free_to_cancel(rules: Rules, starts_at: datetime, now: datetime) -> bool:
     return starts_at - now >= timedelta(hours=rules.help_cancel_hours)
 
 
+def opens_at(rules: Rules, starts_at: datetime) -> datetime:
+    """Give from when on somebody may say that a helper came."""
+    return starts_at - timedelta(minutes=rules.check_in_early_minutes)
+
+
 def cost_of_cancelling(rules: Rules, state: str, starts_at: datetime, agreed: int, helpers: int, now: datetime) -> int:
     """Give the minutes that cancelling now takes from who pays."""
     is_free = state in OPEN or is_free_to_cancel(rules, starts_at, now)
@@ -303,6 +308,16 @@ def by_rule(rules: Rules, doubt: str, agreed: int, scanned: int | None, *, is_ag
     if doubt not in ("differs", "not_right") or scanned is None or not is_agreed:
         return 0
     return counted(rules, agreed, scanned)
+
+
+def within(kind: Kind, most_minutes: int) -> Kind:
+    """Give a kind with no visit longer than so many minutes, which the community's rules say for every kind."""
+    return replace(
+        kind,
+        least_minutes=min(kind.least_minutes, most_minutes),
+        usual_minutes=min(kind.usual_minutes, most_minutes),
+        most_minutes=min(kind.most_minutes, most_minutes),
+    )
 
 
 def unmet(kind: Kind, declared: Collection[str]) -> list[str]:

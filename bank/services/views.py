@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +26,8 @@ from bank.web.i18n import gettext, translate
 
 pages = Blueprint("services", __name__)
 STEP_MINUTES = 30
+USUAL_MINUTES = 60
+"""What most kinds take, for a form on which none is chosen yet."""
 
 
 @pages.get("/help")
@@ -59,27 +63,44 @@ def wish_page(
     """Draw the form of a request: for oneself, for somebody of one's building, or at the desk for `person`."""
     session, now = db.session(), clock.utc_now()
     asked_for = person or session.get_one(Person, who.person_id)
-    offered = [kind for kind in catalogue.kinds(session, who.community_id).values() if kind.is_on]
-    in_force = communities.rules_now(session, who.community_id, now)
-    most = min(in_force.home_service_minutes, max((kind.most_minutes for kind in offered), default=STEP_MINUTES))
+    most = communities.rules_now(session, who.community_id, now).home_service_minutes
+    kinds = catalogue.kinds(session, who.community_id).values()
+    offered = [rules.within(kind, most) for kind in kinds if kind.is_on]
     return render_template(
         "services/new.html",
         given=given,
         errors=errors,
         wrong=wrong,
         kinds=offered,
-        lengths=range(STEP_MINUTES, most + 1, STEP_MINUTES),
+        lengths=_lengths(offered),
+        usual=next((kind.usual_minutes for kind in offered if kind.code == given.get("kind")), USUAL_MINUTES),
         room=None if is_captain else help_.room(session, asked_for, now),
         today=clock.local_day(now, TIME_ZONE),
         tomorrow=clock.local_day(now + timedelta(days=1), TIME_ZONE),
         is_captain=is_captain,
         person=person,
-        people=[(one.public_id, f"{door} {one.name}") for one, door in neighbours.of_captain(session, who)]
-        if is_captain
-        else [],
+        people=_neighbours(who) if is_captain else [],
         speeches=rules.SPEECHES,
         longest=LONGEST_WORDS,
     )
+
+
+def _neighbours(who: Actor) -> list[tuple[str, str]]:
+    """Give a captain's neighbours by public id, door and name, the tenth house after the ninth."""
+    found = sorted(neighbours.of_captain(db.session(), who), key=lambda one: by_number(one[1]))
+    return [(person.public_id, f"{door} {person.name}") for person, door in found]
+
+
+def by_number(text: str) -> list[int | str]:
+    """Give a key that sorts the numbers in a text by their size."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", text))]
+
+
+def _lengths(offered: Sequence[rules.Kind]) -> list[int]:
+    """Give the minutes to choose from: in even steps, and what each kind itself names."""
+    most = max((kind.most_minutes for kind in offered), default=STEP_MINUTES)
+    named = {one for kind in offered for one in (kind.least_minutes, kind.usual_minutes, kind.most_minutes)}
+    return sorted({*range(STEP_MINUTES, most + 1, STEP_MINUTES), *named})
 
 
 def read_wish(given: dict[str, Any]) -> help_.Wish:
@@ -99,7 +120,7 @@ def read_wish(given: dict[str, Any]) -> help_.Wish:
 
 def in_words(refusal: Invalid) -> dict[str, list[str]]:
     """Put the errors of a form in the person's language."""
-    return {name: [translate(text) for text in texts] for name, texts in refusal.errors.items()}
+    return {name: [translate(text, refusal.facts) for text in texts] for name, texts in refusal.errors.items()}
 
 
 @pages.post("/help/new")

@@ -9,21 +9,22 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
+from sqlalchemy.orm import Session
 
 from bank import clock, db
 from bank.communities import operations as communities
-from bank.errors import BankError, Invalid, NotFound
+from bank.errors import NotFound
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import dispatch, listing, moving, reporting, rules, visiting
+from bank.services import dispatch, listing, moving, reporting, rules, visiting, wording
 from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.schemas import LONGEST_WORDS, MaybeWordsSchema, WordsSchema
-from bank.services.views import in_words, now_ms, pages
+from bank.services.schemas import LONGEST_WORDS, TIME_ZONE, MaybeWordsSchema, WordsSchema
+from bank.services.views import now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
 from bank.web.i18n import gettext, translate
@@ -31,8 +32,10 @@ from bank.web.i18n import gettext, translate
 __all__ = ["pages"]
 
 DONE = ("done", "resolved")
+MOST_CARDS = 50
+"""More thank-you cards than anybody may send on a day."""
 ON_THE_DAY = timedelta(hours=12)
-"""So long before a visit its page has the form to say "I came": the network may be gone when it begins."""
+"""So long before a visit its page has the form and the button for coming: the network may be gone when it begins."""
 
 
 @pages.get("/help/<public_id>")
@@ -52,6 +55,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
     is_side = is_for_them or is_helper
     told = reporting.of_request(session, one.id) if is_side else []
     waiting = dispatch.who_waits(session, one)
+    in_force = communities.rules_now(session, one.community_id, now)
     return render_template(
         "services/visit.html",
         row=row,
@@ -61,6 +65,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_helper=is_helper,
         own=own,
         may_scan=_may_scan(one, own, now),
+        opens_at=_opens_at(one, now),
+        is_on_the_day=now >= one.starts_at - ON_THE_DAY,
         has_one_come=visiting.has_one_come(one),
         has_promised=who.person_id in waiting,
         has_one_accepted=bool(waiting),
@@ -70,15 +76,16 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_side=is_side,
         is_invited=listing.has_invitation(session, who, one.id),
         may_accept=one.state in ("verified", "offered") and not is_mine and one.starts_at > now,
-        is_free=one.state in rules.OPEN
-        or rules.is_free_to_cancel(communities.rules_now(session, one.community_id, now), one.starts_at, now),
+        is_free=one.state in rules.OPEN or rules.is_free_to_cancel(in_force, one.starts_at, now),
         has_waited=now >= one.starts_at + _wait(one, now),
         has_begun=now >= one.starts_at,
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         reported=[(report, name) for report, name in told if report.by_person_id == who.person_id],
         trail=listing.trail(session, one.id) if is_side else [],
         was_repeated=listing.was_repeated(session, one.id),
-        missed=rules.missed(communities.rules_now(session, one.community_id, now), one.minutes),
+        unthanked=_unthanked(session, who, one) if is_mine and one.state in DONE else [],
+        missed=rules.missed(in_force, one.minutes),
+        comes_next=translate(*wording.comes_next(one, own, in_force, is_for_them=is_for_them)),
         words=rules,
         errors=errors or {},
         wrong=wrong,
@@ -88,6 +95,12 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
 
 def _wait(one: HelpRequest, now: datetime) -> timedelta:
     return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
+
+
+def _opens_at(one: HelpRequest, now: datetime) -> datetime | None:
+    """Give from when on coming may be told, None where that time has begun."""
+    opens = rules.opens_at(communities.rules_now(db.session(), one.community_id, now), one.starts_at)
+    return opens if now < opens else None
 
 
 def _may_scan(one: HelpRequest, own: Place | None, now: datetime) -> str | None:
@@ -144,13 +157,6 @@ def cancel(public_id: str) -> ResponseReturnValue:
     return go_back(public_id, gettext("取消了。"))
 
 
-def visit_again(who: Actor, public_id: str, refusal: BankError) -> ResponseReturnValue:
-    """Draw the page anew with what was refused, and why."""
-    if isinstance(refusal, Invalid):
-        return visit_page(who, public_id, errors=in_words(refusal)), 422
-    return visit_page(who, public_id, wrong=translate(refusal.sentence, refusal.facts)), 409
-
-
 @pages.post("/help/<public_id>/confirm")
 def confirm(public_id: str) -> ResponseReturnValue:
     help_.confirm(db.session(), login.actor(), public_id, now=clock.utc_now())
@@ -175,13 +181,8 @@ def report(public_id: str) -> ResponseReturnValue:
 def _with_words(
     verb: Callable[..., Any], public_id: str, said: str, schema: type[Schema] = WordsSchema
 ) -> ResponseReturnValue:
-    who = login.actor()
-    try:
-        given = read_form(schema, request.form)
-        verb(db.session(), who, public_id, given["words"], now=clock.utc_now())
-    except Invalid as refusal:
-        db.drop()
-        return visit_again(who, public_id, refusal)
+    given = read_form(schema, request.form)
+    verb(db.session(), login.actor(), public_id, given["words"], now=clock.utc_now())
     return go_back(public_id, said)
 
 
@@ -219,11 +220,29 @@ def thank(public_id: str) -> ResponseReturnValue:
     one = row.request
     if who.person_id != one.person_id or one.volunteer_id is None or one.state not in DONE:
         raise NotFound
-    for helper in moving.volunteers(one):
-        if helper is not None:
-            receiver = session.get_one(Person, helper)
-            thanks.send(session, who, receiver, card="thanks", words=None, now=clock.utc_now())
-    return go_back(public_id, gettext("感谢卡送到了。"))
+    try:
+        was_sent = [_sent(session, who, helper) for helper in _unthanked(session, who, one)]
+    except thanks.EnoughForToday as refusal:
+        flash(translate(refusal.sentence, refusal.facts), "info")
+        return redirect(url_for(".show", public_id=public_id), code=303)
+    return go_back(public_id, gettext("感谢卡送到了。") if any(was_sent) else gettext("今天已经谢过了，心意收到了。"))
+
+
+def _sent(session: Session, who: Actor, helper: int) -> bool:
+    """Send one card; False where another window was quicker."""
+    try:
+        thanks.send(session, who, session.get_one(Person, helper), card="thanks", words=None, now=clock.utc_now())
+    except thanks.AlreadyThanked:
+        return False
+    return True
+
+
+def _unthanked(session: Session, who: Actor, one: HelpRequest) -> list[int]:
+    """Give who helped and was not sent a card by this person today, whatever it was for."""
+    today = clock.start_of_day(clock.local_day(clock.utc_now(), TIME_ZONE), TIME_ZONE)
+    cards = thanks.sent(session, who, limit=MOST_CARDS)
+    thanked = {card.thanks.to_id for card in cards if card.thanks.created_at >= today}
+    return [helper for helper in moving.volunteers(one) if helper is not None and helper not in thanked]
 
 
 def go_back(public_id: str, said: str) -> ResponseReturnValue:

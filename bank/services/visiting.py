@@ -16,7 +16,17 @@ from bank.members.models import Person
 from bank.services import intake, moving, rules
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.refusals import Involved, Moved, NotArrived, NotTheirCard, NotYet, TooLate, WrongCode, WrongMoment
+from bank.services.refusals import (
+    Involved,
+    JustCame,
+    Moved,
+    NotArrived,
+    NotTheirCard,
+    NotYet,
+    TooLate,
+    WrongCode,
+    WrongMoment,
+)
 
 AGAIN_WITHIN = timedelta(minutes=10)
 """A second scan so soon after coming is the same scan twice, not going."""
@@ -43,7 +53,7 @@ def scan(session: Session, actor: Actor, public_id: str, proof: Proof, *, now: d
 
     The volunteer scans the resident's card or types the digits; a coordinator who lives with no helper may scan the
     card as well; the resident presses their own phone. Raises NotFound, NotAllowed, Involved, NotTheirCard, WrongCode,
-    WrongMoment, NotYet, TooLate, Moved.
+    WrongMoment, JustCame, NotYet, TooLate, Moved.
     """
     request = moving.locked(session, actor.community_id, public_id)
     mine = _check_hand(session, actor, request, proof)
@@ -130,9 +140,9 @@ def _arrive(
     if not coming:
         return "again"
     in_force = communities.rules_now(session, request.community_id, now)
-    opens = request.starts_at - timedelta(minutes=in_force.check_in_early_minutes)
+    opens = rules.opens_at(in_force, request.starts_at)
     if at < opens:
-        raise NotYet(opens=_clock(opens))
+        raise NotYet(opens=opens)
     if at > request.starts_at + timedelta(minutes=request.minutes):
         raise TooLate
     promised_at = max(filter(None, (request.accepted_at, request.second_accepted_at)), default=at)
@@ -168,8 +178,11 @@ def _leave(
     now: datetime,
 ) -> None:
     """Record who went; the time waits for everybody's word when all have."""
-    if any(place.arrived_at is None or at < place.arrived_at + rules.LEAST_VISIT for place in staying):
+    came = [place.arrived_at for place in staying]
+    if any(one is None or at < one for one in came):
         raise WrongMoment
+    if any(at < one + rules.LEAST_VISIT for one in came if one is not None):
+        raise JustCame
     is_resident = proof.via == "phone"
     went: dict[str, object] = {"is_late_upload": request.is_late_upload or _is_late(proof, now)}
     for place in staying:
@@ -259,9 +272,8 @@ def _agree(
 def conclude(session: Session, request: HelpRequest, *, actor: Actor | None, now: datetime) -> None:
     """Pay what both sides agreed to, or have it looked at where it differs too far from what was agreed before."""
     in_force = communities.rules_now(session, request.community_id, now)
-    scanned = [place.scanned for place in moving.places(request)]
-    minutes = [rules.counted(in_force, request.minutes, one) for one in scanned]
-    if any(rules.differs(in_force, request.minutes, one) for one in scanned) or min(minutes) < 1:
+    minutes = [rules.counted(in_force, request.minutes, place.scanned) for place in moving.places(request)]
+    if moving.is_far_apart(request, in_force):
         dispute(session, request, ("to_confirm",), "differs", now)
         return
     second = sum(minutes[1:])
@@ -411,7 +423,7 @@ def nobody_came(session: Session, actor: Actor, public_id: str, *, now: datetime
 def _check_waited(session: Session, request: HelpRequest, now: datetime) -> None:
     wait = timedelta(minutes=communities.rules_now(session, request.community_id, now).help_wait_minutes)
     if now < request.starts_at + wait:
-        raise NotYet(opens=_clock(request.starts_at + wait))
+        raise NotYet(opens=request.starts_at + wait)
 
 
 def _ask_first(session: Session, actor: Actor, request: HelpRequest, now: datetime) -> HelpRequest:
@@ -423,7 +435,3 @@ def _ask_first(session: Session, actor: Actor, request: HelpRequest, now: dateti
     session.flush()
     moving.note(session, again, "verified", now=now, by=request.verified_by)
     return again
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone(rules.CHINA):%m-%d %H:%M}"

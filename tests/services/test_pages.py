@@ -9,6 +9,7 @@ from bank.members import neighbours, passwords
 from bank.members.models import Person
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
+from bank.services.views import by_number
 from bank.services.visiting import Proof
 from tests.counting import counted
 from tests.services.homes import HOURS, Homes
@@ -400,3 +401,8 @@ def test_a_scan_of_nothing_says_what_to_type(homes: Homes) -> None:
     answer = homes.world.page("volunteer").post(f"/help/{request.public_id}/scan", data={"way": "in"})
     assert answer.status_code == 422
     assert "请输入居民报的六位数字" in answer.get_data(as_text=True)
+
+
+def test_doors_stand_in_the_order_of_their_numbers() -> None:
+    doors = ["10栋 1单元", "2栋 10单元", "1栋 1单元", "2栋 9单元", "楼外"]
+    assert sorted(doors, key=by_number) == ["1栋 1单元", "2栋 9单元", "2栋 10单元", "10栋 1单元", "楼外"]

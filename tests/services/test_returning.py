@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -225,3 +226,11 @@ def test_a_frozen_account_holds_up_nobody_elses_request(homes: Homes) -> None:
     homes.world.clock.advance(days=1)
     homes.run_jobs()
     assert homes.get(refused).returned_txn_id is not None
+
+
+def test_what_a_visit_did_not_use_is_told_as_coming_back_in_the_passbook(homes: Homes) -> None:
+    request = homes.visit(30)
+    homes.do("resident", help_.object_to, request.public_id, "只坐了一会儿")
+    homes.do("second", help_.decide, request.public_id, minutes=30, reason="按实际算")
+    page = homes.world.page("resident").get("/passbook").get_data(as_text=True)
+    assert re.findall(r"(退回：)?陪聊读报</span>", page) == ["退回：", ""]

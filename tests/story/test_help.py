@@ -219,3 +219,16 @@ def _say(phone: Phone, six: str, *, minutes: int = 0) -> None:
         )
     phone.page.get_by_label("居民报的六位数字").fill(six)
     phone.press("记上")
+
+
+def test_only_the_lengths_of_the_chosen_kind_are_offered(town: World, phone: Callable[..., Phone]) -> None:
+    resident = phone("resident")
+    resident.sign_in()
+    resident.open("/help/new?kind=errand")
+    length = resident.page.get_by_label("要多久")
+    assert length.input_value() == "30"
+    resident.page.locator("label.pick", has_text="陪诊").click()
+    assert length.input_value() == "180"
+    offered = length.locator("option:enabled")
+    assert [one.get_attribute("value") for one in offered.all()] == ["60", "90", "120", "150", "180", "210", "240"]
+    assert resident.complaints == []
