@@ -5,11 +5,13 @@ const minutes = box.querySelector('select');
 const kinds = [...document.querySelectorAll('input[name="kind"]')];
 
 function fit(isNew) {
-  const span = spans[kinds.find((one) => one.checked)?.value];
+  const chosen = kinds.find((one) => one.checked);
+  const span = chosen && spans[chosen.value];
   if (!span) return;
   const [least, usual, most] = span;
   [...minutes.options].forEach((one) => { one.disabled = Number(one.value) < least || Number(one.value) > most; });
-  if (isNew || minutes.selectedOptions[0]?.disabled) minutes.value = String(usual);
+  const now = minutes.options[minutes.selectedIndex];
+  if (isNew || (now && now.disabled)) minutes.value = String(usual);
 }
 
 kinds.forEach((one) => one.addEventListener('change', () => fit(true)));

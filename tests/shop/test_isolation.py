@@ -62,7 +62,9 @@ def test_a_barber_sees_and_moves_nothing_of_another_shop(market: Market) -> None
             answer = _ask(market, method, asked, order)
             tried += 1
             where = (method, rule.rule, answer.status_code)
+            # What was asked for is repeated, and the page above it, where the buttons for language and type lead.
             told = answer.get_data(as_text=True).replace(asked, "")
+            told = told.replace(f'name="next" value="{asked.rpartition("/")[0]}"', "")
             if rule.rule in TYPED_ANEW and method == "POST":
                 assert answer.status_code == 422, where
                 told = told.replace(f'value="{order.voucher_code}"', "")
