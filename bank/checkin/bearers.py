@@ -19,7 +19,6 @@ from bank.members.models import Person
 from bank.members.rules import read_card_number
 from bank.qr import LONGEST_SCAN, fold
 from bank.web import limits
-from bank.web.models import Tries
 
 _CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
 PUBLIC_ID = 8
@@ -113,10 +112,7 @@ def _member(session: Session, actor: Actor, public_id: str) -> Person | None:
 
 def lock_of(session: Session, owner: Person, *, now: datetime) -> CardLocked | None:
     """Give the refusal that waits for any PIN of a card that rests; None where the next try counts."""
-    resting = select(Tries.expires_at).where(
-        Tries.name == people.tries_of_pin(owner.id), Tries.count >= WRONG_TRIES, Tries.expires_at > now
-    )
-    until = session.scalar(resting)
+    until = limits.rests_until(session, people.tries_of_pin(owner.id), most=WRONG_TRIES, now=now)
     return CardLocked(max(1, int((until - now).total_seconds()))) if until is not None else None
 
 

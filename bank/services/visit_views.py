@@ -23,7 +23,7 @@ from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.schemas import LONGEST_WORDS, TIME_ZONE, MaybeWordsSchema, WordsSchema
+from bank.services.schemas import LONGEST_WORDS, MaybeWordsSchema, WordsSchema
 from bank.services.views import now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
@@ -32,8 +32,6 @@ from bank.web.i18n import gettext, translate
 __all__ = ["pages"]
 
 DONE = ("done", "resolved")
-MOST_CARDS = 50
-"""More thank-you cards than anybody may send on a day."""
 ON_THE_DAY = timedelta(hours=12)
 """So long before a visit its page has the form and the button for coming: the network may be gone when it begins."""
 
@@ -56,6 +54,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
     told = reporting.of_request(session, one.id) if is_side else []
     waiting = dispatch.who_waits(session, one)
     in_force = communities.rules_now(session, one.community_id, now)
+    opens_at = rules.opens_at(in_force, one.starts_at)
     return render_template(
         "services/visit.html",
         row=row,
@@ -65,7 +64,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_helper=is_helper,
         own=own,
         may_scan=_may_scan(one, own, now),
-        opens_at=_opens_at(one, now),
+        opens_at=opens_at if now < opens_at else None,
         is_on_the_day=now >= one.starts_at - ON_THE_DAY,
         has_one_come=visiting.has_one_come(one),
         has_promised=who.person_id in waiting,
@@ -77,7 +76,7 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         is_invited=listing.has_invitation(session, who, one.id),
         may_accept=one.state in ("verified", "offered") and not is_mine and one.starts_at > now,
         is_free=one.state in rules.OPEN or rules.is_free_to_cancel(in_force, one.starts_at, now),
-        has_waited=now >= one.starts_at + _wait(one, now),
+        has_waited=now >= one.starts_at + timedelta(minutes=in_force.help_wait_minutes),
         has_begun=now >= one.starts_at,
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
         reported=[(report, name) for report, name in told if report.by_person_id == who.person_id],
@@ -91,16 +90,6 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         wrong=wrong,
         longest=LONGEST_WORDS,
     )
-
-
-def _wait(one: HelpRequest, now: datetime) -> timedelta:
-    return timedelta(minutes=communities.rules_now(db.session(), one.community_id, now).help_wait_minutes)
-
-
-def _opens_at(one: HelpRequest, now: datetime) -> datetime | None:
-    """Give from when on coming may be told, None where that time has begun."""
-    opens = rules.opens_at(communities.rules_now(db.session(), one.community_id, now), one.starts_at)
-    return opens if now < opens else None
 
 
 def _may_scan(one: HelpRequest, own: Place | None, now: datetime) -> str | None:
@@ -239,9 +228,7 @@ def _sent(session: Session, who: Actor, helper: int) -> bool:
 
 def _unthanked(session: Session, who: Actor, one: HelpRequest) -> list[int]:
     """Give who helped and was not sent a card by this person today, whatever it was for."""
-    today = clock.start_of_day(clock.local_day(clock.utc_now(), TIME_ZONE), TIME_ZONE)
-    cards = thanks.sent(session, who, limit=MOST_CARDS)
-    thanked = {card.thanks.to_id for card in cards if card.thanks.created_at >= today}
+    thanked = thanks.thanked_today(session, who, now=clock.utc_now())
     return [helper for helper in moving.volunteers(one) if helper is not None and helper not in thanked]
 
 

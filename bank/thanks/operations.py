@@ -48,9 +48,7 @@ def send(session: Session, actor: Actor, receiver: Person, *, card: str, words: 
     home = session.get_one(Community, actor.community_id)
     most = communities.rules_at(session, home, now).thanks_per_day
     cases.lock_people(session, [actor.person_id])
-    today = clock.start_of_day(clock.local_day(now, home.time_zone), home.time_zone)
-    sent = session.scalars(select(Thanks.to_id).where(Thanks.from_id == actor.person_id, Thanks.created_at >= today))
-    to_ids = sent.all()
+    to_ids = thanked_today(session, actor, now=now)
     if receiver.id in to_ids:
         raise AlreadyThanked
     if len(to_ids) >= most:
@@ -71,6 +69,14 @@ def send(session: Session, actor: Actor, receiver: Person, *, card: str, words: 
     facts = {"name": actor.name, "card": rules.CARDS[card]}
     members.tell(session, [receiver.id], sentence, facts=facts, link="/thanks", now=now)
     return thanks
+
+
+def thanked_today(session: Session, actor: Actor, *, now: datetime) -> Sequence[int]:
+    """Give the row ids of whom a person has sent a card on this day of their community."""
+    time_zone = session.get_one(Community, actor.community_id).time_zone
+    today = clock.start_of_day(clock.local_day(now, time_zone), time_zone)
+    sent_on = (Thanks.from_id == actor.person_id, Thanks.created_at >= today)
+    return session.scalars(select(Thanks.to_id).where(*sent_on)).all()
 
 
 @dataclass(frozen=True, slots=True)

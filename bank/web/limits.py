@@ -39,6 +39,12 @@ def spend_or_rest(name: str, *, most: int, rest_s: int, now: datetime) -> int:
     return count
 
 
+def rests_until(session: Session, name: str, *, most: int, now: datetime) -> datetime | None:
+    """Give until when a name of `spend_or_rest` rests, without counting a try; None where the next one counts."""
+    resting = (Tries.name == name, Tries.count >= most, Tries.expires_at > now)
+    return session.scalar(select(Tries.expires_at).where(*resting))
+
+
 def forget(names: list[str]) -> None:
     """Begin counting anew, as after a right password."""
     with db.unit_of_work() as session:

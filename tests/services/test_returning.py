@@ -33,6 +33,29 @@ def _post(homes: Homes) -> None:
     homes.run_jobs()
 
 
+def _corrected(homes: Homes, credit: Credit, amount: int) -> Credit:
+    """Put a correction in the place of a credit; give it, proposed."""
+    with homes.world.write() as session:
+        again = credits.propose(
+            session,
+            community_id=credit.community_id,
+            source=f"{credit.source}:correction:1",
+            person_id=credit.person_id,
+            proposed_by=credit.person_id,
+            title=credit.title,
+            happened_on=credit.happened_on,
+            unit=credit.unit,
+            amount=amount,
+            evidence_class="A",
+            evidence={},
+            flags=[],
+            rules_number=1,
+            now=homes.now,
+        )
+        credits.void(session, credit.id, reason="更正", by=None, now=homes.now)
+    return again
+
+
 def _refunds(homes: Homes, request: HelpRequest) -> list[HelpRefund]:
     with homes.world.write() as session:
         return list(session.scalars(select(HelpRefund).where(HelpRefund.request_id == request.id)))
@@ -74,24 +97,7 @@ def test_a_lower_correction_gives_back_the_difference(homes: Homes) -> None:
     credit = homes.credit_of(request)
     approve(homes.world, "coordinator", credit.id)
     homes.run_jobs()
-    with homes.world.write() as session:
-        again = credits.propose(
-            session,
-            community_id=credit.community_id,
-            source=f"{credit.source}:correction:1",
-            person_id=credit.person_id,
-            proposed_by=credit.person_id,
-            title=credit.title,
-            happened_on=credit.happened_on,
-            unit=credit.unit,
-            amount=40,
-            evidence_class="A",
-            evidence={},
-            flags=[],
-            rules_number=1,
-            now=homes.now,
-        )
-        credits.void(session, credit.id, reason="更正", by=None, now=homes.now)
+    again = _corrected(homes, credit, 40)
     homes.run_jobs()
     assert homes.has().posted == HOURS - 60
     approve(homes.world, "coordinator", again.id)
@@ -178,24 +184,7 @@ def test_what_was_reversed_comes_back_at_once_but_not_while_a_correction_stands(
     credit = homes.credit_of(request)
     approve(homes.world, "coordinator", credit.id)
     homes.run_jobs()
-    with homes.world.write() as session:
-        credits.propose(
-            session,
-            community_id=credit.community_id,
-            source=f"{credit.source}:correction:1",
-            person_id=credit.person_id,
-            proposed_by=credit.person_id,
-            title=credit.title,
-            happened_on=credit.happened_on,
-            unit=credit.unit,
-            amount=50,
-            evidence_class="A",
-            evidence={},
-            flags=[],
-            rules_number=1,
-            now=homes.now,
-        )
-        credits.void(session, credit.id, reason="更正", by=None, now=homes.now)
+    _corrected(homes, credit, 50)
     homes.run_jobs()
     assert homes.has().posted == HOURS - 60
     with homes.world.write() as session:
