@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import flash, make_response, redirect, request, url_for
+from flask import flash, make_response, request
 from flask.typing import ResponseReturnValue
 
 from bank import db
@@ -21,14 +21,6 @@ from bank.web.pages import moment
 from bank.web.replay import KeyReused
 
 __all__ = ["pages"]
-
-VERBS = (
-    'accept, decline, withdraw, cancel, confirm, wrong, words, report, scan, phone, repeat, thanks, "confirm-card", '
-    '"closed-door", "only-one", "nobody-came"'
-)
-DESK_VERBS = 'verify, invite, decide, report, "call-back", "confirm-card"'
-OF_A_VISIT = f"/help/<public_id>/<any({VERBS}):verb>"
-AT_THE_DESK = f"/desk/help/<public_id>/<any({DESK_VERBS}):verb>"
 
 
 @pages.errorhandler(Conflict)
@@ -65,17 +57,3 @@ def _page(who: Actor, errors: dict[str, list[str]], wrong: str) -> ResponseRetur
             db.drop()
     flash(next(iter(errors.values()))[0] if errors else wrong, "error")
     return desk() if is_desk else open_list()
-
-
-@pages.get(OF_A_VISIT)
-def back_to_visit(public_id: str, verb: str) -> ResponseReturnValue:
-    """Open the page of a visit where the address of one of its buttons is opened: it stands there after a refusal."""
-    login.actor()
-    return redirect(url_for("services.show", public_id=public_id))
-
-
-@pages.get(AT_THE_DESK)
-def back_to_desk(public_id: str, verb: str) -> ResponseReturnValue:
-    """The same for the desk's."""
-    login.actor()
-    return redirect(url_for("services.desk_show", public_id=public_id))

@@ -143,6 +143,8 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
         return error
     if isinstance(error, CSRFError):
         return _refuse_stale_form()
+    if status == 405 and request.method == "GET" and not is_for_programs() and (page := ways.above()):
+        return redirect(page)  # as where somebody reloads the page that answered a form
     if status == 400 and is_for_programs():
         status = 422
     code, sentence = HTTP_PROBLEMS.get(status, ("error", say("出了点问题，请稍后再试。")))

@@ -14,7 +14,7 @@ def here() -> str:
 
 def back() -> str | None:
     """Give the page from which a request came, else the nearest above it that can be opened; None where none is."""
-    return came_from() or next((path for path in _above(request.path) if can_be_opened(path)), None)
+    return came_from() or above()
 
 
 def came_from() -> str | None:
@@ -23,6 +23,13 @@ def came_from() -> str | None:
     if came.netloc != request.host or not can_be_opened(came.path):
         return None
     return safe_path(f"{came.path}?{came.query}".rstrip("?"))
+
+
+def above() -> str | None:
+    """Give the nearest page at or above what was asked for that can be opened, but the first page; None for none."""
+    steps = request.path.strip("/").split("/")
+    paths = ("/" + "/".join(steps[:count]) for count in range(len(steps), 0, -1))
+    return next(filter(can_be_opened, paths), None)
 
 
 def can_be_opened(path: str) -> bool:
@@ -44,9 +51,3 @@ def safe_path(onward: str | None) -> str | None:
 
 def _with_query() -> str:
     return request.full_path if request.query_string else request.path
-
-
-def _above(path: str) -> list[str]:
-    """Give a path and those above it but the first page, the nearest first."""
-    steps = path.strip("/").split("/")
-    return ["/" + "/".join(steps[:count]) for count in range(len(steps), 0, -1)]

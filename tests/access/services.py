@@ -9,7 +9,6 @@ from sqlalchemy import select
 from bank import chart
 from bank.services import operations as help_
 from bank.services import rules
-from bank.services.again import AT_THE_DESK, OF_A_VISIT
 from bank.services.models import HelpRequest
 from bank.services.visiting import Proof
 from tests.access.rows import MEMBERS, Call, Row
@@ -21,10 +20,6 @@ from tests.world import World
 STAFF = ("coordinator", "second")
 HERE = tuple(who for who in MEMBERS if who != "stranger")
 ASKERS = ("resident", "coordinator")
-
-
-def _stale(world: World, who: str) -> Call:
-    return Call({"public_id": "0", "verb": "report"})
 
 
 def _homes(world: World) -> Homes:
@@ -148,8 +143,6 @@ ROWS = (
     Row("GET", "/help/skills", MEMBERS),
     Row("POST", "/help/skills", MEMBERS, answer=303),
     Row("GET", "/help/<public_id>", ("resident", *STAFF), refuse=404, prepare=_requested),
-    Row("GET", OF_A_VISIT, MEMBERS, answer=302, prepare=_stale),
-    Row("GET", AT_THE_DESK, MEMBERS, answer=302, prepare=_stale),
     Row("GET", "/help/<public_id>/slip", ("resident", "coordinator"), refuse=404, prepare=_accepted),
     Row(
         "POST",

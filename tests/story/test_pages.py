@@ -39,7 +39,6 @@ WALK_ALL = ("visitor", "volunteer", "resident", "coordinator")
 EVERYONES = ("/", "/me", "/activities", "/passbook", "/scan", "/shop", "/board", "/notices", "/nowhere")
 NOT_PAGES = {"static", "web.healthz", "web.manifest", "venue.coming_codes", "venue.count"}
 NOT_PAGES |= {"log.checkpoint", "log.verifier", "log.public_keys", "log.tile", "passbook.proof_file"}
-NOT_PAGES |= {"services.back_to_visit", "services.back_to_desk"}
 ELSEWHERE = {"checkin.claimed", "checkin.scanned", "checkin.attendance", "deeds.show", "deeds.photo", "spotchecks.show"}
 ELSEWHERE |= {"witness.coming", "witness.ask", "thanks.reported"}
 ELSEWHERE |= {"shop.stocktake", "shop.queue_card", "shop.queue_slip", "shop.queue_sheet"}
