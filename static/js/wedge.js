@@ -11,7 +11,7 @@ export function watchWedge(take, also = null) {
     if (place && place !== also && /^(INPUT|TEXTAREA|SELECT)$/.test(place.tagName) && place.type !== 'radio') return;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const now = event.timeStamp;
-    if (now - last > BURST_MS) typed = '';
+    if (event.repeat || now - last > BURST_MS) typed = ''; // a key held down is a person too
     last = now;
     if (event.key === 'Enter') {
       if (typed.length < SHORTEST) return;
