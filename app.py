@@ -34,9 +34,11 @@ from bank.deeds import judging_views as judging
 from bank.deeds import rules as deed_rules
 from bank.deeds import views as deeds
 from bank.deeds import witness_views as witness
+from bank.giving import bonds
 from bank.giving import card_views as cards
 from bank.giving import dormant_views as dormant
 from bank.giving import farewell_views as farewells
+from bank.giving import rules as giving_rules
 from bank.giving import views as giving
 from bank.log import views as log
 from bank.members import login
@@ -49,6 +51,7 @@ from bank.services import again as services_again
 from bank.services import desk_views as services_desk
 from bank.services import door_views as services_doors
 from bank.services import rules as help_rules
+from bank.services import signs
 from bank.services import telling as help_telling
 from bank.services import views as services
 from bank.services import visit_views as services_visits
@@ -148,8 +151,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     sources.SOURCES.met["services"] = help_telling.met
     history.know("activities", activity_telling.declared)
     history.know("spotchecks", check_telling.told_of)
-    for rules in (checkin_rules, deed_rules, help_rules, signals, sheet_rules):
+    for rules in (checkin_rules, deed_rules, help_rules, signals, sheet_rules, giving_rules):
         flags.know(rules.FLAG_SENTENCES)
+    signs.know("relatives", bonds.are_relatives)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
     app.jinja_env.globals.update(help_waiting=services_desk.count_waiting)
     cli.init(app)

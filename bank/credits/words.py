@@ -96,6 +96,7 @@ VIAS: Mapping[str, str] = {
     "manual": say("工作人员登记"),
     "paper": say("纸质签到表"),
     "door_card": say("刷居民家的卡"),
+    "card_number": say("输入居民家的卡号"),
     "spoken": say("居民报的六位数字"),
     "resident": say("居民自己的手机"),
 }

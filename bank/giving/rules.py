@@ -31,6 +31,8 @@ THANKS: Mapping[str, str] = {
     "ms": say("%(name)s女士"),
 }
 """How a donor is thanked in public by the family's name."""
+FLAG_SENTENCES: Mapping[str, str] = {"relatives": say("帮手和这位居民是登记过的亲属，请核对是不是家里人本来就做的事")}
+"""What a flag of a visit between relatives says at the desk."""
 OF_A_PERSON, OF_A_GROUP = ("full", *THANKS), ("full", "words")
 """`words` are a group's own."""
 COMPOUND = "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯 端木 南宫 长孙 独孤"

@@ -19,6 +19,7 @@ from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
+from bank.members.rules import read_card_number
 from bank.services import listing, moving
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
@@ -75,7 +76,8 @@ def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> 
     db.drop()
     if owner_id is None:
         raise NotTheirCard
-    return Proof("card", owner_id=owner_id, happened_at=given["happened_at"], way=given["way"])
+    via = "number" if read_card_number(given["card"]) else "card"
+    return Proof(via, owner_id=owner_id, happened_at=given["happened_at"], way=given["way"])
 
 
 def _said(said: str) -> str:

@@ -22,7 +22,7 @@ from bank.errors import NotFound, say
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
-from bank.services import doubling, rules
+from bank.services import rules, signs
 from bank.services.models import HelpRequest, HelpStep
 from bank.services.refusals import Moved, NotEnoughTime, PoolIsEmpty
 from ledger import Ledger, Transfer, Txn
@@ -344,7 +344,6 @@ def end_paid(
 def _propose(session: Session, request: HelpRequest, place: Place, minutes: int, now: datetime) -> int:
     """Propose what the volunteer gave, on the road of every hour; who acted for the resident had a hand in it."""
     community = session.get_one(Community, request.community_id)
-    late = [{"code": "late_upload", "facts": {}}] if request.is_late_upload else []
     credit = credits.propose(
         session,
         community_id=request.community_id,
@@ -358,13 +357,18 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
         # Nobody was there for what is given for a way in vain or a day kept free: it counts on people's word.
         evidence_class="A" if place.left_at is not None else "B",
         evidence=_evidence(request, place, minutes),
-        flags=[*late, *doubling.flags(session, request, _person(place), place.arrived_at, place.left_at)],
+        flags=_flags(session, request, place),
         rules_number=communities.rules_at(session, community, now).number,
         leader_id=request.person_id,
         began_at=request.created_at,
         now=now,
     )
     return credit.id
+
+
+def _flags(session: Session, request: HelpRequest, place: Place) -> list[dict[str, Any]]:
+    vias = place.arrived_via, place.left_via
+    return signs.of_visit(session, request, _person(place), place.arrived_at, place.left_at, vias)
 
 
 def _hand_of(session: Session, request: HelpRequest) -> int | None:
@@ -387,7 +391,9 @@ def _evidence(request: HelpRequest, place: Place, minutes: int) -> dict[str, Any
 
 
 def _via(way: str | None) -> str:
-    return {"card": "door_card", "digits": "spoken", "phone": "resident"}.get(way or "", str(way))
+    return {"card": "door_card", "number": "card_number", "digits": "spoken", "phone": "resident"}.get(
+        way or "", str(way)
+    )
 
 
 def _person(place: Place) -> int:

@@ -91,7 +91,10 @@ SPEECHES: Mapping[str, str] = {
     "sign": say("手语"),
 }
 
-FLAG_SENTENCES: Mapping[str, str] = {"elsewhere": say("来和走的时间与“%(title)s”重叠，请核对")}
+FLAG_SENTENCES: Mapping[str, str] = {
+    "elsewhere": say("来和走的时间与“%(title)s”重叠，请核对"),
+    "typed": say("来或走是输入卡号记的，没有刷到卡，请核对"),
+}
 """What a flag of a visit says at the desk."""
 
 OPEN = ("requested", "verified", "offered")
@@ -203,8 +206,11 @@ DOUBTS: Mapping[str, str] = {
     "not_home": say("志愿者说敲门没人"),
     "one_came": say("要来两位，只来了一位"),
 }
+CARDS = ("card", "number")
+"""A card that was scanned, and its printed number typed in: whoever once read a number can type it anywhere."""
 VIAS: Mapping[str, str] = {
     "card": say("刷居民卡"),
+    "number": say("输入居民卡号"),
     "digits": say("报六位数字"),
     "phone": say("居民自己的手机"),
     "pin": say("居民卡和 PIN"),

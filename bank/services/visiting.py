@@ -35,7 +35,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How a moment is proved: `card` with whose card it was, `digits` with the six, or `phone`, the resident's own.
+    """How a moment is proved: `card` or its typed `number` with whose it is, `digits`, or `phone`, the resident's own.
 
     `happened_at` None is now; another moment is one that a phone without a network kept. `way` is what the page
     stood at when it was scanned, `in` or `out`; None where the state decides.
@@ -92,7 +92,7 @@ def _check_hand(session: Session, actor: Actor, request: HelpRequest, proof: Pro
     mine = [place for place in everybody if place.person_id == actor.person_id]
     if mine:
         return mine
-    if proof.via == "card" and actor.may("coordinator"):
+    if proof.via in rules.CARDS and actor.may("coordinator"):
         if moving.is_home_of(session, actor, moving.volunteers(request)):
             raise Involved
         return everybody
@@ -101,7 +101,7 @@ def _check_hand(session: Session, actor: Actor, request: HelpRequest, proof: Pro
 
 def _check_proof(request: HelpRequest, proof: Proof) -> str | None:
     """Give which way the proof itself says, None where the state decides."""
-    if proof.via == "card":
+    if proof.via in rules.CARDS:
         if proof.owner_id != request.person_id:
             raise NotTheirCard
         return None

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bank.activities.models import Activity
+from bank.giving import bonds
 from bank.members.models import Person
 from bank.members.standing import Stopped
 from bank.services import operations as help_
@@ -16,6 +17,7 @@ from bank.services.models import HelpRequest
 from bank.services.refusals import Busy, Involved, OwnAsking
 from tests.checkin.street import published, rfc
 from tests.credits.builders import approve
+from tests.giving.conftest import bind
 from tests.giving.test_farewells import confirmed
 from tests.services.homes import HOURS, Homes
 from tests.shop.test_stock import share_a_door
@@ -126,3 +128,28 @@ def test_who_is_said_to_move_away_is_asked_for_no_visit(homes: Homes) -> None:
     assert suited(homes, asked) == {"panel"}
     with pytest.raises(Stopped):
         homes.do("volunteer", help_.accept, asked.public_id)
+
+
+def test_a_typed_card_number_is_seen_by_whoever_approves_and_a_scanned_card_is_not(homes: Homes) -> None:
+    asked = homes.accepted()
+    homes.at_start(asked)
+    page, path = homes.world.page("volunteer"), f"/help/{asked.public_id}/scan"
+    assert page.post(path, data={"card": homes.world.people["resident"].public_id}).status_code == 303
+    homes.world.clock.advance(minutes=60)
+    homes.scan(asked)
+    homes.do("resident", help_.confirm, asked.public_id)
+    credit = homes.credit_of(asked)
+    assert [flag["code"] for flag in credit.flags] == ["typed"]
+    assert (credit.evidence["via_in"], credit.evidence["via_out"]) == ("card_number", "door_card")
+    text = homes.world.page("coordinator").get(f"/desk/items/{credit.public_id}").get_data(as_text=True)
+    assert "来或走是输入卡号记的" in text
+    assert "输入居民家的卡号" in text
+    assert homes.credit_of(homes.done(starts_at=homes.now + DAY)).flags == []
+
+
+def test_a_visit_of_a_bound_relative_is_seen_by_whoever_approves(homes: Homes) -> None:
+    bond = bind(homes.world)
+    asked = homes.done()
+    assert [flag["code"] for flag in homes.credit_of(asked).flags] == ["relatives"]
+    homes.do("resident", bonds.end, bond)
+    assert homes.credit_of(homes.done(starts_at=homes.now + DAY)).flags == []
