@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
@@ -46,26 +59,40 @@ def build_due(session: Session, *, now: datetime) -> int:
     """Build one statement of a month that is over and has none; 0 where none is due. Safe to run at once."""
     for place in session.scalars(select(Community).where(Community.kind == "community").order_by(Community.id)).all():
         months = rules.months_over(clock.local_day(now - GRACE, place.time_zone), MOST_MONTHS)
-        missing = {month: _is_missing(place, month) for month in months}
-        if session.scalar(_shop_where(place, or_(*missing.values()))) is None:
+        if _behind(session, place, months) is None:
             continue
-        for month, condition in missing.items():
-            shop = session.scalar(_shop_where(place, condition))
+        for month in months:
+            shop = _behind(session, place, [month])
             if shop is not None:
                 return int(_build(session, place, shop, month, now) is not None)
     return 0
 
 
-def _shop_where(place: Community, condition: ColumnElement[bool]) -> Select[Shop]:
-    return select(Shop).where(Shop.community_id == place.id, condition).order_by(Shop.id).limit(1)
+def _behind(session: Session, place: Community, months: Sequence[date]) -> Shop | None:
+    """Find a shop that handed something over in one of these months and has no statement of it."""
+    given: dict[str, Any] = {"place": place.id}
+    for number, month in enumerate(months):
+        since, until = rules.month_bounds(month, place.time_zone)
+        given |= {f"month{number}": month, f"since{number}": since, f"until{number}": until}
+    return session.scalar(_behind_in(len(months)), given)
 
 
-def _is_missing(place: Community, month: date) -> ColumnElement[bool]:
-    """Say of a shop that it handed something over in a month and has no statement of it."""
-    since, until = rules.month_bounds(month, place.time_zone)
-    done = exists().where(
-        Order.shop_id == Shop.id, Order.state == DONE, Order.handed_over_at >= since, Order.handed_over_at < until
+@cache  # to build it costs more than to run it
+def _behind_in(months: int) -> Select[Shop]:
+    behind = or_(*(_is_missing(number) for number in range(months)))
+    return (
+        select(Shop).where(Shop.community_id == bindparam("place", type_=BigInteger), behind).order_by(Shop.id).limit(1)
     )
+
+
+def _is_missing(number: int) -> ColumnElement[bool]:
+    done = exists().where(
+        Order.shop_id == Shop.id,
+        Order.state == DONE,
+        Order.handed_over_at >= bindparam(f"since{number}"),
+        Order.handed_over_at < bindparam(f"until{number}"),
+    )
+    month: BindParameter[date] = bindparam(f"month{number}")
     return and_(done, ~exists().where(Settlement.shop_id == Shop.id, Settlement.month == month))
 
 
