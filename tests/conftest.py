@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
@@ -23,6 +24,7 @@ from sqlalchemy.util import LRUCache
 
 from app import create_app
 from bank import clock, db
+from bank.members import passwords
 from bank.web.app import BankApp
 from ledger import engine as book_engine
 from tests.postgres import Cluster, postgres_cluster
@@ -32,6 +34,10 @@ __all__ = ["postgres_cluster"]
 
 BankApp.jinja_options = {**BankApp.jinja_options, "bytecode_cache": FileSystemBytecodeCache()}
 """To compile the templates of every application that a test makes would be half of the test."""
+
+IN_EARNEST = passwords._hasher
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""What is slow on purpose would be slow in every test; both verify what the other hashed."""
 
 
 def _share_compiled_statements(dialect: type[Dialect]) -> None:
