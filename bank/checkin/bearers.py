@@ -39,20 +39,20 @@ class NoPin(Conflict):
     """The card's owner never set a PIN."""
 
     code = "code_invalid"
-    sentence = say("这张卡还没有设 PIN。请本人到社区服务台设好四位数字，再来兑换。")
+    sentence = say("这张卡还没有设 PIN，没有办成。请本人到社区服务台设好四位数字。")
 
 
 class CardLocked(TooMany):
     """The last wrong try allowed, or any try while the card rests."""
 
-    sentence = say("PIN 错了太多次，什么也没有扣。卡已锁住，%(minutes)s 分钟后再试。")
+    sentence = say("PIN 错了太多次，没有办成。卡已锁住，%(minutes)s 分钟后再试。")
 
 
 class WrongPin(Conflict):
     """Not the PIN of this card."""
 
     code = "code_invalid"
-    sentence = say("PIN 不对，什么也没有扣。还可以再试 %(left)s 次。")
+    sentence = say("PIN 不对，没有办成。还可以再试 %(left)s 次。")
 
 
 def whose_card(session: Session, actor: Actor, text: str) -> Person | None:
@@ -146,6 +146,6 @@ def _count_try(name: str, now: datetime) -> int:
 
 
 def _warn(owner_id: int, now: datetime) -> None:
-    sentence = say("有人在柜台连续输错您的 PIN，您的卡锁住 15 分钟。不是您本人，请马上告诉社区。")
+    sentence = say("有人拿您的卡连续输错 PIN，卡锁住 15 分钟。不是您本人，请马上告诉社区。")
     with db.unit_of_work() as session:
         members.tell(session, [owner_id], sentence, now=now)

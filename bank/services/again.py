@@ -8,11 +8,11 @@ from flask import flash, make_response, request
 from flask.typing import ResponseReturnValue
 
 from bank import db
+from bank.checkin.bearers import CardLocked
 from bank.errors import Conflict, Invalid, NotFound, TooMany
 from bank.members import login
 from bank.members.actor import STAFF, Actor
 from bank.services.desk_views import desk, desk_page
-from bank.services.refusals import CardRests
 from bank.services.views import in_words, open_list, pages
 from bank.services.visit_views import visit_page
 from bank.web.errors import is_for_programs, problem
@@ -25,8 +25,8 @@ __all__ = ["pages"]
 
 @pages.errorhandler(Conflict)
 @pages.errorhandler(Invalid)
-@pages.errorhandler(CardRests)
-def draw_again(refusal: Conflict | Invalid | CardRests) -> ResponseReturnValue:
+@pages.errorhandler(CardLocked)
+def draw_again(refusal: Conflict | Invalid | CardLocked) -> ResponseReturnValue:
     """Say no on the page the form stood on; who may no longer see it gets the list it is gone from."""
     status = 429 if isinstance(refusal, TooMany) else 422 if isinstance(refusal, Invalid | KeyReused) else 409
     errors = in_words(refusal) if isinstance(refusal, Invalid) else {}
@@ -40,7 +40,7 @@ def draw_again(refusal: Conflict | Invalid | CardRests) -> ResponseReturnValue:
     return answer
 
 
-def _sentence(refusal: Conflict | Invalid | CardRests) -> str:
+def _sentence(refusal: Conflict | Invalid | CardLocked) -> str:
     """Say why, with moments as people write them."""
     facts = {name: moment(fact) if isinstance(fact, datetime) else fact for name, fact in refusal.facts.items()}
     return translate(refusal.sentence, facts)

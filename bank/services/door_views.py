@@ -23,7 +23,7 @@ from bank.members.rules import read_card_number
 from bank.services import listing, moving
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
-from bank.services.refusals import CardRests, NoPinYet, NotTheirCard, PinIsWrong
+from bank.services.refusals import NotTheirCard
 from bank.services.schemas import CardSchema, PressSchema, ScanSchema
 from bank.services.views import pages
 from bank.services.visit_views import go_back
@@ -135,17 +135,10 @@ def _thank_by_card(session: Session, owner: Person, visit: HelpRequest) -> None:
 
 
 def _card_and_pin(who: Actor, given: dict[str, Any]) -> int:
-    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPinYet, PinIsWrong, TooMany."""
+    """Find whose card and PIN these are. Raises CardInvalid, NotTheirCard, NoPin, WrongPin, TooMany."""
     owner = bearers.whose_card(db.session(), who, given["card"])
     if owner is None:
         raise NotTheirCard
     owner_id = owner.id
-    try:
-        bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
-    except bearers.NoPin as missing:
-        raise NoPinYet from missing
-    except bearers.WrongPin as wrong:
-        raise PinIsWrong(**wrong.facts) from wrong
-    except bearers.CardLocked as locked:
-        raise CardRests(locked.retry_after_s) from locked
+    bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
     return owner_id

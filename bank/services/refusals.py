@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bank.errors import Conflict, TooMany, say
+from bank.errors import Conflict, say
 
 
 class Moved(Conflict):
@@ -157,26 +157,6 @@ class NotTheirCard(Conflict):
 
     code = "code_invalid"
     sentence = say("这不是这家居民的卡，没有记上。")
-
-
-class NoPinYet(Conflict):
-    """The resident's card has no PIN, so it cannot speak for them."""
-
-    code = "code_invalid"
-    sentence = say("这张卡还没有设 PIN，没有确认。请本人到社区服务台设好四位数字。")
-
-
-class PinIsWrong(Conflict):
-    """Not the PIN of the resident's card, where nothing was to be paid with it."""
-
-    code = "code_invalid"
-    sentence = say("PIN 不对，没有确认。还可以再试 %(left)s 次。")
-
-
-class CardRests(TooMany):
-    """The last wrong try allowed, or any try while the card rests."""
-
-    sentence = say("PIN 错了太多次，没有确认。卡已锁住，%(minutes)s 分钟后再试。")
 
 
 class WrongCode(Conflict):

@@ -39,7 +39,7 @@ def test_a_wrong_pin_keeps_the_card_and_the_section_open(homes: Homes, who: str,
     part = _fold(answer.get_data(as_text=True), "用卡和 PIN 确认")
     assert part.startswith('<details class="fold" open>')
     assert f'value="{card}"' in part
-    assert "PIN 不对，没有确认。还可以再试 4 次。" in part
+    assert "PIN 不对，没有办成。还可以再试 4 次。" in part
     assert "什么也没有扣" not in answer.get_data(as_text=True)
     assert "1111" not in answer.get_data(as_text=True)
 

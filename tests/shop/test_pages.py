@@ -196,7 +196,7 @@ def test_five_wrong_pins_lock_the_card_for_fifteen_minutes_and_tell_the_owner(ma
         owner = market.world.people["resident"].id
         told = session.scalars(select(Message.sentence).where(Message.person_id == owner)).all()
     assert len(told) == 1
-    assert "输错您的 PIN" in told[0]
+    assert "连续输错 PIN" in told[0]
     market.world.clock.advance(minutes=1)
     assert _type(market, PIN).status_code == 303
 
