@@ -42,6 +42,13 @@ class NoPin(Conflict):
     sentence = say("这张卡还没有设 PIN，没有办成。请本人到社区服务台设好四位数字。")
 
 
+class OwnSetting(Conflict):
+    """Whoever set a PIN may know it, so it is no proof before them that its owner is there."""
+
+    code = "same_household"
+    sentence = say("这个 PIN 是您替本人设的，不能由您凭它来花。请另一位工作人员来办，或请另一位重设 PIN。")
+
+
 class CardLocked(TooMany):
     """The last wrong try allowed, or any try while the card rests."""
 
@@ -136,6 +143,14 @@ def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
         _warn(owner_id, now)
         raise CardLocked(LOCK_S)
     raise WrongPin(left=WRONG_TRIES - tried)
+
+
+def check_spending_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
+    """Go on only with the card's PIN, and not for whoever set it. Raises OwnSetting, and as `check_pin`."""
+    if owner.pin_set_by == actor.person_id:
+        db.drop()
+        raise OwnSetting
+    check_pin(actor, owner, pin, now=now)
 
 
 def _count_try(name: str, now: datetime) -> int:

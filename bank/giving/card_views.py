@@ -172,7 +172,7 @@ def do(public_id: str, act: str) -> ResponseReturnValue:
     owner, chosen = _owner(who, public_id), ACTS[act]
     try:
         given = read_form(chosen.form, request.form)
-        bearers.check_pin(who, owner, given["pin"], now=clock.utc_now())
+        bearers.check_spending_pin(who, owner, given["pin"], now=clock.utc_now())
         begin_write()
         owner = _owner(who, public_id)
         chosen.do(Desk(db.session(), who, owner, clock.utc_now()), given)

@@ -59,6 +59,8 @@ class Person(Base):
     disabled_at: Mapped[datetime | None]
     vouched_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     """Who of the staff registered them, while they are new: until then that person credits them nothing alone."""
+    pin_set_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    """Who of the staff set the PIN and may know it: that person spends and gives nothing with it."""
 
 
 class NamingConsent(Base):

@@ -287,10 +287,11 @@ def done_in_name_of(session: Session, person_id: int, *, limit: int = 10) -> lis
     return list(session.scalars(found.order_by(Message.id.desc()).limit(limit)))
 
 
-def mark_read(session: Session, person_id: int, message_id: int | None, *, now: datetime) -> None:
-    """Put one message away, or all of them for None."""
-    mine = update(Message).where(Message.person_id == person_id, Message.read_at.is_(None)).values(read_at=now)
-    session.execute(mine if message_id is None else mine.where(Message.id == message_id))
+def put_away(session: Session, person_id: int, through: int, *, now: datetime, limit: int = 5) -> None:
+    """Put away what `unread` gave when `through` was its newest: what was not shown stays unread."""
+    shown = select(Message.id).where(Message.person_id == person_id, Message.read_at.is_(None), Message.id <= through)
+    chosen = session.scalars(shown.order_by(Message.id.desc()).limit(limit)).all()
+    session.execute(update(Message).where(Message.id.in_(chosen), Message.read_at.is_(None)).values(read_at=now))
 
 
 def _token_hash(token: str) -> bytes:

@@ -90,7 +90,7 @@ def register_from_paper(
     login = _read_login(given.get("login"))
     community = session.get_one(Community, who.community_id)
     household = _household(session, community, given.get("building"), given.get("door"))
-    return members.register(
+    person = members.register(
         session,
         community,
         name=given["name"],
@@ -103,6 +103,9 @@ def register_from_paper(
         is_elder=given["is_elder"],
         vouched_by=who.person_id,
     )
+    if secrets.pin_hash is not None:
+        person.pin_set_by = who.person_id
+    return person
 
 
 def twin_of(session: Session, who: Actor, given: Mapping[str, Any]) -> Person | None:
@@ -121,14 +124,14 @@ def twin_of(session: Session, who: Actor, given: Mapping[str, Any]) -> Person | 
 def set_pin(session: Session, who: Actor, public_id: str, pin_hash: str, *, now: datetime) -> None:
     """Give a member a new PIN at the desk, which unlocks their card; they are told who did it."""
     person = _other_member(session, who, public_id)
-    _renew_pin(session, person, pin_hash)
+    _renew_pin(session, person, pin_hash, who.person_id)
     sentence = say("%(name)s 在社区柜台为您设了新的 PIN。如果不是您要求的，请马上告诉社区。")
     members.tell(session, [person.id], sentence, facts={"name": who.name}, now=now)
 
 
 def change_pin(session: Session, person_id: int, pin_hash: str) -> None:
     """Change one's own PIN, which unlocks the card."""
-    _renew_pin(session, session.get_one(Person, person_id), pin_hash)
+    _renew_pin(session, session.get_one(Person, person_id), pin_hash, None)
 
 
 def tries_of_pin(person_id: int) -> str:
@@ -201,8 +204,8 @@ def home_of(session: Session, person: Person) -> str:
     return f"{row.name} {row.door}"
 
 
-def _renew_pin(session: Session, person: Person, pin_hash: str) -> None:
-    person.pin_hash = pin_hash
+def _renew_pin(session: Session, person: Person, pin_hash: str, by: int | None) -> None:
+    person.pin_hash, person.pin_set_by = pin_hash, by
     limits.forget_within(session, [tries_of_pin(person.id)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from bank.members.rules import PIN
-from bank.web.fields import Choice, Moment, StrictSchema, Words, YesNo
+from bank.web.fields import Choice, Int, Moment, StrictSchema, Words, YesNo
 
 
 class CredentialsSchema(StrictSchema):
@@ -27,6 +27,12 @@ class PinSchema(StrictSchema):
 
     pin = Words(most=4, required=True, metadata={"pattern": PIN.pattern})
     again = Words(most=4, required=True)
+
+
+class MessagesSchema(StrictSchema):
+    """Up to which message somebody has seen them."""
+
+    through = Int(least=1, required=True)
 
 
 class PasswordSchema(StrictSchema):

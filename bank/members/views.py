@@ -17,6 +17,7 @@ from bank.members.schemas import (
     AccessSchema,
     CaptaincySchema,
     CredentialsSchema,
+    MessagesSchema,
     PasswordSchema,
     PinSchema,
     RegistrationSchema,
@@ -146,7 +147,8 @@ def _new_password(who: Actor) -> str:
 @pages.post("/me/messages")
 def put_messages_away() -> ResponseReturnValue:
     who = login.actor()
-    members.mark_read(db.session(), who.person_id, None, now=clock.utc_now())
+    given = read_form(MessagesSchema, request.form)
+    members.put_away(db.session(), who.person_id, given["through"], now=clock.utc_now())
     return redirect(url_for(".home"), code=303)
 
 

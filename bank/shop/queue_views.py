@@ -68,7 +68,7 @@ def serve_queue_card(public_id: str) -> ResponseReturnValue:
     try:
         given = read_form(QueueForm, request.form)
         owner = members.in_community(db.session(), who.community_id, public_id)
-        bearers.check_pin(who, owner, given["pin"], now=now)
+        bearers.check_spending_pin(who, owner, given["pin"], now=now)
         begin_write()
         owner = members.in_community(db.session(), who.community_id, public_id)
         onward = _serve(who, owner, given)

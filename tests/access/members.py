@@ -29,7 +29,7 @@ ROWS = (
     Row("POST", "/me/settings", MEMBERS, answer=303),
     Row("POST", "/me/pin", MEMBERS, answer=303, prepare=lambda w, who: Call({}, {"pin": "2580", "again": "2580"})),
     Row("POST", "/me/password", MEMBERS, answer=422, prepare=lambda w, who: Call({}, {"present": "x", "new": "y" * 8})),
-    Row("POST", "/me/messages", MEMBERS, answer=303),
+    Row("POST", "/me/messages", MEMBERS, answer=303, prepare=lambda w, who: Call({}, {"through": 1})),
     Row("GET", "/people", ("coordinator", "admin")),
     Row("GET", "/people/new", ("coordinator",)),
     Row("POST", "/people/new", ("coordinator",), answer=303, prepare=lambda w, who: Call({}, {"name": "新来的"})),

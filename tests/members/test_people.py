@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from bank import chart, db
 from bank.communities.models import Community
-from bank.members import neighbours, rules
+from bank.members import neighbours, passwords, people, rules
 from bank.members import operations as members
 from bank.members.models import Person
 from tests.conftest import SetClock
@@ -105,8 +107,44 @@ def test_messages_are_shown_until_put_away(world: World, now: SetClock) -> None:
         members.tell(session, [world.people["resident"].id], "%(name)s 来过", facts={"name": "小<b>明"}, now=now.now)
     page = world.page("resident")
     assert "小&lt;b&gt;明 来过" in page.get("/").text
-    assert page.post("/me/messages").status_code == 303
+    _put_away(page)
     assert "来过" not in page.get("/").text
+
+
+def test_what_was_not_shown_is_not_put_away(world: World, now: SetClock) -> None:
+    """Five newer messages hide a warning, and a sixth comes while the five are read: both wait for their turn."""
+    told, page = [world.people["resident"].id], world.page("resident")
+    with world.write() as session:
+        for text in ("有人设了新的 PIN", *("闲话" for _ in range(5))):
+            members.tell(session, told, text, now=now.now)
+    shown = page.get("/").text
+    assert "PIN" not in shown
+    with world.write() as session:
+        members.tell(session, told, "刚刚到的", now=now.now)
+    _put_away(page, shown)
+    left = page.get("/").text
+    assert "闲话" not in left
+    assert all(text in left for text in ("有人设了新的 PIN", "刚刚到的"))
+
+
+def test_whoever_set_a_pin_spends_and_gives_nothing_with_it(world: World, now: SetClock) -> None:
+    resident = world.people["resident"].public_id
+    page, pin = world.page("coordinator"), {"pin": "2580"}
+    assert page.post(f"/people/{resident}/pin", data={**pin, "again": "2580"}).status_code == 303
+    form = {**pin, "unit": "MIN", "amount": "30", "thanks": ""}
+    path = f"/desk/giving/people/{resident}/donate"
+    refused = page.post(path, data=form)
+    assert (refused.status_code, "这个 PIN 是您替本人设的" in refused.text) == (422, True)
+    assert "这个 PIN 是您替本人设的" not in world.page("second").post(path, data=form).text
+    with world.write() as session:
+        people.change_pin(session, world.people["resident"].id, passwords.make_hash("2580"))
+    assert "这个 PIN 是您替本人设的" not in page.post(path, data=form).text
+
+
+def _put_away(page: Any, shown: str | None = None) -> None:
+    through = re.search(r'name="through" value="(\d+)"', shown or page.get("/").text)
+    assert through is not None
+    assert page.post("/me/messages", data={"through": through[1]}).status_code == 303
 
 
 @pytest.mark.parametrize("asked", ["李秀英", "李", "lxy", "LXY", "0002"])
