@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,5 +44,8 @@ def drawn_from(source: random.Random) -> Iterator[None]:
 
 
 def fold(text: str) -> str:
-    """Read typed or scanned base 32 as it was meant: upper case, O as 0, I and L as 1, no spaces or dashes."""
-    return text.strip().upper().translate(_LOOK_ALIKES).replace(" ", "").replace("-", "")
+    """Read typed or scanned base 32 as it was meant: upper case, O as 0, I and L as 1, no spaces or dashes.
+
+    A Chinese keyboard left at full width types the same letters.
+    """
+    return unicodedata.normalize("NFKC", text).strip().upper().translate(_LOOK_ALIKES).replace(" ", "").replace("-", "")

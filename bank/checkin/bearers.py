@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime
 
 from flask import current_app
@@ -136,7 +137,7 @@ def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
     limits.spend({f"pin-by:{actor.person_id}": TRIES_PER_KEEPER}, period_s=LOCK_S, now=now)
     name = people.tries_of_pin(owner_id)
     tried = _count_try(name, now)
-    if passwords.matches(pin, pin_hash):
+    if passwords.matches(unicodedata.normalize("NFKC", pin), pin_hash):
         limits.forget([name])
         return
     if tried >= WRONG_TRIES:

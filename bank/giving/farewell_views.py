@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from bank import clock, db
 from bank.communities.models import Community
 from bank.errors import BankError, Invalid, NotFound
-from bank.giving import farewells
+from bank.giving import farewells, near
+from bank.giving.refusals import TooNear
 from bank.giving.schemas import ChoiceForm, FarewellForm, OwnChoiceForm, SeenForm
 from bank.giving.views import said
 from bank.log import keys
@@ -34,7 +35,7 @@ def index() -> ResponseReturnValue:
 
 def _index(who: Actor, *, wrong: str | None = None) -> str:
     cases = farewells.listed(db.session(), who)
-    return render_template("giving/farewells.html", cases=cases, wrong=wrong, given=request.form)
+    return render_template("giving/farewells.html", cases=cases, me=who.person_id, wrong=wrong, given=request.form)
 
 
 @pages.post("/desk/farewells")
@@ -46,7 +47,7 @@ def open_case() -> ResponseReturnValue:
         given = read_form(FarewellForm, request.form)
         begin_write()
         session = db.session()
-        person = members.in_community(session, who.community_id, given["card_number"].replace(" ", "").upper())
+        person = near.holder_of(session, who, given["card_number"])
         farewells.open_case(session, who, person, kind=given["kind"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()
@@ -57,7 +58,12 @@ def open_case() -> ResponseReturnValue:
 
 @pages.post("/desk/farewells/<public_id>/confirmation")
 def confirm(public_id: str) -> ResponseReturnValue:
-    farewells.confirm(db.session(), login.actor(), public_id, now=clock.utc_now())
+    who = login.actor()
+    try:
+        farewells.confirm(db.session(), who, public_id, now=clock.utc_now())
+    except TooNear as refusal:
+        db.drop()
+        return _index(who, wrong=said(refusal)), 403
     return redirect(url_for(".index"), code=303)
 
 
@@ -93,7 +99,11 @@ def second(public_id: str) -> ResponseReturnValue:
         given = read_form(SeenForm, request.form)
     except Invalid as refusal:
         return _index(who, wrong=said(refusal)), 422
-    farewells.second(db.session(), who, public_id, choice=given["choice"], now=clock.utc_now())
+    try:
+        farewells.second(db.session(), who, public_id, choice=given["choice"], now=clock.utc_now())
+    except TooNear as refusal:
+        db.drop()
+        return _index(who, wrong=said(refusal)), 403
     flash(gettext("已经选定，到时候自动办理。"), "ok")
     return redirect(url_for(".index"), code=303)
 

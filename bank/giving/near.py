@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from bank import chart, clock, db
 from bank.credits import cases
+from bank.errors import Invalid, NotFound, say
 from bank.giving.refusals import GrantFirst, TooNear
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
+from bank.members.rules import person_of_card
 
 
 def check_uninvolved(session: Session, actor: Actor, person_ids: Iterable[int | None]) -> None:
@@ -35,6 +37,14 @@ def check_agent(session: Session, agent: Actor | None, person_ids: Iterable[int 
     if agent is not None:
         agent.require(*STAFF)
         check_uninvolved(session, agent, person_ids)
+
+
+def holder_of(session: Session, actor: Actor, number: str) -> Person:
+    """Find whose card a typed number is. Raises Invalid."""
+    try:
+        return members.in_community(session, actor.community_id, person_of_card(number) or "")
+    except NotFound:
+        raise Invalid({"card_number": [say("没有找到这张卡，请核对卡号。")]}) from None
 
 
 def tell_staff(

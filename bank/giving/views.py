@@ -13,7 +13,7 @@ from bank import chart, clock, db
 from bank.communities import operations as communities
 from bank.communities.models import Community
 from bank.errors import BankError, Invalid, NotFound
-from bank.giving import bonds, gifts, grants, pool, rules
+from bank.giving import bonds, gifts, grants, near, pool, rules
 from bank.giving.models import Donation
 from bank.giving.schemas import AskForm, DonationForm, GiftForm, GrantForm, VerdictForm
 from bank.members import login, neighbours
@@ -281,7 +281,7 @@ def propose_grant() -> ResponseReturnValue:
     try:
         given = read_form(GrantForm, request.form)
         begin_write()
-        person = members.in_community(db.session(), who.community_id, given["card_number"].replace(" ", "").upper())
+        person = near.holder_of(db.session(), who, given["card_number"])
         grants.propose(db.session(), who, person, reason=given["reason"], now=clock.utc_now())
     except BankError as refusal:
         db.drop()

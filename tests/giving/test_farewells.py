@@ -546,3 +546,20 @@ def test_nothing_is_ordered_past_the_freeze(market: Market) -> None:
         assert set(session.scalars(select(Order.state))) <= {"cancelled"}
     assert [has(market.world, "volunteer", unit).held for unit in chart.UNITS] == [0, 0]
     verify(market.world)
+
+
+def test_who_registered_a_case_is_shown_no_button_to_confirm_it_and_told_why(kin: World) -> None:
+    page = kin.page("coordinator")
+    number = kin.people["resident"].public_id
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in number)  # as a Chinese keyboard at full width types it
+    assert page.post("/desk/farewells", data={"card_number": f"{wide}-1", "kind": "moved"}).status_code == 303
+    shown = page.get("/desk/farewells").text
+    assert "确认属实" not in shown
+    assert "您经手过，请另一位工作人员来确认。" in shown
+    assert "确认属实" in kin.page("second").get("/desk/farewells").text
+    with kin.write() as session:
+        case = session.scalars(select(Farewell.public_id)).one()
+    refused = page.post(f"/desk/farewells/{case}/confirmation")
+    assert (refused.status_code, "告别手续" in refused.text) == (403, True)
+    unknown = page.post("/desk/farewells", data={"card_number": "0000 0000", "kind": "died"})
+    assert (unknown.status_code, "没有找到这张卡，请核对卡号。" in unknown.text) == (422, True)
