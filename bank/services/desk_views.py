@@ -17,7 +17,7 @@ from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.members.people import home_of
-from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting
+from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting, wording
 from bank.services import operations as help_
 from bank.services.door_views import take_word_by_card
 from bank.services.models import HelpRequest
@@ -49,9 +49,10 @@ def desk() -> ResponseReturnValue:
         "services/desk.html",
         waiting=listing.on_desk(session, who, now),
         disputed=listing.to_settle(session, who),
-        underway=listing.underway(session, who),
+        underway=listing.underway(session, who, now),
         reports=listing.reports(session, who),
         now=now,
+        overdue=wording.overdue,
         words=rules,
         is_coordinator=who.may("coordinator"),
         longest=LONGEST_WORDS,
@@ -231,6 +232,7 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         cost=rules.cost_of_cancelling(in_force, one.state, one.starts_at, one.minutes, one.helpers, now),
         has_one_accepted=bool(dispatch.who_waits(session, one)),
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
+        overdue=wording.overdue(one, now),
         is_late=one.state in rules.OPEN and one.promised_at <= now,
         is_close=is_close,
         is_involved=moving.is_home_of(session, who, moving.sides(one)),
@@ -322,4 +324,4 @@ def _back(public_id: str, said: str) -> ResponseReturnValue:
 def count_waiting() -> int:
     """Count what waits for the signed-in coordinator or second approver, for the menu."""
     who = login.actor_or_none()
-    return listing.count_waiting(db.session(), who) if who and who.may(*STAFF) else 0
+    return listing.count_waiting(db.session(), who, clock.utc_now()) if who and who.may(*STAFF) else 0
