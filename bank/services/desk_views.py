@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from bank import clock, db
 from bank.communities import operations as communities
+from bank.credits import flags
 from bank.errors import Conflict, Invalid
 from bank.members import login
 from bank.members import operations as members
@@ -232,6 +233,7 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         cost=rules.cost_of_cancelling(in_force, one.state, one.starts_at, one.minutes, one.helpers, now),
         has_one_accepted=bool(dispatch.who_waits(session, one)),
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
+        signs=_signs(one) if one.state == "disputed" else [],
         overdue=wording.overdue(one, now),
         is_late=one.state in rules.OPEN and one.promised_at <= now,
         is_close=is_close,
@@ -245,6 +247,13 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         wrong=wrong,
         longest=LONGEST_WORDS,
     )
+
+
+def _signs(one: HelpRequest) -> list[str]:
+    """Say once what is worth a second look at a visit, whoever of two it is about."""
+    session = db.session()
+    found = [flag for place in moving.places(one) for flag in moving.flags(session, one, place)]
+    return list(dict.fromkeys(translate(*flags.sentence_of(flag)) for flag in found))
 
 
 def _promised(one: HelpRequest) -> list[tuple[str, str]]:
