@@ -210,7 +210,8 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
     session, now = db.session(), clock.utc_now()
     row = listing.one(session, who, public_id)
     one = row.request
-    is_open = one.state in ("verified", "offered")
+    is_to_ask = one.state in ("verified", "offered") and one.starts_at > now
+    suited = choosing.suited(session, one, now=now) if is_to_ask else []
     invited = listing.invitations(session, one.id)
     is_close = moving.is_home_of(session, who, moving.people(one))
     in_force = communities.rules_now(session, one.community_id, now)
@@ -220,7 +221,8 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         row=row,
         one=one,
         kind=rules.CATALOGUE[one.kind],
-        suited=choosing.suited(session, one, now=now) if is_open and one.starts_at > now else [],
+        suited=suited,
+        are_busy=is_to_ask and not suited and choosing.is_anybody_willing(session, one),
         invited=invited,
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),
