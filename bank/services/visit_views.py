@@ -23,7 +23,7 @@ from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.schemas import LONGEST_WORDS, MaybeWordsSchema, WordsSchema
+from bank.services.schemas import LONGEST_WORDS, CancelSchema, MaybeWordsSchema, WordsSchema
 from bank.services.views import now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
@@ -142,8 +142,8 @@ def withdraw(public_id: str) -> ResponseReturnValue:
 @pages.post("/help/<public_id>/cancel")
 def cancel(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(MaybeWordsSchema, request.form)
-    help_.cancel(db.session(), who, public_id, reason=given["words"] or None, now=clock.utc_now())
+    given = read_form(CancelSchema, request.form)
+    help_.cancel(db.session(), who, public_id, reason=given["reason"] or None, now=clock.utc_now())
     return go_back(public_id, gettext("取消了。"))
 
 
