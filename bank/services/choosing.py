@@ -66,23 +66,10 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
         select(HelpInvitation.person_id, HelpInvitation.state).where(HelpInvitation.request_id == request.id)
     )
     before: dict[int, str] = {row.person_id: row.state for row in asked}
-    invited = [id_ for id_, state in before.items() if state in ("open", "accepted")]
-    askers = (request.person_id, request.asked_by)
-    homes = select(Person.household_id).where(Person.id.in_(askers), Person.household_id.is_not(None))
     rows = session.execute(
-        select(Person, Household.building_id)
-        .join(HelpSkill, HelpSkill.person_id == Person.id)
-        .outerjoin(Household, Household.id == Person.household_id)
-        .where(
-            HelpSkill.community_id == request.community_id,
-            HelpSkill.kind == request.kind,
-            Person.disabled_at.is_(None),
-            Person.id.not_in(askers),
-            Person.id.not_in(invited),
+        _willing(request).where(
             Person.id.not_in(busy(session, request)),
             Person.id.not_in(_engaged(request)),
-            or_(Person.household_id.is_(None), Person.household_id.not_in(homes)),
-            *_trained(request),
         )
     ).all()
     order = _building_order(session, request.community_id)
@@ -97,7 +84,7 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
         helper = rules.Helper(
             person.id,
             has_skill=True,
-            building=order.get(building_id),
+            building=order.get(building_id or 0),
             speaks=person.id in speaks,
             pairs=pairs.get(person.id, 0),
             lately=lately.get(person.id, 0),
@@ -107,6 +94,35 @@ def suited(session: Session, request: HelpRequest, *, now: datetime) -> list[Sui
         found.append((suits, lately.get(person.id, 0)))
     found.sort(key=lambda pair: (pair[0].said != "", -pair[0].score, pair[1], pair[0].person.id))
     return [one for one, _ in found[:MOST_SHOWN]]
+
+
+def is_anybody_willing(session: Session, request: HelpRequest) -> bool:
+    """Tell whether somebody could be asked, free at that time or not."""
+    people = [person for person, _ in session.execute(_willing(request))]
+    return len(people) > len(standing.stopped(session, people))
+
+
+def _willing(request: HelpRequest) -> Select[Person, int | None]:
+    """Choose who likes this kind of help and may be asked, with their building."""
+    invited = select(HelpInvitation.person_id).where(
+        HelpInvitation.request_id == request.id, HelpInvitation.state.in_(("open", "accepted"))
+    )
+    askers = (request.person_id, request.asked_by)
+    homes = select(Person.household_id).where(Person.id.in_(askers), Person.household_id.is_not(None))
+    return (
+        select(Person, Household.building_id)
+        .join(HelpSkill, HelpSkill.person_id == Person.id)
+        .outerjoin(Household, Household.id == Person.household_id)
+        .where(
+            HelpSkill.community_id == request.community_id,
+            HelpSkill.kind == request.kind,
+            Person.disabled_at.is_(None),
+            Person.id.not_in(askers),
+            Person.id.not_in(invited),
+            or_(Person.household_id.is_(None), Person.household_id.not_in(homes)),
+            *_trained(request),
+        )
+    )
 
 
 def _trained(request: HelpRequest) -> list[ColumnElement[bool]]:

@@ -11,13 +11,14 @@ from flask.typing import ResponseReturnValue
 
 from bank import clock, db
 from bank.communities import operations as communities
+from bank.credits import flags
 from bank.errors import Conflict, Invalid
 from bank.members import login
 from bank.members import operations as members
 from bank.members.actor import STAFF, Actor
 from bank.members.models import Person
 from bank.members.people import home_of
-from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting
+from bank.services import catalogue, choosing, dispatch, listing, moving, reporting, rules, training, visiting, wording
 from bank.services import operations as help_
 from bank.services.door_views import take_word_by_card
 from bank.services.models import HelpRequest
@@ -49,9 +50,10 @@ def desk() -> ResponseReturnValue:
         "services/desk.html",
         waiting=listing.on_desk(session, who, now),
         disputed=listing.to_settle(session, who),
-        underway=listing.underway(session, who),
+        underway=listing.underway(session, who, now),
         reports=listing.reports(session, who),
         now=now,
+        overdue=wording.overdue,
         words=rules,
         is_coordinator=who.may("coordinator"),
         longest=LONGEST_WORDS,
@@ -208,7 +210,8 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
     session, now = db.session(), clock.utc_now()
     row = listing.one(session, who, public_id)
     one = row.request
-    is_open = one.state in ("verified", "offered")
+    is_to_ask = one.state in ("verified", "offered") and one.starts_at > now
+    suited = choosing.suited(session, one, now=now) if is_to_ask else []
     invited = listing.invitations(session, one.id)
     is_close = moving.is_home_of(session, who, moving.people(one))
     in_force = communities.rules_now(session, one.community_id, now)
@@ -218,7 +221,8 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         row=row,
         one=one,
         kind=rules.CATALOGUE[one.kind],
-        suited=choosing.suited(session, one, now=now) if is_open and one.starts_at > now else [],
+        suited=suited,
+        are_busy=is_to_ask and not suited and choosing.is_anybody_willing(session, one),
         invited=invited,
         room_to_invite=rules.MOST_INVITED - sum(each.state == "open" for each, _ in invited),
         trail=listing.trail(session, one.id),
@@ -231,6 +235,8 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         cost=rules.cost_of_cancelling(in_force, one.state, one.starts_at, one.minutes, one.helpers, now),
         has_one_accepted=bool(dispatch.who_waits(session, one)),
         all_scanned=[place.scanned if place.left_at else None for place in moving.places(one)],
+        signs=_signs(one) if one.state == "disputed" else [],
+        overdue=wording.overdue(one, now),
         is_late=one.state in rules.OPEN and one.promised_at <= now,
         is_close=is_close,
         is_involved=moving.is_home_of(session, who, moving.sides(one)),
@@ -243,6 +249,13 @@ def desk_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = ""
         wrong=wrong,
         longest=LONGEST_WORDS,
     )
+
+
+def _signs(one: HelpRequest) -> list[str]:
+    """Say once what is worth a second look at a visit, whoever of two it is about."""
+    session = db.session()
+    found = [flag for place in moving.places(one) for flag in moving.flags(session, one, place)]
+    return list(dict.fromkeys(translate(*flags.sentence_of(flag)) for flag in found))
 
 
 def _promised(one: HelpRequest) -> list[tuple[str, str]]:
@@ -322,4 +335,4 @@ def _back(public_id: str, said: str) -> ResponseReturnValue:
 def count_waiting() -> int:
     """Count what waits for the signed-in coordinator or second approver, for the menu."""
     who = login.actor_or_none()
-    return listing.count_waiting(db.session(), who) if who and who.may(*STAFF) else 0
+    return listing.count_waiting(db.session(), who, clock.utc_now()) if who and who.may(*STAFF) else 0

@@ -30,6 +30,8 @@ def cancel(session: Session, actor: Actor, public_id: str, *, reason: str | None
         raise Moved
     if actor.person_id != request.person_id and moving.is_home_of(session, actor, moving.volunteers(request)):
         raise Involved
+    if actor.person_id not in (request.person_id, request.asked_by):
+        reason = reason or say("社区代为取消")
     in_force = communities.rules_now(session, request.community_id, now)
     worth = rules.missed(in_force, request.minutes)
     cost = rules.cost_of_cancelling(in_force, request.state, request.starts_at, request.minutes, request.helpers, now)

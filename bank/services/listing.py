@@ -15,7 +15,7 @@ from bank.communities.models import Community
 from bank.errors import NotFound
 from bank.members.actor import Actor
 from bank.members.models import Household, Person
-from bank.services import dispatch, rules
+from bank.services import dispatch, rules, wording
 from bank.services.models import HelpInvitation, HelpRefund, HelpReport, HelpRequest, HelpStep
 
 MOST_SHOWN = 50
@@ -139,14 +139,17 @@ def to_settle(session: Session, actor: Actor) -> list[Row]:
     )
 
 
-def underway(session: Session, actor: Actor) -> list[Row]:
-    """Give the visits that were promised, are going on, or wait for a word."""
-    return _rows(
+def underway(session: Session, actor: Actor, now: datetime) -> list[Row]:
+    """Give the visits that were promised, are going on, or wait for a word; the overdue ones first."""
+    may_be_late = and_(HelpRequest.state.in_(("accepted", "in_service")), HelpRequest.starts_at < now)
+    found = _rows(
         session,
         HelpRequest.community_id == actor.community_id,
         HelpRequest.state.in_(("accepted", "in_service", "to_confirm")),
-        order=[HelpRequest.starts_at, HelpRequest.id],
+        # No other visit may push an overdue one off the list.
+        order=[case((may_be_late, 0), else_=1), HelpRequest.starts_at, HelpRequest.id],
     )
+    return sorted(found, key=lambda row: (not wording.overdue(row.request, now), row.request.starts_at, row.request.id))
 
 
 def reports(session: Session, actor: Actor) -> list[tuple[HelpReport, HelpRequest, str]]:
@@ -215,14 +218,15 @@ def behind(session: Session, txn_id: uuid.UUID) -> HelpRequest | None:
     return session.scalar(select(HelpRequest).where(HelpRequest.id == refund))
 
 
-def count_waiting(session: Session, actor: Actor) -> int:
-    """Count what waits for the desk: requests nobody verified or answered, disputes, and problems."""
+def count_waiting(session: Session, actor: Actor, now: datetime) -> int:
+    """Count what waits for the desk: requests nobody verified or answered, who did not come, disputes, and problems."""
+    nobody_came = and_(HelpRequest.state == "accepted", HelpRequest.starts_at < now - rules.LATE_TO_COME)
     requests = session.scalar(
         select(func.count())
         .select_from(HelpRequest)
         .where(
             HelpRequest.community_id == actor.community_id,
-            HelpRequest.state.in_(("requested", "verified", "disputed")),
+            or_(HelpRequest.state.in_(("requested", "verified", "disputed")), nobody_came),
         )
     )
     told = session.scalar(

@@ -357,7 +357,7 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
         # Nobody was there for what is given for a way in vain or a day kept free: it counts on people's word.
         evidence_class="A" if place.left_at is not None else "B",
         evidence=_evidence(request, place, minutes),
-        flags=_flags(session, request, place),
+        flags=flags(session, request, place),
         rules_number=communities.rules_at(session, community, now).number,
         leader_id=request.person_id,
         began_at=request.created_at,
@@ -366,7 +366,8 @@ def _propose(session: Session, request: HelpRequest, place: Place, minutes: int,
     return credit.id
 
 
-def _flags(session: Session, request: HelpRequest, place: Place) -> list[dict[str, Any]]:
+def flags(session: Session, request: HelpRequest, place: Place) -> list[signs.Flag]:
+    """Give what is worth a second look at one helper's part, which somebody promised."""
     vias = place.arrived_via, place.left_via
     return signs.of_visit(session, request, _person(place), place.arrived_at, place.left_at, vias)
 

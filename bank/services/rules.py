@@ -16,6 +16,9 @@ MOST_INVITED = 3
 SKEW = timedelta(minutes=2)
 """How far a phone's clock may go ahead of ours."""
 LEAST_VISIT = timedelta(minutes=1)
+LATE_TO_COME = timedelta(minutes=15)
+LATE_TO_GO = timedelta(minutes=30)
+"""So long after the agreed moment a visit that nobody recorded is shown as late."""
 
 
 @dataclass(frozen=True, slots=True)

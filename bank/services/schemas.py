@@ -90,6 +90,12 @@ class MaybeWordsSchema(StrictSchema):
     words = Words(most=LONGEST_WORDS, lines=True, load_default="")
 
 
+class CancelSchema(StrictSchema):
+    """Why a request is cancelled, or nothing."""
+
+    reason = Words(most=LONGEST_WORDS, lines=True, load_default="")
+
+
 class VerifySchema(StrictSchema):
     """What whoever comes should know."""
 

@@ -18,7 +18,7 @@ from bank.members import login, neighbours
 from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
-from bank.services import catalogue, choosing, listing, rules
+from bank.services import catalogue, choosing, listing, rules, wording
 from bank.services import operations as help_
 from bank.services.schemas import LONGEST_WORDS, TIME_ZONE, WishSchema
 from bank.web.fields import read_form
@@ -40,6 +40,8 @@ def index() -> ResponseReturnValue:
         me=who.person_id,
         room=help_.room(session, session.get_one(Person, who.person_id), now),
         now_ms=now_ms(now),
+        now=now,
+        overdue=wording.overdue,
         has_building=bool(neighbours.captaincies(session, who.person_id)),
         words=rules,
     )
@@ -157,6 +159,8 @@ def open_list() -> ResponseReturnValue:
         helped=listing.helped(session, who, limit=10),
         skills=choosing.skills_of(session, who.person_id)[0],
         now_ms=now_ms(now),
+        now=now,
+        overdue=wording.overdue,
         words=rules,
     )
 

@@ -23,7 +23,7 @@ from bank.services import operations as help_
 from bank.services.listing import Row
 from bank.services.models import HelpRequest
 from bank.services.moving import Place
-from bank.services.schemas import LONGEST_WORDS, MaybeWordsSchema, WordsSchema
+from bank.services.schemas import LONGEST_WORDS, CancelSchema, MaybeWordsSchema, WordsSchema
 from bank.services.views import now_ms, pages
 from bank.thanks import operations as thanks
 from bank.web.fields import read_form
@@ -84,7 +84,8 @@ def visit_page(who: Actor, public_id: str, *, errors: Any = None, wrong: str = "
         was_repeated=listing.was_repeated(session, one.id),
         unthanked=_unthanked(session, who, one) if is_mine and one.state in DONE else [],
         missed=rules.missed(in_force, one.minutes),
-        comes_next=translate(*wording.comes_next(one, own, in_force, is_for_them=is_for_them)),
+        comes_next=translate(*wording.comes_next(one, own, in_force, is_for_them=is_for_them, now=now)),
+        overdue=wording.overdue(one, now),
         words=rules,
         errors=errors or {},
         wrong=wrong,
@@ -141,8 +142,8 @@ def withdraw(public_id: str) -> ResponseReturnValue:
 @pages.post("/help/<public_id>/cancel")
 def cancel(public_id: str) -> ResponseReturnValue:
     who = login.actor()
-    given = read_form(MaybeWordsSchema, request.form)
-    help_.cancel(db.session(), who, public_id, reason=given["words"] or None, now=clock.utc_now())
+    given = read_form(CancelSchema, request.form)
+    help_.cancel(db.session(), who, public_id, reason=given["reason"] or None, now=clock.utc_now())
     return go_back(public_id, gettext("取消了。"))
 
 
