@@ -292,3 +292,20 @@ def test_a_card_page_ends_with_what_is_sold_out_and_gives_it_no_key(market: Mark
     assert "换完了" in soap
     assert " disabled" in soap
     assert "data-pick" not in soap
+
+
+@SQLITE_ONLY
+def test_the_card_page_of_who_was_called_leads_to_the_turn(spent: Market) -> None:
+    spent.add_item("毛巾", unit="PTS", price=15)
+    ask(spent, "shop", "join", item_id=spent.soap)
+    keeper, card = spent.world.page("shop"), spent.world.people["resident"].public_id
+    waiting = keeper.get(f"/counter/cards/{card}").text
+    assert "轮到了" not in waiting
+    call(spent)
+    shown = keeper.get(f"/counter/cards/{card}").text
+    soap, towel = re.findall(r'<label class="pick">.*?</label>', shown)
+    assert "轮到了" in soap
+    assert "要排队" not in soap
+    assert "要排队" in towel
+    (link,) = re.findall(rf'<a [^>]*href="/queue/cards/{card}".*?</a>', shown)
+    assert "轮到了，来换" in link
