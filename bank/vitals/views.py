@@ -188,7 +188,7 @@ def _read_assumption(found: Figures) -> tuple[dict[str, Any], dict[str, list[str
         elif typed:
             given[name] = int(typed)
     if not errors and sum(given[kind] for kind in KINDS) != 100:
-        errors[KINDS[0]] = [gettext("几类加起来要正好是 100%%。")]
+        errors["shares"] = [gettext("几类加起来要正好是 %(whole)s%%。", whole=100)]
     return given, errors
 
 

@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.serving import make_server
 
 from bank import chart, jobs
 from bank.members import passwords
 from bank.members.models import Person
-from bank.shop.models import Settlement
+from bank.shop import queueing
+from bank.shop.models import PointBudget, Settlement
 from tests.front.conftest import CHROMIUM, FLAGS
 from tests.shop.market import PIN, Market, credit
 from tests.story.walking import faults_of
@@ -222,3 +223,26 @@ def test_the_vouchers_qr_opens_the_voucher(counter: Counter) -> None:
     picture = image.open(io.BytesIO(page.locator("figure.qr").screenshot()))
     found = [code.text for code in zxing.read_barcodes(picture)]
     assert found == [f"{counter.url}/v/{placed.voucher_code}"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (390, 844)])
+def test_the_button_after_the_keypad_is_seen_without_scrolling_in_large_type(
+    counter: Counter, width: int, height: int
+) -> None:
+    market = counter.market
+    market.adopt(shop_budget_fen_per_month=150, point_reference_fen=10)
+    market.order()
+    market.queue("resident")
+    with market.world.write() as session:
+        session.execute(update(PointBudget).values(points=0))
+        assert queueing.call_due(session, now=market.now) == 1
+    card = market.world.people["resident"].public_id
+    page = counter.page("shop", width=width, height=height)
+    page.context.add_cookies([{"name": "elder", "value": "1", "url": counter.url}])
+    for path in (f"/counter/cards/{card}/pin?item_id={market.soap}&quantity=1", f"/queue/cards/{card}"):
+        page.goto(f"{counter.url}{path}")
+        assert page.locator("html.elder").count() == 1
+        key, button = page.locator("[data-key='0']").bounding_box(), page.locator("main .btn-seal").bounding_box()
+        assert min(key["width"], key["height"], button["height"]) >= 60
+        assert key["y"] + key["height"] <= button["y"]
+        assert button["y"] + button["height"] <= height

@@ -265,3 +265,47 @@ def test_who_died_is_called_no_more_and_their_turn_goes_to_the_next(spent: Marke
         assert queueing.call_due(session, now=spent.now) == 1
         states = session.scalars(select(QueuePlace.state).order_by(QueuePlace.id)).all()
     assert states == ["left", "called"]
+
+
+@SQLITE_ONLY
+def test_every_page_says_that_what_is_sold_out_cannot_be_queued_for(spent: Market) -> None:
+    spent.count(0)
+    keeper, card = spent.world.page("shop"), spent.world.people["resident"].public_id
+    assert ask(spent, "shop", "join", item_id=spent.soap).status_code == 422
+    assert place_of(spent) is None
+    shelves = keeper.get("/counter/stock").text
+    assert "进了货才能换" in shelves
+    assert "要排队" not in shelves
+    assert "不能排队" in spent.world.page("resident").get(f"/shop/items/{spent.soap}").text
+    assert "进了货才能排" in keeper.get(f"/queue/cards/{card}").text
+
+
+@SQLITE_ONLY
+def test_a_card_page_ends_with_what_is_sold_out_and_gives_it_no_key(market: Market) -> None:
+    market.add_item("毛巾", unit="PTS", price=15)
+    market.count(0)
+    shown = market.world.page("shop").get(f"/counter/cards/{market.world.people['resident'].public_id}").text
+    towel, soap = re.findall(r'<label class="pick">.*?</label>', shown)
+    assert "毛巾" in towel
+    assert 'data-pick="1"' in towel
+    assert "肥皂" in soap
+    assert "换完了" in soap
+    assert " disabled" in soap
+    assert "data-pick" not in soap
+
+
+@SQLITE_ONLY
+def test_the_card_page_of_who_was_called_leads_to_the_turn(spent: Market) -> None:
+    spent.add_item("毛巾", unit="PTS", price=15)
+    ask(spent, "shop", "join", item_id=spent.soap)
+    keeper, card = spent.world.page("shop"), spent.world.people["resident"].public_id
+    waiting = keeper.get(f"/counter/cards/{card}").text
+    assert "轮到了" not in waiting
+    call(spent)
+    shown = keeper.get(f"/counter/cards/{card}").text
+    soap, towel = re.findall(r'<label class="pick">.*?</label>', shown)
+    assert "轮到了" in soap
+    assert "要排队" not in soap
+    assert "要排队" in towel
+    (link,) = re.findall(rf'<a [^>]*href="/queue/cards/{card}".*?</a>', shown)
+    assert "轮到了，来换" in link

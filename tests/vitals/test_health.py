@@ -252,3 +252,6 @@ def test_the_forecast_answers_what_is_assumed(demo: Flask) -> None:
     for wrong in ("hours=41", "people=-1", "patience=0", "supply=9", "elder_care=49", "people=²"):
         assert _at(demo, f"/health/forecast?{wrong}").status_code == 422
     assert _at(demo, "/health/forecast?hours=40&supply=10&patience=12").status_code == 200
+    refused = _at(demo, "/health/forecast?elder_care=49").get_data(as_text=True)
+    assert refused.count("几类加起来要正好是 100%。") == 1
+    assert "%%" not in refused
