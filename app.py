@@ -153,7 +153,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     history.know("spotchecks", check_telling.told_of)
     for rules in (checkin_rules, deed_rules, help_rules, signals, sheet_rules, giving_rules):
         flags.know(rules.FLAG_SENTENCES)
-    signs.know("relatives", bonds.are_relatives)
+    signs.know("relatives", bonds.between)
     app.jinja_env.globals.update(cases_waiting=judging.count_waiting, thanks_reported=thanks.count_reported)
     app.jinja_env.globals.update(help_waiting=services_desk.count_waiting)
     cli.init(app)

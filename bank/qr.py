@@ -43,9 +43,11 @@ def drawn_from(source: random.Random) -> Iterator[None]:
         _source = before
 
 
-def fold(text: str) -> str:
-    """Read typed or scanned base 32 as it was meant: upper case, O as 0, I and L as 1, no spaces or dashes.
+def unspaced(text: str) -> str:
+    """Read typed letters and digits without spaces; a Chinese keyboard left at full width types the same ones."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
-    A Chinese keyboard left at full width types the same letters.
-    """
-    return unicodedata.normalize("NFKC", text).strip().upper().translate(_LOOK_ALIKES).replace(" ", "").replace("-", "")
+
+def fold(text: str) -> str:
+    """Read typed or scanned base 32 as it was meant: upper case, O as 0, I and L as 1, no spaces or dashes."""
+    return unspaced(text).upper().translate(_LOOK_ALIKES).replace("-", "")

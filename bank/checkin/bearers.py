@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime
 
 from flask import current_app
@@ -18,7 +17,7 @@ from bank.members import passwords, people
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import read_card_number
-from bank.qr import LONGEST_SCAN, fold
+from bank.qr import LONGEST_SCAN, fold, unspaced
 from bank.web import limits
 
 _CARD_LINK = re.compile(r"https?://[^/\s]+/s/([^/?#\s]+)", re.IGNORECASE)
@@ -46,7 +45,7 @@ class NoPin(Conflict):
 class OwnSetting(Conflict):
     """Whoever set a PIN may know it, so it is no proof before them that its owner is there."""
 
-    code = "same_household"
+    code = "conflict_of_interest"
     sentence = say("这个 PIN 是您替本人设的，不能由您凭它来花。请另一位工作人员来办，或请另一位重设 PIN。")
 
 
@@ -137,7 +136,7 @@ def check_pin(actor: Actor, owner: Person, pin: str, *, now: datetime) -> None:
     limits.spend({f"pin-by:{actor.person_id}": TRIES_PER_KEEPER}, period_s=LOCK_S, now=now)
     name = people.tries_of_pin(owner_id)
     tried = _count_try(name, now)
-    if passwords.matches(unicodedata.normalize("NFKC", pin), pin_hash):
+    if passwords.matches(unspaced(pin), pin_hash):
         limits.forget([name])
         return
     if tried >= WRONG_TRIES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime
 
 from bank import db
@@ -11,6 +10,7 @@ from bank.checkin import venue
 from bank.checkin.codes import Keys, Shown
 from bank.errors import Conflict, TooMany, say
 from bank.members.actor import Actor
+from bank.qr import unspaced
 from bank.web import limits
 
 TRIES_PER_MINUTE = 5
@@ -36,7 +36,7 @@ def try_digits(who: Actor, keys: Keys, activity: str, typed: str, *, now: dateti
     db.drop()
     limits.refuse_locked(f"digits:{activity}", now=now)
     limits.spend({f"digits-by:{who.person_id}": TRIES_PER_MINUTE}, period_s=60, now=now)
-    six = "".join(unicodedata.normalize("NFKC", typed).split())
+    six = unspaced(typed)
     found = venue.find_digits(db.session(), who, keys, activity, six, now=now) if SIX.match(six) else None
     db.drop()
     if found is not None:

@@ -198,11 +198,6 @@ def between(session: Session, one: int, other: int) -> Bond | None:
     return session.scalar(chosen.execution_options(populate_existing=True))
 
 
-def are_relatives(session: Session, one: int, other: int) -> bool:
-    """Tell whether two people are bound."""
-    return between(session, one, other) is not None
-
-
 def of_person(session: Session, person_id: int) -> Sequence[Kin]:
     """Give a member's living bonds, both ways."""
     return _kin(session, or_(Bond.asker_id == person_id, Bond.other_id == person_id), Bond.state.in_(LIVING))

@@ -38,6 +38,13 @@ def _index(who: Actor, *, wrong: str | None = None) -> str:
     return render_template("giving/farewells.html", cases=cases, me=who.person_id, wrong=wrong, given=request.form)
 
 
+@pages.errorhandler(TooNear)
+def draw_again(refusal: TooNear) -> ResponseReturnValue:
+    """Say no to whoever is near on the list, and not on a page that leads nowhere."""
+    db.drop()
+    return _index(login.actor(), wrong=said(refusal)), 403
+
+
 @pages.post("/desk/farewells")
 @reads_first
 def open_case() -> ResponseReturnValue:
@@ -58,12 +65,7 @@ def open_case() -> ResponseReturnValue:
 
 @pages.post("/desk/farewells/<public_id>/confirmation")
 def confirm(public_id: str) -> ResponseReturnValue:
-    who = login.actor()
-    try:
-        farewells.confirm(db.session(), who, public_id, now=clock.utc_now())
-    except TooNear as refusal:
-        db.drop()
-        return _index(who, wrong=said(refusal)), 403
+    farewells.confirm(db.session(), login.actor(), public_id, now=clock.utc_now())
     return redirect(url_for(".index"), code=303)
 
 
@@ -99,11 +101,7 @@ def second(public_id: str) -> ResponseReturnValue:
         given = read_form(SeenForm, request.form)
     except Invalid as refusal:
         return _index(who, wrong=said(refusal)), 422
-    try:
-        farewells.second(db.session(), who, public_id, choice=given["choice"], now=clock.utc_now())
-    except TooNear as refusal:
-        db.drop()
-        return _index(who, wrong=said(refusal)), 403
+    farewells.second(db.session(), who, public_id, choice=given["choice"], now=clock.utc_now())
     flash(gettext("已经选定，到时候自动办理。"), "ok")
     return redirect(url_for(".index"), code=303)
 

@@ -275,10 +275,12 @@ def tell_each(
         session.execute(insert(Message), rows)
 
 
-def unread(session: Session, person_id: int, *, limit: int = 5) -> list[Message]:
-    """Give the newest unread messages."""
+def unread(session: Session, person_id: int, *, through: int | None = None) -> list[Message]:
+    """Give the five newest unread messages, of those up to `through` where it is given."""
     found = select(Message).where(Message.person_id == person_id, Message.read_at.is_(None))
-    return list(session.scalars(found.order_by(Message.id.desc()).limit(limit)))
+    if through is not None:
+        found = found.where(Message.id <= through)
+    return list(session.scalars(found.order_by(Message.id.desc()).limit(5)))
 
 
 def done_in_name_of(session: Session, person_id: int, *, limit: int = 10) -> list[Message]:
@@ -287,11 +289,10 @@ def done_in_name_of(session: Session, person_id: int, *, limit: int = 10) -> lis
     return list(session.scalars(found.order_by(Message.id.desc()).limit(limit)))
 
 
-def put_away(session: Session, person_id: int, through: int, *, now: datetime, limit: int = 5) -> None:
+def put_away(session: Session, person_id: int, through: int, *, now: datetime) -> None:
     """Put away what `unread` gave when `through` was its newest: what was not shown stays unread."""
-    shown = select(Message.id).where(Message.person_id == person_id, Message.read_at.is_(None), Message.id <= through)
-    chosen = session.scalars(shown.order_by(Message.id.desc()).limit(limit)).all()
-    session.execute(update(Message).where(Message.id.in_(chosen), Message.read_at.is_(None)).values(read_at=now))
+    shown = [message.id for message in unread(session, person_id, through=through)]
+    session.execute(update(Message).where(Message.id.in_(shown), Message.read_at.is_(None)).values(read_at=now))
 
 
 def _token_hash(token: str) -> bytes:

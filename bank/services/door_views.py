@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from bank.members import operations as members
 from bank.members.actor import Actor
 from bank.members.models import Person
 from bank.members.rules import read_card_number
+from bank.qr import unspaced
 from bank.services import listing, moving
 from bank.services import operations as help_
 from bank.services.models import HelpRequest
@@ -67,7 +67,7 @@ def _proof(who: Actor, public_id: str, given: dict[str, Any], now: datetime) -> 
         db.drop()
         limits.spend({f"help-digits-by:{who.person_id}": TRIES_PER_MINUTE}, period_s=60, now=now)
         limits.spend({f"help-digits-at:{public_id}": WRONG_PER_VISIT}, period_s=AN_HOUR_S, now=now)
-        six = "".join(unicodedata.normalize("NFKC", given["six"]).split())
+        six = unspaced(given["six"])
         return Proof("digits", six=six, happened_at=given["happened_at"], way=given["way"])
     if not given["card"]:
         raise Invalid({"six": [say("请输入居民报的六位数字，或刷居民卡。")]})

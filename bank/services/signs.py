@@ -12,12 +12,12 @@ from bank.services import doubling
 from bank.services.models import HelpRequest
 
 Flag = dict[str, Any]
-Beside = Callable[[Session, int, int], bool]
+Beside = Callable[[Session, int, int], object]
 _beside: dict[str, Beside] = {}
 
 
 def know(code: str, tells: Beside) -> None:
-    """Take in what another slice knows of resident and helper, by flag code; the composition root calls it."""
+    """Take in what another slice finds between resident and helper, by flag code; the composition root calls it."""
     _beside[code] = tells
 
 
@@ -31,6 +31,6 @@ def of_visit(
 ) -> list[Flag]:
     """Give the flags of one helper's part; `vias` are how their coming and going were recorded."""
     seen = {"late_upload": request.is_late_upload, "typed": "number" in vias}
-    seen |= {code: tells(session, request.person_id, helper_id) for code, tells in _beside.items()}
+    seen |= {code: bool(tells(session, request.person_id, helper_id)) for code, tells in _beside.items()}
     plain = [{"code": code, "facts": {}} for code, is_so in seen.items() if is_so]
     return [*plain, *doubling.flags(session, request, helper_id, came, went)]

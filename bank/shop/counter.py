@@ -117,7 +117,7 @@ def serve(public_id: str) -> ResponseReturnValue:
     owner = members.in_community(db.session(), who.community_id, public_id)
     try:
         bearers.check_spending_pin(who, owner, given["pin"], now=clock.utc_now())
-    except (bearers.WrongPin, bearers.NoPin, bearers.OwnSetting, TooMany) as refusal:
+    except (Conflict, TooMany) as refusal:
         wrong = translate(refusal.sentence, refusal.facts)
         is_over = isinstance(refusal, TooMany)
         page = _pin_page(who, public_id, given["item_id"], given["quantity"], wrong=wrong, is_over=is_over)
